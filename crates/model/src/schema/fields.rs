@@ -184,6 +184,7 @@ names! {
     DEVICE_OS field "device.os" Plain::Text, "Operating system of that device.";
     DEVICE_MANAGED field "device.managed" Plain::Bool, "Whether the organisation manages that device.";
     DEVICE_COMPLIANT field "device.compliant" Plain::Bool, "Whether that device meets the organisation's policy.";
+    DEVICE_REGISTERED field "device.registered" Plain::Bool, "Whether the device holds a key that the identity provider enrolled, which a password thief cannot have.";
     DEVICE_BROWSER field "device.browser" Plain::Text, "Browser that the user used.";
     AGENT_TEXT field "agent.text" Plain::Text, "The user agent, unchanged.";
     LOGIN_MFA field "login.mfa" MFA, "What came of the second factor.";
@@ -236,6 +237,8 @@ names! {
     HISTORY_DEVICE_KNOWN history "history.device_known" Plain::Bool, "Whether this user has used this device before.";
     HISTORY_AGENT_KNOWN history "history.agent_known" Plain::Bool, "Whether this user has used this kind of browser and system before.";
     HISTORY_NETWORK_KNOWN history "history.network_known" Plain::Bool, "Whether this user has come from this network before.";
+    HISTORY_SUBNET_KNOWN history "history.subnet_known" Plain::Bool, "Whether this user has come from this /24 (or, for IPv6, /48) before.";
+    HISTORY_SUBNET_USERS history "history.subnet_users" Plain::Int, "Other users that have signed in from this /24 (or /48) in remembered history, counted up to 16.";
     HISTORY_COUNTRY_KNOWN history "history.country_known" Plain::Bool, "Whether this user has come from this country before.";
     HISTORY_HOUR_KNOWN history "history.hour_known" Plain::Bool, "Whether this user has signed in around this hour of the day before.";
     HISTORY_DEVICE_USERS history "history.device_users" Plain::Int, "Different users that have used this device.";
