@@ -1,0 +1,213 @@
+//! A map with an upper bound that forgets what was used least recently, and says that it forgot.
+//!
+//! All history is kept in such maps, so that memory stays flat however long the stream is. A miss after
+//! something was forgotten must never be read as "never seen": [`Bounded::miss`] tells which it is.
+//! Order of use decides what is forgotten, never the hasher, so that replay forgets the same.
+
+use adjutant_model::Why;
+use hashbrown::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Keys are keyed hashes already: they are used as they are.
+#[derive(Default)]
+pub struct Unhashed(u64);
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+const NONE: u32 = u32::MAX;
+
+struct Node<T> {
+    key: u64,
+    newer: u32,
+    older: u32,
+    value: T,
+}
+
+/// A least-recently-used map from keyed hashes to `T`.
+pub struct Bounded<T> {
+    index: HashMap<u64, u32, BuildHasherDefault<Unhashed>>,
+    nodes: Vec<Node<T>>,
+    newest: u32,
+    oldest: u32,
+    limit: usize,
+    forgotten: u64,
+}
+
+impl<T: Default> Bounded<T> {
+    /// A map of at most `limit` entries (at least one).
+    pub fn new(limit: usize) -> Self {
+        let limit = limit.clamp(1, NONE as usize - 1);
+        Self { index: HashMap::default(), nodes: Vec::new(), newest: NONE, oldest: NONE, limit, forgotten: 0 }
+    }
+
+    /// The entry of `key`, as it is.
+    pub fn get(&self, key: u64) -> Option<&T> {
+        let at = *self.index.get(&key)?;
+        self.nodes.get(at as usize).map(|node| &node.value)
+    }
+
+    /// The entry of `key`, made if it is new, and whether it was there. Counts as a use.
+    pub fn touch(&mut self, key: u64) -> (&mut T, bool) {
+        let (at, known) = match self.index.get(&key) {
+            Some(at) => (*at, true),
+            None => (self.insert(key), false),
+        };
+        self.to_front(at);
+        #[expect(clippy::indexing_slicing, reason = "`at` comes from the index, whose entries are nodes")]
+        (&mut self.nodes[at as usize].value, known)
+    }
+
+    /// Why a key is not here: nothing was ever seen, or it may have been forgotten.
+    pub fn miss(&self) -> Why {
+        if self.forgotten > 0 { Why::Evicted } else { Why::NoHistory }
+    }
+
+    /// Whether anything was ever forgotten, so that a miss proves nothing.
+    pub fn has_forgotten(&self) -> bool {
+        self.forgotten > 0
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Every entry from the least to the most recently used, for a snapshot.
+    pub fn oldest_first(&self) -> impl Iterator<Item = (u64, &T)> {
+        let mut at = self.oldest;
+        std::iter::from_fn(move || {
+            let node = self.nodes.get(at as usize)?;
+            at = node.newer;
+            Some((node.key, &node.value))
+        })
+    }
+
+    /// Marks that something was forgotten before, when a snapshot is read back.
+    pub fn set_forgotten(&mut self, count: u64) {
+        self.forgotten = count;
+    }
+
+    /// How many entries were forgotten so far.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    fn insert(&mut self, key: u64) -> u32 {
+        let at = if self.nodes.len() < self.limit {
+            self.nodes.push(Node { key, newer: NONE, older: NONE, value: T::default() });
+            (self.nodes.len() - 1) as u32
+        } else {
+            self.reuse_oldest(key)
+        };
+        self.index.insert(key, at);
+        at
+    }
+
+    fn reuse_oldest(&mut self, key: u64) -> u32 {
+        let at = self.oldest;
+        self.unlink(at);
+        if let Some(node) = self.nodes.get_mut(at as usize) {
+            self.index.remove(&node.key);
+            node.key = key;
+            node.value = T::default();
+            self.forgotten += 1;
+        }
+        at
+    }
+
+    fn to_front(&mut self, at: u32) {
+        if self.newest == at {
+            return;
+        }
+        self.unlink(at);
+        let previous = self.newest;
+        if let Some(node) = self.nodes.get_mut(at as usize) {
+            node.older = previous;
+            node.newer = NONE;
+        }
+        match self.nodes.get_mut(previous as usize) {
+            Some(node) => node.newer = at,
+            None => self.oldest = at,
+        }
+        self.newest = at;
+    }
+
+    /// Takes a node out of the order; a node that is not in it is left alone.
+    fn unlink(&mut self, at: u32) {
+        let Some((newer, older)) = self.nodes.get(at as usize).map(|node| (node.newer, node.older)) else { return };
+        match self.nodes.get_mut(newer as usize) {
+            Some(node) => node.older = older,
+            None if self.newest == at => self.newest = older,
+            None => {}
+        }
+        match self.nodes.get_mut(older as usize) {
+            Some(node) => node.newer = newer,
+            None if self.oldest == at => self.oldest = newer,
+            None => {}
+        }
+        if let Some(node) = self.nodes.get_mut(at as usize) {
+            (node.newer, node.older) = (NONE, NONE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(map: &Bounded<u32>) -> Vec<u64> {
+        map.oldest_first().map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn forgets_the_least_recently_used_and_says_so() {
+        let mut map = Bounded::<u32>::new(3);
+        for key in [1, 2, 3] {
+            *map.touch(key).0 += 1;
+        }
+        assert_eq!(map.miss(), Why::NoHistory);
+        assert!(map.touch(1).1);
+        assert!(!map.touch(4).1);
+        assert_eq!(keys(&map), [3, 1, 4]);
+        assert_eq!((map.get(2), map.get(1), map.miss()), (None, Some(&1), Why::Evicted));
+    }
+
+    /// Against a plain list that does the same slowly.
+    #[test]
+    fn agrees_with_a_naive_list() {
+        for limit in 1..6 {
+            let mut map = Bounded::<u32>::new(limit);
+            let mut list: Vec<u64> = Vec::new();
+            let mut state = 7_u64;
+            for _ in 0..2000 {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                let key = (state >> 33) % 9;
+                let known = list.contains(&key);
+                list.retain(|k| *k != key);
+                list.push(key);
+                if list.len() > limit {
+                    list.remove(0);
+                }
+                assert_eq!(map.touch(key).1, known);
+                assert_eq!(keys(&map), list);
+            }
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! What Adjutant itself has seen: correlation and history in one bounded struct.
+//!
+//! Fed strictly in intake order, alone at its turn; everything that can be computed without state is in
+//! [`Keys`], made in parallel beforehand. The same alerts in the same order give the same facts, live and
+//! in replay. History that was forgotten to stay in bounds is *unknown*, never "first seen".
+
+pub mod logins;
+pub mod rules;
+pub mod window;
+
+use crate::bounded::Bounded;
+use crate::correlate::{Arrival, Cases, Joined, Policy};
+use crate::entities::{Entities, HashKey, Role, hash};
+use adjutant_model::schema::slots as s;
+use adjutant_model::{Alert, Duration, Origin, Row, Slot, Time, Value, Why};
+use logins::{Features, UserHistory};
+use rules::{RuleHere, RuleHistory};
+use window::{Day, Seen};
+
+/// An exact duplicate or a repeat counts within this time of the first (login.md and most products: 24 h).
+const REPEAT_WINDOW: Duration = Duration::from_hours(24);
+
+/// Upper bounds of what is remembered. The defaults take a few hundred MB when all are full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Users.
+    pub users_max: usize,
+    /// Source addresses and devices, each.
+    pub addresses_max: usize,
+    /// Rules.
+    pub rules_max: usize,
+    /// Pairs of rule and entity, and pairs of hosts, each.
+    pub pairs_max: usize,
+    /// Digests and fingerprints, each.
+    pub duplicates_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { users_max: 200_000, addresses_max: 200_000, rules_max: 50_000, pairs_max: 500_000, duplicates_max: 500_000 }
+    }
+}
+
+/// Everything about an alert that memory needs and that takes no state to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Keys {
+    /// What it is about.
+    pub entities: Entities,
+    features: Features,
+    rule: u64,
+    detector: u64,
+    digest: u64,
+    unit: Option<u64>,
+}
+
+/// What memory says about an alert beyond the facts that it wrote into the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The case that it joined.
+    pub joined: Joined,
+    /// The same bytes were seen before, within 24 hours: nothing was learnt from them.
+    pub duplicate: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct AddressHistory {
+    users: Seen<32>,
+    failures: Day,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Repeat {
+    count: u32,
+    first: Time,
+}
+
+/// Correlation and history.
+pub struct Memory {
+    key: HashKey,
+    cases: Cases,
+    users: Bounded<UserHistory>,
+    addresses: Bounded<AddressHistory>,
+    devices: Bounded<Seen<16>>,
+    rules: Bounded<RuleHistory>,
+    here: Bounded<RuleHere>,
+    units: Bounded<u32>,
+    pairs: Bounded<Time>,
+    duplicates: Bounded<Repeat>,
+    repeats: Bounded<Repeat>,
+    started: Option<Time>,
+}
+
+/// Name spaces of the keyed hash, beyond those of entities.
+mod space {
+    pub(super) const RULE: u8 = 100;
+    pub(super) const DETECTOR: u8 = 101;
+    pub(super) const AGENT: u8 = 102;
+    pub(super) const TEXT: u8 = 103;
+    pub(super) const PAIR: u8 = 104;
+}
+
+impl Keys {
+    /// The keys of `alert`. `scratch` is memory to work in.
+    pub fn of(alert: &Alert, unit: Option<Slot>, key: HashKey, scratch: &mut String) -> Self {
+        let row = &alert.row;
+        let entities = Entities::of(row, key, scratch);
+        let text = |slot: Slot| row.text(slot).map(|text| hash(key, space::TEXT, text.as_bytes()));
+        let source = u64::from(alert.source.0);
+        let rule = text(s::ALERT_RULE_ID).or_else(|| text(s::ALERT_RULE)).or_else(|| text(s::ALERT_TITLE)).unwrap_or(0);
+        let detector = text(s::ALERT_DETECTOR).unwrap_or(0);
+        let features = Features {
+            device: entities.get(Role::Device).map(|id| id.0),
+            agent: agent(row, key, scratch),
+            network: text(s::SRC_NETWORK),
+            country: text(s::SRC_COUNTRY),
+        };
+        Self {
+            entities,
+            features,
+            rule: pair(key, space::RULE, rule, source),
+            detector: pair(key, space::DETECTOR, detector, source),
+            digest: u64::from_be_bytes(*alert.digest.0.first_chunk().unwrap_or(&[0; 8])),
+            unit: unit.and_then(text),
+        }
+    }
+}
+
+/// The browser and system without their versions, which change every few weeks.
+fn agent(row: &Row, key: HashKey, scratch: &mut String) -> Option<u64> {
+    let text = row.text(s::AGENT_TEXT)?;
+    scratch.clear();
+    scratch.extend(text.chars().take(512).filter(|c| !c.is_ascii_digit() && !matches!(c, '.' | '_')));
+    Some(hash(key, space::AGENT, scratch.as_bytes()))
+}
+
+fn pair(key: HashKey, space: u8, a: u64, b: u64) -> u64 {
+    let mut bytes = [0; 16];
+    let (left, right) = bytes.split_at_mut(8);
+    left.copy_from_slice(&a.to_be_bytes());
+    right.copy_from_slice(&b.to_be_bytes());
+    hash(key, space, &bytes)
+}
+
+impl Memory {
+    /// Nothing seen yet.
+    pub fn new(key: HashKey, limits: Limits, policy: Policy) -> Self {
+        Self {
+            key,
+            cases: Cases::new(policy),
+            users: Bounded::new(limits.users_max),
+            addresses: Bounded::new(limits.addresses_max),
+            devices: Bounded::new(limits.addresses_max),
+            rules: Bounded::new(limits.rules_max),
+            here: Bounded::new(limits.pairs_max),
+            units: Bounded::new(limits.pairs_max),
+            pairs: Bounded::new(limits.pairs_max),
+            duplicates: Bounded::new(limits.duplicates_max),
+            repeats: Bounded::new(limits.duplicates_max),
+            started: None,
+        }
+    }
+
+    /// The key that [`Keys`] for this memory are made with.
+    pub fn key(&self) -> HashKey {
+        self.key
+    }
+
+    /// Takes in one alert: says which case it joins, writes what was known before it into its row, and learns.
+    pub fn observe(&mut self, alert: &mut Alert, keys: &Keys) -> Observation {
+        let time = alert.row.time(s::ALERT_TIME).unwrap_or_default();
+        let id = alert.id();
+        let duplicate = self.duplicate(keys.digest, time);
+        let arrival = Arrival { alert: id, time, entities: &keys.entities, rule: keys.rule, detector: keys.detector };
+        let joined = self.cases.join(&arrival);
+        let row = &mut alert.row;
+        case_facts(row, &joined, time);
+        let started = *self.started.get_or_insert(time);
+        put(row, s::HISTORY_AGE, Value::Duration(time.since(started)));
+        self.rule_facts(row, keys, time, !duplicate);
+        self.user_facts(row, keys, time, !duplicate);
+        self.address_facts(row, keys, time, !duplicate);
+        self.pair_facts(row, keys, time, !duplicate);
+        Observation { joined, duplicate }
+    }
+
+    fn duplicate(&mut self, digest: u64, time: Time) -> bool {
+        let (seen, known) = self.duplicates.touch(digest);
+        let again = known && time.since(seen.first) <= REPEAT_WINDOW;
+        if !again {
+            *seen = Repeat { count: 0, first: time };
+        }
+        seen.count = seen.count.saturating_add(1);
+        again
+    }
+
+    fn rule_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
+        let forgotten = self.rules.has_forgotten() || self.here.has_forgotten();
+        let entity = keys.entities.primary().map(|(_, id)| id.0);
+        let (rule, known) = self.rules.touch(keys.rule);
+        put(row, s::RULE_FIRES, count(rule.fires, known, forgotten));
+        put(row, s::RULE_ENTITIES, count(rule.entities, known, forgotten));
+        put(row, s::RULE_SILENCE, silence(rule.last, time, known, forgotten));
+        put(
+            row,
+            s::RULE_HOUR_SEEN,
+            if known || !forgotten { Value::Bool(rule.hour_seen(time)) } else { Value::Unknown(Why::Evicted) },
+        );
+        if learn {
+            rule.fired(time);
+        }
+        if let Some(entity) = entity {
+            self.here_facts(row, pair(self.key, space::PAIR, keys.rule, entity), keys.rule, time, learn);
+        }
+        if let Some(unit) = keys.unit {
+            let (fires, known) = self.units.touch(pair(self.key, space::PAIR, keys.rule, unit));
+            put(row, s::RULE_UNIT_FIRES, count(*fires, known, forgotten));
+            *fires = fires.saturating_add(u32::from(learn));
+        }
+        self.repeat_facts(row, keys, entity, time);
+    }
+
+    fn here_facts(&mut self, row: &mut Row, key: u64, rule: u64, time: Time, learn: bool) {
+        let forgotten = self.here.has_forgotten();
+        let (here, known) = self.here.touch(key);
+        put(row, s::RULE_FIRES_HERE, count(here.fires, known, forgotten));
+        put(row, s::RULE_SILENCE_HERE, silence(here.last, time, known, forgotten));
+        put(row, s::RULE_CLOSED, Value::Int(i64::from(here.closed)));
+        put(row, s::RULE_CONFIRMED, Value::Int(i64::from(here.confirmed)));
+        if learn {
+            here.fired(time);
+            if !known {
+                let (history, _) = self.rules.touch(rule);
+                history.entities = history.entities.saturating_add(1);
+            }
+        }
+    }
+
+    fn repeat_facts(&mut self, row: &mut Row, keys: &Keys, entity: Option<u64>, time: Time) {
+        let source = keys.entities.get(Role::Source).map_or(0, |id| id.0);
+        let fingerprint = pair(self.key, space::PAIR, keys.rule, entity.unwrap_or(0) ^ source.rotate_left(1));
+        let (repeat, _) = self.repeats.touch(fingerprint);
+        if repeat.count == 0 || time.since(repeat.first) > REPEAT_WINDOW {
+            *repeat = Repeat { count: 0, first: time };
+        }
+        put(row, s::ALERT_REPEATS, Value::Int(i64::from(repeat.count)));
+        repeat.count = repeat.count.saturating_add(1);
+    }
+
+    fn user_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
+        let Some(user) = keys.entities.get(Role::User) else { return };
+        let why = self.users.miss();
+        let (history, known) = self.users.touch(user.0);
+        history.facts(row, time, &keys.features);
+        if !known && why == Why::Evicted {
+            put(row, s::HISTORY_LOGINS, Value::Unknown(Why::Evicted));
+        }
+        if learn {
+            learn_user(history, row, time, &keys.features);
+        }
+    }
+
+    fn address_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
+        let user = keys.entities.get(Role::User);
+        if let Some(device) = keys.entities.get(Role::Device) {
+            let (users, _) = self.devices.touch(device.0);
+            put(row, s::HISTORY_DEVICE_USERS, Value::Int(users.len() as i64));
+            if let (Some(user), true) = (user, learn) {
+                users.add(user.0, time);
+            }
+        }
+        let Some(address) = keys.entities.get(Role::Source) else { return };
+        if row.value(s::ALERT_CLASS) == LOGIN {
+            let (history, _) = self.addresses.touch(address.0);
+            put(row, s::HISTORY_ADDRESS_USERS, Value::Int(history.users.seen_since(time.plus(Duration::from_hours(-24))) as i64));
+            put(row, s::HISTORY_ADDRESS_FAILURES, Value::Int(history.failures.count(time)));
+            if learn {
+                if let Some(user) = user {
+                    history.users.add(user.0, time);
+                }
+                if row.value(s::ALERT_OUTCOME) == FAILURE {
+                    history.failures.add(time);
+                }
+            }
+        }
+    }
+
+    fn pair_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
+        let (Some(from), Some(to)) = (keys.entities.get(Role::Source), keys.entities.get(Role::Destination)) else { return };
+        let miss = self.pairs.miss();
+        let (last, known) = self.pairs.touch(pair(self.key, space::PAIR, from.0, to.0));
+        let fact = if known || miss == Why::NoHistory { Value::Bool(known) } else { Value::Unknown(miss) };
+        put(row, s::HISTORY_HOST_PAIR_KNOWN, fact);
+        if learn {
+            *last = (*last).max(time);
+        }
+    }
+
+    /// Learns what an analyst said about the rule of `keys` on its entity.
+    pub fn learn_verdict(&mut self, keys: &Keys, benign: bool) {
+        let Some((_, entity)) = keys.entities.primary() else { return };
+        let (here, _) = self.here.touch(pair(self.key, space::PAIR, keys.rule, entity.0));
+        let verdicts = if benign { &mut here.closed } else { &mut here.confirmed };
+        *verdicts = verdicts.saturating_add(1);
+    }
+}
+
+/// `alert.class == "login"`.
+const LOGIN: Value = Value::Level(0);
+/// `alert.outcome == "success"`.
+const SUCCESS: Value = Value::Level(0);
+/// `alert.outcome == "failure"`.
+const FAILURE: Value = Value::Level(1);
+/// `login.mfa >= "failed"`: failed or refused.
+const MFA_FAILED: u8 = 3;
+
+fn learn_user(history: &mut UserHistory, row: &Row, time: Time, features: &Features) {
+    if row.value(s::ALERT_CLASS) == LOGIN {
+        match row.value(s::ALERT_OUTCOME) {
+            SUCCESS => history.succeeded(row, time, features),
+            FAILURE => history.failed(time),
+            _ => {}
+        }
+        if matches!(row.value(s::LOGIN_MFA), Value::Level(result) if result >= MFA_FAILED) {
+            history.second_factor_failed(time);
+        }
+    }
+    if row.value(s::ALERT_FINDING) == Value::Bool(true) {
+        history.found(time);
+    }
+}
+
+fn case_facts(row: &mut Row, joined: &Joined, time: Time) {
+    put(row, s::CASE_ALERTS, Value::Int(i64::from(joined.revision.0)));
+    put(row, s::CASE_RULES, Value::Int(i64::from(joined.rules)));
+    put(row, s::CASE_DETECTORS, Value::Int(i64::from(joined.detectors)));
+    put(row, s::CASE_ENTITIES, Value::Int(i64::from(joined.entities)));
+    put(row, s::CASE_AGE, Value::Duration(time.since(joined.opened)));
+}
+
+/// A count that starts at zero only when nothing can have been forgotten.
+fn count(value: u32, known: bool, forgotten: bool) -> Value {
+    if known || !forgotten { Value::Int(i64::from(value)) } else { Value::Unknown(Why::Evicted) }
+}
+
+fn silence(last: Time, time: Time, known: bool, forgotten: bool) -> Value {
+    match (known && last != Time::default(), forgotten) {
+        (true, _) => Value::Duration(time.since(last)),
+        (false, false) => Value::Unknown(Why::NoHistory),
+        (false, true) => Value::Unknown(Why::Evicted),
+    }
+}
+
+fn put(row: &mut Row, slot: Slot, value: Value) {
+    row.set(slot, value, Origin::History);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adjutant_model::Schema;
+
+    #[test]
+    fn constants_mean_what_they_say() {
+        let schema = Schema::built_in();
+        let name = |slot, index| match schema.field(slot).map(|field| field.ty.clone()) {
+            Some(adjutant_model::Type::Level(levels)) => levels.name_of(index).to_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((LOGIN, name(s::ALERT_CLASS, 0).as_str()), (Value::Level(0), "login"));
+        assert_eq!((SUCCESS, name(s::ALERT_OUTCOME, 0).as_str()), (Value::Level(0), "success"));
+        assert_eq!((FAILURE, name(s::ALERT_OUTCOME, 1).as_str()), (Value::Level(1), "failure"));
+        assert_eq!(name(s::LOGIN_MFA, MFA_FAILED), "failed");
+    }
+}
