@@ -240,6 +240,9 @@ names! {
     HISTORY_SUBNET_KNOWN history "history.subnet_known" Plain::Bool, "Whether this user has come from this /24 (or, for IPv6, /48) before.";
     HISTORY_SUBNET_USERS history "history.subnet_users" Plain::Int, "Other users that have signed in from this /24 (or /48) in remembered history, counted up to 16.";
     HISTORY_COUNTRY_KNOWN history "history.country_known" Plain::Bool, "Whether this user has come from this country before.";
+    HISTORY_FACTORS history "history.factors" Plain::Int, "Kinds of second factor that this user has passed before, counted up to 8.";
+    HISTORY_FACTOR_KNOWN history "history.factor_known" Plain::Bool, "Whether this user has passed this kind of second factor before (unknown when none was passed now).";
+    HISTORY_REGISTERED history "history.registered" Plain::Bool, "Whether more than half of this user's logins came from registered devices (unknown before the twelfth login).";
     HISTORY_HOUR_KNOWN history "history.hour_known" Plain::Bool, "Whether this user has signed in around this hour of the day before.";
     HISTORY_DEVICE_USERS history "history.device_users" Plain::Int, "Different users that have used this device.";
     HISTORY_HOST_PAIR_KNOWN history "history.host_pair_known" Plain::Bool, "Whether these two hosts have been seen together before.";
