@@ -99,6 +99,26 @@ const SEVERITY: Plain = Plain::Level("severity", &["info", "low", "medium", "hig
 const RESULT: Plain = Plain::Level("result", &["success", "failure", "blocked"], false);
 /// Values of `mfa result`.
 const MFA: Plain = Plain::Level("mfa result", &["passed", "not-asked", "abandoned", "failed", "refused"], false);
+/// Values of `change`.
+const CHANGE: Plain = Plain::Level(
+    "change",
+    &[
+        "factor-added",
+        "factor-removed",
+        "mail-forwarding",
+        "mail-hiding",
+        "mail-rule",
+        "mail-delegation",
+        "privilege-granted",
+        "consent-granted",
+        "credential-added",
+        "password-changed",
+        "account-created",
+        "federation-changed",
+        "other",
+    ],
+    false,
+);
 /// Values of `risk`.
 const RISK: Plain = Plain::Level("risk", &["none", "low", "medium", "high"], true);
 
@@ -209,8 +229,10 @@ names! {
     MAIL_TO field "mail.to" Plain::Texts, "Addresses of the recipients.";
     MAIL_SUBJECT field "mail.subject" Plain::Text, "Subject line.";
     MAIL_MESSAGE_ID field "mail.message_id" Plain::Text, "Message-ID, without angle brackets.";
+    CHANGE_KIND field "change.kind" CHANGE, "What kind of change to an identity, a mailbox or its permissions it is.";
     CHANGE_NAME field "change.name" Plain::Text, "Name of the setting, policy or rule that was changed.";
     CHANGE_VALUE field "change.value" Plain::Text, "What it was changed to.";
+    CHANGE_SCOPE field "change.scope" Plain::Text, "What an application or a role was allowed, as the source writes it.";
     CASE_ALERTS history "case.alerts" Plain::Int, "Alerts in this case, this one included.";
     CASE_RULES history "case.rules" Plain::Int, "Different rules in this case, this one included.";
     CASE_DETECTORS history "case.detectors" Plain::Int, "Different sources or detectors in this case.";
