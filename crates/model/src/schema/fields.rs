@@ -253,6 +253,7 @@ names! {
     HISTORY_SPAN history "history.span" Plain::Duration, "Time between the first and the latest remembered login of this user.";
     HISTORY_FAILURES history "history.failures" Plain::Int, "Failed logins of this user in the last 24 hours.";
     HISTORY_MFA_FAILURES history "history.mfa_failures" Plain::Int, "Second factors of this user that failed or were refused in the last 24 hours.";
+    HISTORY_MFA_REFUSED history "history.mfa_refused" Plain::Int, "Second factors that this user refused as not their own in the last 24 hours.";
     HISTORY_USER_ALERTS history "history.user_alerts" Plain::Int, "Detections about this user in the last 24 hours, this one not included.";
     HISTORY_ADDRESS_USERS history "history.address_users" Plain::Int, "Different users that this source address tried in the last 24 hours.";
     HISTORY_ADDRESS_FAILURES history "history.address_failures" Plain::Int, "Failed logins from this source address in the last 24 hours.";
