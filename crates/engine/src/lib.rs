@@ -9,4 +9,5 @@
 pub mod bounded;
 pub mod correlate;
 pub mod entities;
+pub mod geo;
 pub mod memory;
