@@ -1,0 +1,159 @@
+//! One parsed record, and where in it the paths of its source are.
+//!
+//! [`Found::fill`] walks the record's tape once: it follows the source's trie of paths and skips every other
+//! value by the tape's own counts. Of a key that a record has twice the last one counts, and the path is
+//! reported. The scratch is used again for the next record, so that a record costs no allocation.
+
+use super::collection::nodes;
+use super::paths::Paths;
+use super::val::Val;
+use simd_json::Node;
+
+/// Where the paths of a source are in one record. Reused from record to record.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    at: Vec<u32>,
+    duplicates: Vec<u16>,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+impl Found {
+    /// Finds every path of `paths` in the value that begins at node `root` of `tape`.
+    pub fn fill(&mut self, paths: &Paths, tape: &[Node<'_>], root: usize) {
+        self.at.clear();
+        self.at.resize(paths.len(), NOWHERE);
+        self.duplicates.clear();
+        self.value(paths, tape, root, 0);
+    }
+
+    /// Recursion is as deep as the trie, which is as deep as an expression may nest.
+    fn value(&mut self, paths: &Paths, tape: &[Node<'_>], at: usize, trie: u32) {
+        let Some(node) = paths.nodes.get(trie as usize) else { return };
+        if let Some(place) = node.path.and_then(|path| self.at.get_mut(usize::from(path))) {
+            *place = u32::try_from(at).unwrap_or(NOWHERE);
+        }
+        match tape.get(at) {
+            Some(Node::Object { len, .. }) if !node.keys.is_empty() => self.object(paths, tape, at, *len, trie),
+            Some(Node::Array { len, .. }) if !node.indices.is_empty() => self.array(paths, tape, at, *len, trie),
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, paths: &Paths, tape: &[Node<'_>], at: usize, len: usize, trie: u32) {
+        let Some(node) = paths.nodes.get(trie as usize) else { return };
+        let mut at = at.saturating_add(1);
+        // Which of this object's keys were seen: one bit each for the first 64, which is where duplicates matter.
+        let mut seen = 0_u64;
+        for _ in 0..len {
+            let Some(Node::String(key)) = tape.get(at) else { return };
+            let value = at.saturating_add(1);
+            if let Some(child) = node.child(key) {
+                let bit = 1_u64.checked_shl(child.wrapping_sub(trie)).unwrap_or(0);
+                if seen & bit != 0 || (bit == 0 && self.is_found(paths, child)) {
+                    self.forget(paths, child);
+                }
+                seen |= bit;
+                self.value(paths, tape, value, child);
+            }
+            at = value.saturating_add(tape.get(value..).map_or(1, nodes));
+        }
+    }
+
+    fn array(&mut self, paths: &Paths, tape: &[Node<'_>], at: usize, len: usize, trie: u32) {
+        let Some(node) = paths.nodes.get(trie as usize) else { return };
+        let (mut at, mut place) = (at.saturating_add(1), 0);
+        for (index, child) in &node.indices {
+            let index = *index as usize;
+            if index >= len {
+                return;
+            }
+            while place < index {
+                at = at.saturating_add(tape.get(at..).map_or(1, nodes));
+                place += 1;
+            }
+            self.value(paths, tape, at, *child);
+        }
+    }
+
+    /// Whether any path through `trie` has been found.
+    fn is_found(&self, paths: &Paths, trie: u32) -> bool {
+        let Some(node) = paths.nodes.get(trie as usize) else { return false };
+        let here = node.path.and_then(|path| self.at.get(usize::from(path))).is_some_and(|at| *at != NOWHERE);
+        let mut below = node.keys.iter().map(|(_, child)| *child).chain(node.indices.iter().map(|(_, child)| *child));
+        here || below.any(|child| self.is_found(paths, child))
+    }
+
+    /// A key came again: what was found below its first value no longer counts.
+    fn forget(&mut self, paths: &Paths, trie: u32) {
+        let Some(node) = paths.nodes.get(trie as usize) else { return };
+        if let Some(path) = node.path {
+            if let Some(place) = self.at.get_mut(usize::from(path)) {
+                *place = NOWHERE;
+            }
+            if !self.duplicates.contains(&path) {
+                self.duplicates.push(path);
+            }
+        }
+        for (_, child) in &node.keys {
+            self.forget(paths, *child);
+        }
+        for (_, child) in &node.indices {
+            self.forget(paths, *child);
+        }
+    }
+
+    /// The node of the record's tape where the path with this number is.
+    pub fn node(&self, path: u16) -> Option<usize> {
+        self.at.get(usize::from(path)).filter(|at| **at != NOWHERE).map(|at| *at as usize)
+    }
+
+    /// The paths that the record states more than once.
+    pub fn duplicates(&self) -> &[u16] {
+        &self.duplicates
+    }
+}
+
+/// One parsed record with the places of its source's paths.
+#[derive(Clone, Copy, Debug)]
+pub struct Doc<'d> {
+    tape: &'d [Node<'d>],
+    found: &'d Found,
+}
+
+impl<'d> Doc<'d> {
+    /// The record `tape`, of which `found` was filled.
+    pub fn new(tape: &'d [Node<'d>], found: &'d Found) -> Self {
+        Self { tape, found }
+    }
+
+    /// The value at the path with this number; `None` when the record has no such path.
+    pub fn value(&self, path: u16) -> Option<Val<'d>> {
+        self.found.node(path).and_then(|at| self.tape.get(at..)).map(Val::from_tape)
+    }
+
+    /// Whether the record has the path with this number.
+    pub fn has(&self, path: u16) -> bool {
+        self.found.node(path).is_some()
+    }
+
+    /// Where the paths are.
+    pub fn found(&self) -> &'d Found {
+        self.found
+    }
+}
+
+/// The keys of the object that begins at node `root` of `tape`, each with the node of its value.
+pub fn top_keys<'t, 'd>(tape: &'t [Node<'d>], root: usize) -> impl Iterator<Item = (&'d str, usize)> + 't {
+    let len = match tape.get(root) {
+        Some(Node::Object { len, .. }) => *len,
+        _ => 0,
+    };
+    let mut at = root.saturating_add(1);
+    (0..len).map_while(move |_| {
+        let Some(Node::String(key)) = tape.get(at) else { return None };
+        let value = at.saturating_add(1);
+        at = value.saturating_add(tape.get(value..).map_or(1, nodes));
+        Some((*key, value))
+    })
+}

@@ -1,0 +1,138 @@
+//! The raw paths that a source's expressions read, interned into one trie.
+//!
+//! Each path has a small number, which is also how a field's cell remembers where its value came from.
+//! The trie is what lets one walk over a record find all of them and skip everything else.
+
+/// The most paths that one source may read.
+pub const PATHS_MAX: usize = 4096;
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The value of an object's key.
+    Key(String),
+    /// An element of an array, from 0.
+    Index(u32),
+}
+
+/// The paths of one source.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    texts: Vec<String>,
+    pub(super) nodes: Vec<TrieNode>,
+}
+
+/// A place in records that some path goes through.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TrieNode {
+    /// The path that ends here.
+    pub path: Option<u16>,
+    /// Keys that paths go on with, sorted by length.
+    pub keys: Vec<(Box<str>, u32)>,
+    /// One bit for each length (modulo 64) that a key here has.
+    pub lengths: u64,
+    /// Indices that paths go on with, ascending.
+    pub indices: Vec<(u32, u32)>,
+}
+
+impl TrieNode {
+    /// The place that `key` leads to.
+    pub(super) fn child(&self, key: &str) -> Option<u32> {
+        if self.lengths & (1 << (key.len() % 64)) == 0 {
+            return None;
+        }
+        let first = self.keys.partition_point(|(known, _)| known.len() < key.len());
+        let same_length = self.keys.get(first..)?.iter().take_while(|(known, _)| known.len() == key.len());
+        same_length.into_iter().find(|(known, _)| known.as_ref() == key).map(|(_, node)| *node)
+    }
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { texts: Vec::new(), nodes: vec![TrieNode::default()] }
+    }
+}
+
+impl Paths {
+    /// No paths yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of the path with these steps; `None` when the source has too many.
+    pub fn intern(&mut self, steps: &[Step]) -> Option<u16> {
+        let mut at = 0;
+        for step in steps {
+            at = self.child_or_new(at, step)?;
+        }
+        let next = u16::try_from(self.texts.len()).ok().filter(|next| usize::from(*next) < PATHS_MAX)?;
+        let node = self.nodes.get_mut(at)?;
+        if node.path.is_none() {
+            node.path = Some(next);
+            self.texts.push(text_of(steps));
+        }
+        node.path
+    }
+
+    fn child_or_new(&mut self, at: usize, step: &Step) -> Option<usize> {
+        let new = u32::try_from(self.nodes.len()).ok()?;
+        let node = self.nodes.get_mut(at)?;
+        let found = match step {
+            Step::Key(key) => node.child(key),
+            Step::Index(index) => node.indices.iter().find(|(known, _)| known == index).map(|(_, node)| *node),
+        };
+        if let Some(found) = found {
+            return Some(found as usize);
+        }
+        match step {
+            Step::Key(key) => {
+                node.lengths |= 1 << (key.len() % 64);
+                let place = node.keys.partition_point(|(known, _)| known.len() < key.len());
+                node.keys.insert(place, (key.as_str().into(), new));
+            }
+            Step::Index(index) => {
+                let place = node.indices.partition_point(|(known, _)| known < index);
+                node.indices.insert(place, (*index, new));
+            }
+        }
+        self.nodes.push(TrieNode::default());
+        Some(new as usize)
+    }
+
+    /// The path with number `path` as the book writes it, without `raw.`; empty for the whole record.
+    pub fn text(&self, path: u16) -> &str {
+        self.texts.get(usize::from(path)).map_or("", String::as_str)
+    }
+
+    /// How many paths there are.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+}
+
+/// `actor.alternateId`, `target[0].name`, `detail["x-y"]`.
+fn text_of(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for step in steps {
+        match step {
+            Step::Key(key) if is_name(key) => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(key);
+            }
+            Step::Key(key) => text.push_str(&format!("[{key:?}]")),
+            Step::Index(index) => text.push_str(&format!("[{index}]")),
+        }
+    }
+    text
+}
+
+fn is_name(key: &str) -> bool {
+    key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
