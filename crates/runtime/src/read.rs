@@ -1,0 +1,263 @@
+//! Reads alerts from files and pipes: opens, unpacks and cuts them into records.
+//!
+//! One [`Reader`] goes through all inputs in order and fills one [`Chunk`] after another; a chunk owns its bytes,
+//! so that workers can take chunks away and memory stays flat however long the input is. Formats are told by
+//! content, never by name. What cannot be read is a [`Fault`] with its line; reading goes on behind it.
+
+mod open;
+mod pipe;
+mod scan;
+mod split;
+
+use open::Opened;
+use split::{Cuts, Splitter};
+use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A longer record is a fault and is skipped.
+pub const RECORD_BYTES_MAX: usize = 16 << 20;
+
+/// A chunk is handed on when it holds this many bytes: enough to make taking turns cheap, and few enough that what a
+/// worker makes of them stays in its cache.
+pub const CHUNK_BYTES: usize = 256 << 10;
+
+/// One thing to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A file or named pipe.
+    Path(PathBuf),
+}
+
+impl Input {
+    /// The input as a command line names it: `-` is standard input.
+    pub fn from_arg(arg: &str) -> Self {
+        if arg == "-" { Input::Stdin } else { Input::Path(arg.into()) }
+    }
+
+    /// The input's name for people.
+    pub fn name(&self) -> String {
+        match self {
+            Input::Stdin => "standard input".into(),
+            Input::Path(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// One record: a range of its chunk's bytes, and the line where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    start: u32,
+    end: u32,
+    /// Line of the input where the record begins, 1 for the first.
+    pub line: u64,
+}
+
+impl Record {
+    fn new(start: usize, end: usize, line: u64) -> Self {
+        let fit = |offset: usize| u32::try_from(offset).expect("a chunk is smaller than 4 GiB");
+        Self { start: fit(start), end: fit(end), line }
+    }
+}
+
+/// Something that could not be read as a record, or a whole input that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Line where it begins; 0 when it is about the whole input.
+    pub line: u64,
+    /// A stable code, such as `too-long`.
+    pub code: &'static str,
+    /// What is wrong and what was done instead, for people.
+    pub detail: String,
+    /// How many records of its chunk come before it.
+    pub before: usize,
+}
+
+/// Some consecutive records of one input, with the bytes they are ranges of.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    cuts: Cuts,
+    input: u32,
+}
+
+impl Chunk {
+    /// The number of the input, in the order given.
+    pub fn input(&self) -> u32 {
+        self.input
+    }
+    /// The records, in order.
+    pub fn records(&self) -> &[Record] {
+        &self.cuts.records
+    }
+    /// What could not be read, in order.
+    pub fn faults(&self) -> &[Fault] {
+        &self.cuts.faults
+    }
+    /// The bytes of `record`.
+    pub fn bytes(&self, record: &Record) -> &[u8] {
+        self.bytes.get(record.start as usize..record.end as usize).unwrap_or(&[])
+    }
+}
+
+/// How far reading is, to be looked at from another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Bytes read, before unpacking.
+    pub bytes: AtomicU64,
+    /// The number of the input that is being read.
+    pub input: AtomicU64,
+}
+
+/// Goes through all inputs and fills chunks.
+#[derive(Debug)]
+pub struct Reader {
+    inputs: Vec<Input>,
+    next: usize,
+    open: Option<Stream>,
+    /// Bytes that were read and belong to the next chunk.
+    tail: Vec<u8>,
+    chunk_bytes: usize,
+    progress: Arc<Progress>,
+    stop: Arc<AtomicBool>,
+}
+
+/// The input that is being read.
+#[derive(Debug)]
+struct Stream {
+    opened: Opened,
+    splitter: Splitter,
+    empty: bool,
+}
+
+/// What one attempt to read brought.
+enum Got {
+    Bytes,
+    /// Bytes, and the writer of the pipe has no more just now.
+    Pause,
+    End,
+}
+
+impl Reader {
+    /// A reader of `inputs`, in this order. It stops early, at the end of a record, when `stop` becomes true.
+    pub fn new(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Self {
+        Self { inputs, next: 0, open: None, tail: Vec::new(), chunk_bytes: CHUNK_BYTES, progress: Arc::default(), stop }
+    }
+
+    /// The same with chunks of about `chunk_bytes`.
+    #[must_use]
+    pub fn with_chunk_bytes(self, chunk_bytes: usize) -> Self {
+        Self { chunk_bytes: chunk_bytes.max(1), ..self }
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Fills `chunk` with the next records and faults; returns false, with an empty chunk, when nothing is left.
+    pub fn fill(&mut self, chunk: &mut Chunk) -> bool {
+        loop {
+            chunk.cuts.clear();
+            chunk.bytes.clear();
+            if self.stop.load(Ordering::Relaxed) || (self.open.is_none() && !self.open_next(chunk)) {
+                return false;
+            }
+            if let Some(stream) = &mut self.open {
+                chunk.input = (self.next - 1) as u32;
+                std::mem::swap(&mut chunk.bytes, &mut self.tail);
+                if !stream.fill(chunk, &mut self.tail, self.chunk_bytes, &self.stop) {
+                    self.open = None;
+                }
+            }
+            if !chunk.cuts.records.is_empty() || !chunk.cuts.faults.is_empty() {
+                return true;
+            }
+        }
+    }
+
+    /// Opens the next input, or puts the reason why it cannot be opened into `chunk`; false when there is none.
+    fn open_next(&mut self, chunk: &mut Chunk) -> bool {
+        let Some(input) = self.inputs.get(self.next) else { return false };
+        chunk.input = self.next as u32;
+        self.progress.input.store(self.next as u64, Ordering::Relaxed);
+        self.next += 1;
+        match open::open(input, &self.progress, &self.stop) {
+            Ok(opened) => self.open = Some(Stream { opened, splitter: Splitter::default(), empty: true }),
+            Err((code, detail)) => chunk.cuts.fault(0, code, detail),
+        }
+        true
+    }
+}
+
+impl Stream {
+    /// Reads on into `chunk`, which begins with what was left over, and leaves over in `tail` what is not done with.
+    /// Returns false at the end of the input.
+    fn fill(&mut self, chunk: &mut Chunk, tail: &mut Vec<u8>, chunk_bytes: usize, stop: &AtomicBool) -> bool {
+        let mut want = chunk_bytes;
+        let (goes_on, done) = loop {
+            let got = match self.read(&mut chunk.bytes, want, stop) {
+                Ok(got) => got,
+                Err(error) => break (false, self.break_off(chunk, &error)),
+            };
+            let last = matches!(got, Got::End);
+            let done = self.splitter.split(&chunk.bytes, last, &mut chunk.cuts);
+            if last || done > 0 || stop.load(Ordering::Relaxed) {
+                break (!last, done);
+            }
+            // A record longer than the chunk: read at least as much again, so that looking for its end stays linear.
+            want = chunk.bytes.len().max(chunk_bytes);
+        };
+        self.empty &= chunk.bytes.iter().all(u8::is_ascii_whitespace);
+        if !goes_on && self.empty && chunk.cuts.faults.is_empty() {
+            chunk.cuts.fault(0, "input-empty", "there is nothing in it".into());
+        }
+        tail.clear();
+        if goes_on {
+            tail.extend_from_slice(&chunk.bytes[done..]);
+        }
+        goes_on
+    }
+
+    /// Cuts what can be cut before the place where reading failed, and says that it failed.
+    fn break_off(&mut self, chunk: &mut Chunk, error: &std::io::Error) -> usize {
+        let done = self.splitter.split(&chunk.bytes, false, &mut chunk.cuts);
+        let (code, detail) = self.opened.explain(error);
+        let left = chunk.bytes.len() > done;
+        let unfinished = if left { "; the record that begins here is not complete and was not triaged" } else { "" };
+        chunk.cuts.fault(self.splitter.line(), code, format!("{detail}{unfinished}"));
+        chunk.bytes.len()
+    }
+
+    /// Appends up to `want` bytes.
+    fn read(&mut self, bytes: &mut Vec<u8>, want: usize, stop: &AtomicBool) -> std::io::Result<Got> {
+        let start = bytes.len();
+        let mut filled = start;
+        bytes.resize(start + want, 0);
+        let outcome = loop {
+            let read = self.opened.read(&mut bytes[filled..]);
+            if stop.load(Ordering::Relaxed) {
+                // Told to stop: a pipe ends then, which says nothing about its data.
+                filled += read.unwrap_or(0);
+                break Ok(Got::Pause);
+            }
+            match read {
+                Ok(0) => break Ok(Got::End),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+            if filled == bytes.len() {
+                break Ok(Got::Bytes);
+            }
+            if self.opened.is_live() {
+                break Ok(Got::Pause);
+            }
+        };
+        bytes.truncate(filled);
+        outcome
+    }
+}

@@ -1,0 +1,258 @@
+//! Finds where one JSON value ends, without parsing it.
+//!
+//! Two ways: [`is_whole_object`] tells by a few byte counts, at memory speed, that a line is one object;
+//! [`Scanner`] walks any value exactly, over any number of lines and reads. The scanner knows just enough
+//! grammar to notice that a value breaks off, so that one broken record cannot swallow those after it.
+//! Neither judges numbers, words or escapes: that is the parser's work.
+
+/// What became of a walk over some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scan {
+    /// The value ends before the byte with this offset.
+    End(usize),
+    /// The byte with this offset cannot be part of the value, because …
+    Broken(usize, &'static str),
+    /// The value goes on beyond these bytes.
+    More,
+}
+
+/// Deeper nesting than this is not walked: it bounds the scanner's memory while it skips a huge value.
+const DEPTH_MAX: usize = 16 << 20;
+
+/// The token before, as far as the grammar of structure needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Before {
+    #[default]
+    Open,
+    Comma,
+    Colon,
+    Value,
+}
+
+/// Walks one JSON object or array; feed it the value's bytes in order, in as many pieces as they come.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    /// One bit for each open bracket: set for an object.
+    open: Vec<u64>,
+    depth: usize,
+    before: Before,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Scanner {
+    /// Walks on over `bytes`, which follow those fed before. The first byte of all must open the value.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Scan {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            if self.in_string {
+                match self.string(bytes, at) {
+                    Ok(next) => at = next,
+                    Err(broken) => return broken,
+                }
+                continue;
+            }
+            if let Err(why) = self.token(byte) {
+                return Scan::Broken(at, why);
+            }
+            at += 1;
+            if self.depth == 0 {
+                return Scan::End(at);
+            }
+        }
+        Scan::More
+    }
+
+    /// Forgets everything, keeping the memory.
+    pub(super) fn restart(&mut self) {
+        self.open.clear();
+        *self = Self { open: std::mem::take(&mut self.open), ..Self::default() };
+    }
+
+    /// Walks on inside a string from `at`; returns where to go on.
+    fn string(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, Scan> {
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            if self.escaped {
+                self.escaped = false;
+            } else if byte == b'"' {
+                self.in_string = false;
+                self.before = Before::Value;
+                return Ok(at);
+            } else if byte == b'\\' {
+                self.escaped = true;
+            }
+            if byte == b'\n' {
+                return Err(Scan::Broken(at - 1, "a text is not closed on its line"));
+            }
+        }
+        Ok(at)
+    }
+
+    fn token(&mut self, byte: u8) -> Result<(), &'static str> {
+        match byte {
+            b'"' if self.before == Before::Value => return Err("a text follows a value without a comma"),
+            b'"' => self.in_string = true,
+            b'{' | b'[' => self.open(byte == b'{')?,
+            b'}' | b']' => self.close(byte == b'}')?,
+            b',' => self.before = Before::Comma,
+            b':' => self.before = Before::Colon,
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ => self.before = Before::Value,
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, object: bool) -> Result<(), &'static str> {
+        let allowed = match (self.depth, self.inside_object()) {
+            (0, _) => true,
+            (_, true) => self.before == Before::Colon,
+            (_, false) => matches!(self.before, Before::Open | Before::Comma),
+        };
+        if !allowed {
+            return Err("a value begins where none can");
+        }
+        if self.depth >= DEPTH_MAX {
+            return Err("brackets are nested too deeply");
+        }
+        let (word, bit) = (self.depth / 64, 1 << (self.depth % 64));
+        if word == self.open.len() {
+            self.open.push(0);
+        }
+        if object {
+            self.open[word] |= bit;
+        } else {
+            self.open[word] &= !bit;
+        }
+        self.depth += 1;
+        self.before = Before::Open;
+        Ok(())
+    }
+
+    fn close(&mut self, object: bool) -> Result<(), &'static str> {
+        if self.inside_object() != object {
+            return Err("a bracket closes one of the other kind");
+        }
+        self.depth -= 1;
+        self.before = Before::Value;
+        Ok(())
+    }
+
+    fn inside_object(&self) -> bool {
+        self.depth > 0 && self.open[(self.depth - 1) / 64] & (1 << ((self.depth - 1) % 64)) != 0
+    }
+}
+
+/// Whether `line`, which begins with `{` and ends with `}`, is one whole object, by counting bytes.
+///
+/// True needs brackets that balance at the end and not before, and no `}` before anything but `,`, `]` or `}`, so
+/// that objects in a row and brackets inside texts are left to the scanner. Most blocks are only counted, by vector
+/// code; a block in which the object might close is walked.
+pub(super) fn is_whole_object(line: &[u8]) -> bool {
+    const BLOCK: usize = 64;
+    let next = line.get(1..).unwrap_or(&[]);
+    let mut balance = 0i64;
+    for (these, those) in line.chunks(BLOCK).zip(next.chunks(BLOCK)) {
+        let (open, close, odd) = count(these, those);
+        let may_close = balance <= i64::from(close);
+        if odd || (may_close && closes(balance, &these[..those.len()])) {
+            return false;
+        }
+        balance += i64::from(open) - i64::from(close);
+    }
+    // The last byte has no byte after it: it is the `}` that closes the object.
+    balance == 1
+}
+
+/// How many brackets open and close in `these`, and whether a `}` stands before what cannot follow it; `those` are the
+/// bytes one further.
+fn count(these: &[u8], those: &[u8]) -> (u8, u8, bool) {
+    let mut open = 0u8;
+    let mut close = 0u8;
+    let mut odd = 0u8;
+    for (&byte, &after) in these.iter().zip(those) {
+        // `[` and `{`, `]` and `}` differ in one bit only.
+        let bracket = byte | 0x20;
+        open = open.wrapping_add(u8::from(bracket == b'{'));
+        close = close.wrapping_add(u8::from(bracket == b'}'));
+        let goes_on = (after == b',') | (after == b']') | (after == b'}');
+        odd |= u8::from((byte == b'}') & !goes_on);
+    }
+    (open, close, odd != 0)
+}
+
+/// Whether the object closes inside `block`, which begins at nesting depth `depth`.
+fn closes(mut depth: i64, block: &[u8]) -> bool {
+    block.iter().any(|byte| {
+        depth += i64::from(matches!(byte, b'{' | b'['));
+        let closing = matches!(byte, b'}' | b']');
+        depth -= i64::from(closing);
+        closing && depth <= 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str) -> Scan {
+        Scanner::default().feed(text.as_bytes())
+    }
+
+    #[test]
+    fn a_value_ends_where_its_bracket_closes() {
+        assert_eq!(scan("{}"), Scan::End(2));
+        assert_eq!(scan(r#"{"a":[1,{"b":"}]\"{"}]} {"#), Scan::End(23));
+        assert_eq!(scan("{\n  \"a\": {\n  }\n}\n"), Scan::End(16));
+        assert_eq!(scan(r#"{"a": {"#), Scan::More);
+    }
+
+    #[test]
+    fn what_breaks_off_is_noticed() {
+        for (text, at) in [
+            ("{\"a\": {\"b\": 1}\n{\"c\": 2}", 15),
+            ("{\"a\": 1,\n{\"c\": 2}", 9),
+            ("{\"a\": \"x\n{\"c\": 2}", 8),
+            ("{\"a\": [1}", 8),
+            ("{\"a\" \"b\"}", 5),
+        ] {
+            assert!(matches!(scan(text), Scan::Broken(found, _) if found == at), "{text}: {:?}", scan(text));
+        }
+    }
+
+    #[test]
+    fn it_walks_alike_in_pieces() {
+        let text = br#"{"a":[1,{"b":"}]\"{\\"}],"c":[[],[{}]]}"#;
+        for size in 1..text.len() {
+            let mut scanner = Scanner::default();
+            let mut fed = 0;
+            let end = text.chunks(size).find_map(|piece| match scanner.feed(piece) {
+                Scan::End(at) => Some(fed + at),
+                other => {
+                    assert_eq!(other, Scan::More);
+                    fed += piece.len();
+                    None
+                }
+            });
+            assert_eq!(end, Some(text.len()), "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn whole_lines_are_told_by_counting() {
+        let long = format!("{{\"a\":[{}0],\"b\":{{\"c\":[]}}}}", "[1],".repeat(200));
+        for text in ["{}", r#"{"a":1}"#, r#"{"a":{"b":[{},{}]},"c":2}"#, &long] {
+            assert!(is_whole_object(text.as_bytes()), "{text}");
+        }
+        let two = format!("{long},{long}");
+        for text in [&two, "{", r#"{"a":1}{"b":2}"#, r#"{"a":1} {"b":2}"#, r#"{"a":1},{"b":2}"#, r#"{"a":{"b":1}"#, r#"{"a":"}"}"#, r#"{"a":1}}"#] {
+            assert!(!is_whole_object(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_hundred_thousand_brackets_are_just_deep() {
+        let text = format!("{{\"a\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        assert_eq!(scan(&text), Scan::End(text.len()));
+    }
+}
