@@ -163,6 +163,12 @@ impl Row {
         }))
     }
 
+    /// The whole text arena and the whole list arena, for storing a row: pushed into a cleared row first, they make
+    /// every range of its cells mean the same again.
+    pub fn arenas(&self) -> (&str, &[Value]) {
+        (&self.text, &self.list)
+    }
+
     /// How many slots the row has.
     pub fn len(&self) -> usize {
         self.cells.len()

@@ -3,5 +3,6 @@
 //! Everything here may do I/O and use threads; nothing here decides. What decides is a pure function of
 //! what this crate hands it, so that a replay needs no more than what was stored.
 
+pub mod archive;
 pub mod pipeline;
 pub mod read;
