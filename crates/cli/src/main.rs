@@ -1,2 +1,59 @@
-//! x
-fn main() {}
+//! The one binary. It understands the command line, runs one command and ends with that command's exit code.
+//!
+//! Each command is a file of its own; nothing here or there decides about alerts, which is the engine's work.
+
+mod args;
+mod exit;
+mod init;
+mod interrupt;
+mod manual;
+mod progress;
+mod term;
+mod triage;
+
+use args::{Cli, Command};
+use clap::Parser;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain_usage(&error).into(),
+    };
+    term::choose_color(cli.color);
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => complain(&error).into(),
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Init(args) => init::run(args),
+        Command::Triage(args) => triage::run(args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
+        _ => anyhow::bail!("this command is not built yet"),
+    }
+}
+
+/// Prints clap's message. Help and version are no mistakes.
+fn explain_usage(error: &clap::Error) -> Exit {
+    let asked = !error.use_stderr();
+    match error.print() {
+        Ok(()) if asked => Exit::Ok,
+        Ok(()) => Exit::Usage,
+        Err(_) => Exit::Output,
+    }
+}
+
+/// Prints an error with what led to it. A reader that went away, as `head` does, is no error.
+fn complain(error: &anyhow::Error) -> Exit {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+        return Exit::Ok;
+    }
+    eprintln!("adjutant: {error:#}");
+    if error.is::<term::OutputFailed>() { Exit::Output } else { Exit::Faulty }
+}

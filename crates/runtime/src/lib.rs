@@ -4,5 +4,6 @@
 //! what this crate hands it, so that a replay needs no more than what was stored.
 
 pub mod archive;
+pub mod book_dir;
 pub mod pipeline;
 pub mod read;

@@ -1,0 +1,38 @@
+//! The exit codes, all of them.
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// All went well.
+    Ok = 0,
+    /// Something in the input had a problem, or a test failed.
+    Problems = 1,
+    /// Decisions change under the other book.
+    Changes = 2,
+    /// The book, a file or an argument's value is faulty; nothing was done.
+    Faulty = 3,
+    /// The command line is not understood.
+    Usage = 64,
+    /// The output cannot be written.
+    Output = 74,
+    /// Interrupted; what was done before is shown.
+    Interrupted = 130,
+}
+
+/// The codes, for `--help` and the manual.
+pub(crate) const HELP: &str = "\
+Exit codes:
+    0  all went well
+    1  a record had a problem, or a test failed
+    2  decisions change (backtest)
+    3  the book, a file or a value is faulty; nothing was done
+   64  the command line is not understood
+   74  the output cannot be written
+  130  interrupted; what was done before is shown";
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
