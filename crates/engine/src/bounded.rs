@@ -6,6 +6,7 @@
 
 use adjutant_model::Why;
 use hashbrown::HashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Keys are keyed hashes already: they are used as they are.
@@ -43,19 +44,26 @@ pub struct Bounded<T> {
     oldest: u32,
     limit: usize,
     forgotten: u64,
+    last_forgotten: Option<T>,
 }
 
 impl<T: Default> Bounded<T> {
     /// A map of at most `limit` entries (at least one).
     pub fn new(limit: usize) -> Self {
         let limit = limit.clamp(1, NONE as usize - 1);
-        Self { index: HashMap::default(), nodes: Vec::new(), newest: NONE, oldest: NONE, limit, forgotten: 0 }
+        Self { index: HashMap::default(), nodes: Vec::new(), newest: NONE, oldest: NONE, limit, forgotten: 0, last_forgotten: None }
     }
 
     /// The entry of `key`, as it is.
     pub fn get(&self, key: u64) -> Option<&T> {
         let at = *self.index.get(&key)?;
         self.nodes.get(at as usize).map(|node| &node.value)
+    }
+
+    /// The entry of `key`, to change without counting as a use.
+    pub fn get_mut(&mut self, key: u64) -> Option<&mut T> {
+        let at = *self.index.get(&key)?;
+        self.nodes.get_mut(at as usize).map(|node| &mut node.value)
     }
 
     /// The entry of `key`, made if it is new, and whether it was there. Counts as a use.
@@ -99,9 +107,25 @@ impl<T: Default> Bounded<T> {
         })
     }
 
-    /// Marks that something was forgotten before, when a snapshot is read back.
-    pub fn set_forgotten(&mut self, count: u64) {
-        self.forgotten = count;
+    /// What [`touch`](Self::touch) forgot since this was last asked; only the latest.
+    pub fn take_forgotten(&mut self) -> Option<T> {
+        self.last_forgotten.take()
+    }
+
+    /// The same entries with another bound; the least recently used go when it is lower.
+    pub fn with_limit(self, limit: usize) -> Self {
+        let mut bounded = Self::new(limit);
+        if bounded.limit == self.limit {
+            return self;
+        }
+        bounded.forgotten = self.forgotten;
+        let mut nodes: Vec<Option<Node<T>>> = self.nodes.into_iter().map(Some).collect();
+        let mut at = self.oldest;
+        while let Some(node) = nodes.get_mut(at as usize).and_then(Option::take) {
+            *bounded.touch(node.key).0 = node.value;
+            at = node.newer;
+        }
+        bounded
     }
 
     /// How many entries were forgotten so far.
@@ -126,7 +150,7 @@ impl<T: Default> Bounded<T> {
         if let Some(node) = self.nodes.get_mut(at as usize) {
             self.index.remove(&node.key);
             node.key = key;
-            node.value = T::default();
+            self.last_forgotten = Some(std::mem::take(&mut node.value));
             self.forgotten += 1;
         }
         at
@@ -165,6 +189,27 @@ impl<T: Default> Bounded<T> {
         if let Some(node) = self.nodes.get_mut(at as usize) {
             (node.newer, node.older) = (NONE, NONE);
         }
+    }
+}
+
+/// As entries from the least to the most recently used, so that what is read back forgets in the same order.
+impl<T: Default + Serialize> Serialize for Bounded<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries: Vec<(u64, &T)> = self.oldest_first().collect();
+        (self.limit, self.forgotten, entries).serialize(serializer)
+    }
+}
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (limit, forgotten, entries) = <(usize, u64, Vec<(u64, T)>)>::deserialize(deserializer)?;
+        let mut bounded = Self::new(limit);
+        for (key, value) in entries {
+            *bounded.touch(key).0 = value;
+        }
+        bounded.forgotten = forgotten;
+        bounded.last_forgotten = None;
+        Ok(bounded)
     }
 }
 
@@ -209,5 +254,32 @@ mod tests {
                 assert_eq!(keys(&map), list);
             }
         }
+    }
+
+    #[test]
+    fn a_lower_bound_keeps_the_most_recent() {
+        let mut map = Bounded::<u32>::new(5);
+        for key in [1, 2, 3, 4, 1] {
+            *map.touch(key).0 = key as u32 * 10;
+        }
+        let mut map = map.with_limit(2);
+        assert_eq!((keys(&map), map.get(1), map.forgotten()), (vec![4, 1], Some(&10), 2));
+        map.touch(9);
+        assert_eq!(map.take_forgotten(), Some(40));
+        assert_eq!(map.take_forgotten(), None);
+    }
+
+    #[test]
+    fn what_is_read_back_forgets_alike() {
+        let mut map = Bounded::<u32>::new(3);
+        for key in [1, 2, 3, 4, 2] {
+            *map.touch(key).0 += 1;
+        }
+        let text = serde_json::to_string(&map).unwrap();
+        let mut back: Bounded<u32> = serde_json::from_str(&text).unwrap();
+        for key in [7, 8, 2] {
+            assert_eq!(map.touch(key).1, back.touch(key).1);
+        }
+        assert_eq!((keys(&map), map.forgotten()), (keys(&back), back.forgotten()));
     }
 }

@@ -6,15 +6,18 @@
 
 use adjutant_model::schema::slots as s;
 use adjutant_model::{EntityId, EntityKind, Row, Slot, Value};
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 
 /// The secret that entity keys are made with. Memory made with one key cannot be read with another.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct HashKey(pub [u8; 16]);
 
 /// What part an entity plays in its alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// The host that the alert is about.
     Host,

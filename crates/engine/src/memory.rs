@@ -6,6 +6,7 @@
 
 pub mod logins;
 pub mod rules;
+pub mod unusual;
 pub mod window;
 
 use crate::bounded::Bounded;
@@ -15,6 +16,8 @@ use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, Duration, Origin, Row, Slot, Time, Value, Why};
 use logins::{Features, UserHistory};
 use rules::{RuleHere, RuleHistory};
+use serde::{Deserialize, Deserializer, Serialize};
+use unusual::{Firing, Past};
 use window::{Day, Seen};
 
 /// An exact duplicate or a repeat counts within this time of the first (login.md and most products: 24 h).
@@ -27,6 +30,8 @@ pub struct Limits {
     pub users_max: usize,
     /// Source addresses and devices, each.
     pub addresses_max: usize,
+    /// Things that alerts are about first of all: hosts, users, resources …
+    pub entities_max: usize,
     /// Rules.
     pub rules_max: usize,
     /// Pairs of rule and entity, and pairs of hosts, each.
@@ -37,7 +42,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { users_max: 200_000, addresses_max: 200_000, rules_max: 50_000, pairs_max: 500_000, duplicates_max: 500_000 }
+        Self {
+            users_max: 200_000,
+            addresses_max: 200_000,
+            entities_max: 200_000,
+            rules_max: 50_000,
+            pairs_max: 500_000,
+            duplicates_max: 500_000,
+        }
     }
 }
 
@@ -54,7 +66,7 @@ pub struct Keys {
 }
 
 /// What memory says about an alert beyond the facts that it wrote into the row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// The case that it joined.
     pub joined: Joined,
@@ -62,27 +74,30 @@ pub struct Observation {
     pub duplicate: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct AddressHistory {
     users: Seen<32>,
     failures: Day,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Repeat {
     count: u32,
     first: Time,
 }
 
-/// Correlation and history.
+/// Correlation and history. What is written of it is read back by [`Memory::restore`].
+#[derive(Serialize, Deserialize)]
 pub struct Memory {
     key: HashKey,
     cases: Cases,
     users: Bounded<UserHistory>,
     addresses: Bounded<AddressHistory>,
     devices: Bounded<Seen<16>>,
+    entities: Bounded<Option<Time>>,
     rules: Bounded<RuleHistory>,
     here: Bounded<RuleHere>,
+    here_horizon: Option<Time>,
     units: Bounded<u32>,
     pairs: Bounded<Time>,
     duplicates: Bounded<Repeat>,
@@ -150,14 +165,38 @@ impl Memory {
             users: Bounded::new(limits.users_max),
             addresses: Bounded::new(limits.addresses_max),
             devices: Bounded::new(limits.addresses_max),
+            entities: Bounded::new(limits.entities_max),
             rules: Bounded::new(limits.rules_max),
             here: Bounded::new(limits.pairs_max),
+            here_horizon: None,
             units: Bounded::new(limits.pairs_max),
             pairs: Bounded::new(limits.pairs_max),
             duplicates: Bounded::new(limits.duplicates_max),
             repeats: Bounded::new(limits.duplicates_max),
             started: None,
         }
+    }
+
+    /// A memory that was written, to go on where it stopped, within these limits and under this policy.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn restore<'de, D: Deserializer<'de>>(from: D, limits: Limits, policy: Policy) -> Result<Self, D::Error> {
+        let memory = Self::deserialize(from)?;
+        Ok(Self {
+            cases: memory.cases.with_policy(policy),
+            users: memory.users.with_limit(limits.users_max),
+            addresses: memory.addresses.with_limit(limits.addresses_max),
+            devices: memory.devices.with_limit(limits.addresses_max),
+            entities: memory.entities.with_limit(limits.entities_max),
+            rules: memory.rules.with_limit(limits.rules_max),
+            here: memory.here.with_limit(limits.pairs_max),
+            units: memory.units.with_limit(limits.pairs_max),
+            pairs: memory.pairs.with_limit(limits.pairs_max),
+            duplicates: memory.duplicates.with_limit(limits.duplicates_max),
+            repeats: memory.repeats.with_limit(limits.duplicates_max),
+            ..memory
+        })
     }
 
     /// The key that [`Keys`] for this memory are made with.
@@ -170,13 +209,13 @@ impl Memory {
         let time = alert.row.time(s::ALERT_TIME).unwrap_or_default();
         let id = alert.id();
         let duplicate = self.duplicate(keys.digest, time);
-        let arrival = Arrival { alert: id, time, entities: &keys.entities, rule: keys.rule, detector: keys.detector };
-        let joined = self.cases.join(&arrival);
         let row = &mut alert.row;
-        case_facts(row, &joined, time);
         let started = *self.started.get_or_insert(time);
         put(row, s::HISTORY_AGE, Value::Duration(time.since(started)));
-        self.rule_facts(row, keys, time, !duplicate);
+        let firing = self.rule_facts(row, keys, time, !duplicate);
+        let arrival = Arrival { alert: id, time, entities: &keys.entities, rule: keys.rule, detector: keys.detector, firing };
+        let joined = self.cases.join(&arrival);
+        case_facts(row, &joined, time);
         self.user_facts(row, keys, time, !duplicate);
         self.address_facts(row, keys, time, !duplicate);
         self.pair_facts(row, keys, time, !duplicate);
@@ -193,51 +232,86 @@ impl Memory {
         again
     }
 
-    fn rule_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
-        let forgotten = self.rules.has_forgotten() || self.here.has_forgotten();
-        let entity = keys.entities.primary().map(|(_, id)| id.0);
-        let (rule, known) = self.rules.touch(keys.rule);
-        put(row, s::RULE_FIRES, count(rule.fires, known, forgotten));
-        put(row, s::RULE_ENTITIES, count(rule.entities, known, forgotten));
-        put(row, s::RULE_SILENCE, silence(rule.last, time, known, forgotten));
-        put(
-            row,
-            s::RULE_HOUR_SEEN,
-            if known || !forgotten { Value::Bool(rule.hour_seen(time)) } else { Value::Unknown(Why::Evicted) },
-        );
+    fn rule_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) -> Firing {
+        let forgotten = self.rules.has_forgotten();
+        let rule = self.rules.touch(keys.rule).0;
+        let before = *rule;
         if learn {
             rule.fired(time);
         }
-        if let Some(entity) = entity {
-            self.here_facts(row, pair(self.key, space::PAIR, keys.rule, entity), keys.rule, time, learn);
-        }
-        if let Some(unit) = keys.unit {
-            let (fires, known) = self.units.touch(pair(self.key, space::PAIR, keys.rule, unit));
-            put(row, s::RULE_UNIT_FIRES, count(*fires, known, forgotten));
-            *fires = fires.saturating_add(u32::from(learn));
-        }
-        self.repeat_facts(row, keys, entity, time);
+        let known = before.fires > 0;
+        put(row, s::RULE_FIRES, count(before.fires, known, forgotten));
+        put(row, s::RULE_ENTITIES, count(before.entities, known, forgotten || self.here.has_forgotten()));
+        put(row, s::RULE_SILENCE, silence(before.last, time, known, forgotten));
+        let hour_seen = if known || !forgotten { Value::Bool(before.hour_seen(time)) } else { Value::Unknown(Why::Evicted) };
+        put(row, s::RULE_HOUR_SEEN, hour_seen);
+        self.unit_facts(row, keys, learn);
+        self.repeat_facts(row, keys, time);
+        self.here_facts(row, keys, (&before, forgotten), time, learn)
     }
 
-    fn here_facts(&mut self, row: &mut Row, key: u64, rule: u64, time: Time, learn: bool) {
-        let forgotten = self.here.has_forgotten();
-        let (here, known) = self.here.touch(key);
-        put(row, s::RULE_FIRES_HERE, count(here.fires, known, forgotten));
-        put(row, s::RULE_SILENCE_HERE, silence(here.last, time, known, forgotten));
-        put(row, s::RULE_CLOSED, Value::Int(i64::from(here.closed)));
-        put(row, s::RULE_CONFIRMED, Value::Int(i64::from(here.confirmed)));
+    fn unit_facts(&mut self, row: &mut Row, keys: &Keys, learn: bool) {
+        let Some(unit) = keys.unit else { return };
+        let forgotten = self.units.has_forgotten();
+        let (fires, known) = self.units.touch(pair(self.key, space::PAIR, keys.rule, unit));
+        put(row, s::RULE_UNIT_FIRES, count(*fires, known, forgotten));
+        *fires = fires.saturating_add(u32::from(learn));
+    }
+
+    /// What is known of the rule on the alert's entity; `everywhere` is the rule before this alert, and whether rules were
+    /// forgotten.
+    fn here_facts(&mut self, row: &mut Row, keys: &Keys, everywhere: (&RuleHistory, bool), time: Time, learn: bool) -> Firing {
+        let Some((_, entity)) = keys.entities.primary() else { return Firing::default() };
+        let age = self.entity_age(row, entity.0, time);
+        let here = self.here.touch(pair(self.key, space::PAIR, keys.rule, entity.0)).0;
+        let before = *here;
         if learn {
             here.fired(time);
-            if !known {
-                let (history, _) = self.rules.touch(rule);
-                history.entities = history.entities.saturating_add(1);
-            }
         }
+        let after = *here;
+        let horizon = self.horizon();
+        let seen = before.fires > 0;
+        if learn && !seen {
+            let history = self.rules.touch(keys.rule).0;
+            history.entities = history.entities.saturating_add(1);
+        }
+        put(row, s::RULE_FIRES_HERE, count(before.fires, seen, horizon.is_some()));
+        put(row, s::RULE_SILENCE_HERE, silence(before.last, time, seen, horizon.is_some()));
+        put(row, s::RULE_CLOSED, Value::Int(i64::from(before.closed)));
+        put(row, s::RULE_CONFIRMED, Value::Int(i64::from(before.confirmed)));
+        put(row, s::RULE_HOUR_FIRES, Value::Int(i64::from(after.hour_fires)));
+        put(row, s::RULE_HOUR_BUSIEST, count(after.hour_busiest, seen, horizon.is_some()));
+        let past = Past { age, everywhere: everywhere.0, rules_forgotten: everywhere.1, here: &before, horizon };
+        let firing = Firing::of(&past, &after, time, &self.cases.policy().apart.firing);
+        let firing = Firing { burst: firing.burst && learn, ..firing };
+        put(row, s::RULE_UNUSUAL, told(firing.known, Value::Bool(firing.unusual)));
+        put(row, s::RULE_BURST, told(firing.known, Value::Bool(firing.burst)));
+        firing
     }
 
-    fn repeat_facts(&mut self, row: &mut Row, keys: &Keys, entity: Option<u64>, time: Time) {
+    /// The latest firing of any pair of rule and entity that was forgotten; none while nothing was.
+    fn horizon(&mut self) -> Option<Time> {
+        if let Some(forgotten) = self.here.take_forgotten() {
+            self.here_horizon = self.here_horizon.max(Some(forgotten.last));
+        }
+        self.here_horizon
+    }
+
+    /// How long the entity has been known, at least.
+    fn entity_age(&mut self, row: &mut Row, entity: u64, time: Time) -> Duration {
+        let forgotten = self.entities.has_forgotten();
+        let (first, known) = self.entities.touch(entity);
+        let age = time.since(*first.get_or_insert(time));
+        *first = (*first).min(Some(time));
+        let fact = if known || !forgotten { Value::Duration(Duration(age.0.max(0))) } else { Value::Unknown(Why::Evicted) };
+        put(row, s::HISTORY_ENTITY_AGE, fact);
+        age
+    }
+
+    fn repeat_facts(&mut self, row: &mut Row, keys: &Keys, time: Time) {
+        let entity = keys.entities.primary().map_or(0, |(_, id)| id.0);
         let source = keys.entities.get(Role::Source).map_or(0, |id| id.0);
-        let fingerprint = pair(self.key, space::PAIR, keys.rule, entity.unwrap_or(0) ^ source.rotate_left(1));
+        let fingerprint = pair(self.key, space::PAIR, keys.rule, entity ^ source.rotate_left(1));
         let (repeat, _) = self.repeats.touch(fingerprint);
         if repeat.count == 0 || time.since(repeat.first) > REPEAT_WINDOW {
             *repeat = Repeat { count: 0, first: time };
@@ -301,6 +375,7 @@ impl Memory {
         let (here, _) = self.here.touch(pair(self.key, space::PAIR, keys.rule, entity.0));
         let verdicts = if benign { &mut here.closed } else { &mut here.confirmed };
         *verdicts = verdicts.saturating_add(1);
+        self.horizon();
     }
 }
 
@@ -335,6 +410,23 @@ fn case_facts(row: &mut Row, joined: &Joined, time: Time) {
     put(row, s::CASE_DETECTORS, Value::Int(i64::from(joined.detectors)));
     put(row, s::CASE_ENTITIES, Value::Int(i64::from(joined.entities)));
     put(row, s::CASE_AGE, Value::Duration(time.since(joined.opened)));
+    let counts = joined.unusual.unwrap_or_default();
+    let facts = [
+        (s::CASE_UNUSUAL_RULES, counts.rules),
+        (s::CASE_NEW_RULES, counts.new_here),
+        (s::CASE_NEW_ANYWHERE, counts.new_anywhere),
+        (s::CASE_UNUSUAL_DETECTORS, counts.detectors),
+        (s::CASE_BURSTS, counts.bursts),
+        (s::CASE_SHARED_RULES, counts.shared),
+    ];
+    for (slot, number) in facts {
+        put(row, slot, told(joined.unusual.is_some(), Value::Int(i64::from(number))));
+    }
+}
+
+/// `value`, or unknown while there is not enough history to tell.
+fn told(known: bool, value: Value) -> Value {
+    if known { value } else { Value::Unknown(Why::NoHistory) }
 }
 
 /// A count that starts at zero only when nothing can have been forgotten.
@@ -343,7 +435,7 @@ fn count(value: u32, known: bool, forgotten: bool) -> Value {
 }
 
 fn silence(last: Time, time: Time, known: bool, forgotten: bool) -> Value {
-    match (known && last != Time::default(), forgotten) {
+    match (known, forgotten) {
         (true, _) => Value::Duration(time.since(last)),
         (false, false) => Value::Unknown(Why::NoHistory),
         (false, true) => Value::Unknown(Why::Evicted),

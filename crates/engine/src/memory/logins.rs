@@ -6,6 +6,7 @@
 use super::window::{Day, Seen};
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Addr, Duration, Geo, Origin, Row, Slot, Time, Value, Why};
+use serde::{Deserialize, Serialize};
 
 /// Logins of a user that are kept as places to travel from; more than one because events arrive late.
 const PLACES: usize = 4;
@@ -14,7 +15,7 @@ const PLACES: usize = 4;
 const HOURS_MIN: u32 = 12;
 
 /// What is remembered of one user.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserHistory {
     logins: u32,
     first: Time,
@@ -32,10 +33,10 @@ pub struct UserHistory {
 }
 
 /// A successful login from a place that can be compared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Placed {
     time: Time,
-    ip: Option<Addr>,
+    ip: Option<[u8; 16]>,
     geo: Option<Geo>,
     country: String,
     city: String,
@@ -120,7 +121,7 @@ impl UserHistory {
         };
         put(row, s::PREVIOUS_TIME, Value::Time(place.time));
         put(row, s::PREVIOUS_VIA_VPN, Value::Bool(false));
-        put(row, s::PREVIOUS_IP, place.ip.map_or(Value::Unknown(Why::NotStated), Value::Addr));
+        put(row, s::PREVIOUS_IP, place.ip.map_or(Value::Unknown(Why::NotStated), |ip| Value::Addr(Addr::from_bytes(ip))));
         put(row, s::PREVIOUS_GEO, place.geo.map_or(Value::Unknown(Why::NotStated), Value::Geo));
         for (slot, text) in [(s::PREVIOUS_COUNTRY, &place.country), (s::PREVIOUS_CITY, &place.city)] {
             if !text.is_empty() {
@@ -139,7 +140,7 @@ impl UserHistory {
             return;
         }
         let ip = match row.value(s::SRC_IP) {
-            Value::Addr(addr) => Some(addr),
+            Value::Addr(addr) => Some(addr.bytes()),
             _ => None,
         };
         let city = row.text(s::SRC_CITY).unwrap_or("");

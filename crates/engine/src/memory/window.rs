@@ -4,6 +4,7 @@
 //! honest answer is "not known any more".
 
 use adjutant_model::{Duration, Time, Why};
+use serde::{Deserialize, Serialize};
 
 /// What was first seen less than this before does not count as known: an intruder's first login of the
 /// night must not vouch for the second.
@@ -15,7 +16,7 @@ pub const HORIZON: Duration = Duration::from_days(183);
 const HOURS: usize = 24;
 
 /// How often something happened in the last 24 hours, by hour.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Day {
     latest_hour: i64,
     counts: [u16; HOURS],
@@ -59,7 +60,7 @@ fn slot(hour: i64) -> usize {
 }
 
 /// Up to `N` things that were seen, with first and last time; the one unused longest is forgotten first.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seen<const N: usize> {
     items: Vec<(u64, Time, Time)>,
     forgot: bool,
