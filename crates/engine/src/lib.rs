@@ -11,3 +11,4 @@ pub mod correlate;
 pub mod entities;
 pub mod geo;
 pub mod memory;
+pub mod normalize;

@@ -1,0 +1,149 @@
+//! Reads a record's bytes into a tree of nodes, whatever it is written in.
+//!
+//! The format is told from the bytes: a `{` begins JSON, `CEF:` and `LEEF:` stand behind a syslog header or
+//! not, and everything else is text. Strict JSON takes the fast parser; what that refuses is read again by the
+//! forgiving one before it is given up. The bytes themselves are never changed.
+
+use super::builder::Builder;
+use super::{cef, loose, pairs, problem, syslog};
+use adjutant_model::Problem;
+use adjutant_rules::source::Format;
+use simd_json::{Buffers, Tape};
+
+/// A text longer than this is not searched for pairs beyond it.
+const SEARCHED_BYTES_MAX: usize = 256 * 1024;
+
+/// Buffers that one record's reading needs, used again for the next.
+#[derive(Default)]
+pub(super) struct Reader {
+    bytes: Vec<u8>,
+    buffers: Buffers,
+    /// For what is not strict JSON, and for lines.
+    json: Builder,
+    line: Builder,
+}
+
+impl Reader {
+    /// Reads `raw` into `tape`.
+    pub(super) fn read<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
+        let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii();
+        let Some(first) = raw.first() else { return Err(problem("empty", "", "the record is empty")) };
+        match first {
+            b'{' => json(raw, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems).map(|()| Format::Json),
+            b'[' if is_list(raw) => self.list(raw, tape, problems),
+            _ => self.line(raw, tape, problems),
+        }
+    }
+
+    /// A JSON array around one object is that object.
+    fn list<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
+        json(raw, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems)?;
+        let alone = matches!(tape.0.as_slice(), [simd_json::Node::Array { len: 1, .. }, simd_json::Node::Object { .. }, ..]);
+        if !alone {
+            return Err(problem("not-an-object", "", "the record is a list and not one object"));
+        }
+        tape.0.remove(0);
+        Ok(Format::Json)
+    }
+
+    fn line<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
+        let text = String::from_utf8_lossy(raw);
+        let text = checked(&text, raw, problems)?;
+        if let Some(at) = embedded_json(text) {
+            let inside = text.as_bytes().get(at..).unwrap_or(&[]);
+            let before = problems.len();
+            if json(inside, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems).is_ok() {
+                return Ok(Format::Json);
+            }
+            problems.truncate(before);
+            tape.0.clear();
+        }
+        self.line.clear();
+        self.line.object();
+        let format = write_line(text, &mut self.line);
+        self.line.write(tape);
+        Ok(format)
+    }
+}
+
+/// Whether a `[` begins a JSON list and not a bracketed word of a log line.
+fn is_list(raw: &[u8]) -> bool {
+    let next = raw.get(1..).unwrap_or(&[]).trim_ascii_start().first();
+    matches!(next, None | Some(b'{' | b'[' | b']' | b'"')) && raw.last() == Some(&b']')
+}
+
+/// Text that people could read: hardly any control characters.
+fn checked<'t>(text: &'t str, raw: &[u8], problems: &mut Vec<Problem>) -> Result<&'t str, Problem> {
+    let control = raw.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()).count();
+    let lost = text.len() != raw.len();
+    if control > raw.len() / 16 || (lost && text.matches(char::REPLACEMENT_CHARACTER).count() > raw.len() / 8) {
+        return Err(problem("binary", "", "the record is neither JSON nor text"));
+    }
+    if lost {
+        problems.push(problem("invalid-utf-8", "", "some bytes are not UTF-8 and are read as U+FFFD; the raw record keeps them"));
+    }
+    Ok(text)
+}
+
+/// Where a JSON object begins that runs to the end of the line, as agents send it over syslog.
+fn embedded_json(text: &str) -> Option<usize> {
+    const BEFORE_MAX: usize = 256;
+    let head = text.get(..text.floor_char_boundary(BEFORE_MAX)).unwrap_or(text);
+    head.find('{').filter(|at| *at > 0 && text.ends_with('}'))
+}
+
+fn write_line(text: &str, builder: &mut Builder) -> Format {
+    let mark = cef::find(text);
+    let (head, body) = text.split_at_checked(mark.unwrap_or(0)).unwrap_or(("", text));
+    let (header, message) = syslog::split(if mark.is_some() { head } else { text });
+    if mark.is_some() && cef::write(body, builder).is_some() {
+        if header.is_there() {
+            header.write(builder);
+        }
+        return if body.starts_with("LEEF") { Format::Leef } else { Format::Cef };
+    }
+    let searched = message.get(..message.floor_char_boundary(SEARCHED_BYTES_MAX)).unwrap_or(message);
+    pairs::write(searched, None, builder);
+    if header.is_there() {
+        header.write(builder);
+    }
+    builder.pair("text", message);
+    Format::Text
+}
+
+/// Reads JSON strictly, or else forgivingly.
+fn json<'s>(
+    raw: &[u8],
+    bytes: &'s mut Vec<u8>,
+    buffers: &mut Buffers,
+    builder: &'s mut Builder,
+    tape: &mut Tape<'s>,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    bytes.clear();
+    bytes.extend_from_slice(raw);
+    if simd_json::fill_tape(bytes, buffers, tape).is_ok() {
+        return Ok(());
+    }
+    tape.0.clear();
+    forgiving(raw, builder, problems)?;
+    builder.write(tape);
+    Ok(())
+}
+
+fn forgiving(raw: &[u8], builder: &mut Builder, problems: &mut Vec<Problem>) -> Result<(), Problem> {
+    let text = String::from_utf8_lossy(raw);
+    builder.clear();
+    let forgiven = loose::read(&text, builder).map_err(|fault| {
+        problem("not-json", "", &format!("the record is not JSON: {} at byte {}", fault.what, fault.at))
+    })?;
+    let all = [
+        (text.len() != raw.len() || matches!(text, std::borrow::Cow::Owned(_)), "invalid-utf-8", "some bytes are not UTF-8 and are read as U+FFFD; the raw record keeps them"),
+        (forgiven.surrogate, "lone-surrogate", "a surrogate without partner is read as U+FFFD"),
+        (forgiven.not_a_number, "not-a-number", "`NaN` and `Infinity` are read as null"),
+        (forgiven.huge_number, "huge-number", "a number beyond 64 bits is rounded"),
+        (forgiven.too_deep, "too-deep", "what is nested too deeply is read as null"),
+    ];
+    problems.extend(all.iter().filter(|(seen, ..)| *seen).map(|(_, code, detail)| problem(code, "", detail)));
+    Ok(())
+}

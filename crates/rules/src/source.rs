@@ -1,0 +1,158 @@
+//! Sources: how one vendor's records become the alert's fields.
+//!
+//! A source is one YAML file: by which keys its records are recognised, and for each field the expressions
+//! over the record that may state it, first come first served. Everything is compiled when the book is
+//! loaded; the record's every path has a number, so that one walk over the record finds them all.
+//!
+//! Recognition looks at the record's content only and does not depend on what came before it: of the sources
+//! whose keys are all there and whose `when` holds, the one with the most keys reads the record.
+
+mod file;
+mod load;
+mod recognise;
+
+pub use recognise::Sources;
+
+use crate::lang::{Paths, RawExpr};
+use adjutant_model::schema::{Field, Levels, Type};
+use adjutant_model::{Schema, Slot};
+use std::sync::Arc;
+
+/// What a record is written in; its decoder makes the same tree of all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A JSON object.
+    Json,
+    /// ArcSight CEF, behind a syslog header or not.
+    Cef,
+    /// QRadar LEEF, behind a syslog header or not.
+    Leef,
+    /// A line of text, with what pairs and syslog header it has.
+    Text,
+}
+
+impl Format {
+    /// Every format with its name in the book.
+    pub const NAMES: [(&'static str, Format); 4] =
+        [("json", Format::Json), ("cef", Format::Cef), ("leef", Format::Leef), ("text", Format::Text)];
+
+    /// The format called `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, format)| *format)
+    }
+
+    /// Its name in the book.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("?", |(name, _)| name)
+    }
+}
+
+/// One compiled source.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, such as `okta`.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Where the vendor documents the format.
+    pub docs: String,
+    /// What its records are written in.
+    pub format: Format,
+    /// Top-level keys that all of its records have.
+    pub keys: Vec<String>,
+    /// What else must hold of its records.
+    pub when: Option<RawExpr>,
+    /// Where another source's record may be inside this one, first come first served.
+    pub unwrap: Vec<RawExpr>,
+    /// What each field is read from, in slot order.
+    pub fields: Vec<Mapping>,
+    /// The paths that all these expressions read.
+    pub paths: Paths,
+}
+
+impl Source {
+    /// Whether it asks for nothing, and so reads what no other source knows.
+    pub fn is_fallback(&self) -> bool {
+        self.keys.is_empty() && self.when.is_none()
+    }
+}
+
+/// What one field is read from.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// The field.
+    pub slot: Slot,
+    /// How its values are read.
+    pub shape: Shape,
+    /// The first of these that says something is the field's value.
+    pub first_of: Vec<RawExpr>,
+}
+
+/// How a field's values are read from what records write: its type, and for text what kind of text.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// A truth value.
+    Bool,
+    /// A whole number.
+    Int,
+    /// An instant.
+    Time,
+    /// A span of time, in seconds where the record has a number.
+    Duration,
+    /// A place.
+    Geo,
+    /// An IP address.
+    Addr,
+    /// Text as it is.
+    Text,
+    /// Text in lower case.
+    Lower,
+    /// An address of mail: text with an `@`.
+    Mail,
+    /// A hash of this many hexadecimal digits.
+    Hash(usize),
+    /// A country: its ISO 3166-1 alpha-2 code, from the code or an English name.
+    Country,
+    /// A Message-ID, without angle brackets.
+    MessageId,
+    /// Several texts.
+    Texts,
+    /// Several ATT&CK identifiers.
+    Techniques,
+    /// One of a declared set of values.
+    Level(Arc<Levels>),
+    /// Sources cannot state it.
+    Never,
+}
+
+impl Shape {
+    /// How the values of `field` are read.
+    pub fn of(field: &Field) -> Self {
+        match (&field.ty, field.name.as_str()) {
+            (Type::Bool, _) => Shape::Bool,
+            (Type::Int, _) => Shape::Int,
+            (Type::Time, _) => Shape::Time,
+            (Type::Duration, _) => Shape::Duration,
+            (Type::Geo, _) => Shape::Geo,
+            (Type::Addr, _) => Shape::Addr,
+            (Type::Texts, "alert.technique") => Shape::Techniques,
+            (Type::Texts, _) => Shape::Texts,
+            (Type::Level(levels), _) => Shape::Level(Arc::clone(levels)),
+            (Type::Text, "file.sha256") => Shape::Hash(64),
+            (Type::Text, "file.sha1") => Shape::Hash(40),
+            (Type::Text, "file.md5") => Shape::Hash(32),
+            (Type::Text, "src.country" | "dst.country") => Shape::Country,
+            (Type::Text, "user.email" | "target.email") => Shape::Mail,
+            (Type::Text, "mail.message_id") => Shape::MessageId,
+            (Type::Text, "net.transport" | "net.protocol" | "net.direction" | "cloud.provider" | "malware.action") => Shape::Lower,
+            (Type::Text, _) => Shape::Text,
+            (Type::Distance | Type::Speed, _) => Shape::Never,
+        }
+    }
+}
+
+/// The fields of `schema` that sources may state.
+pub fn statable(schema: &Schema) -> impl Iterator<Item = &str> {
+    let fields = schema.fields().filter(|(_, field)| field.kind == adjutant_model::schema::Kind::Field);
+    fields.map(|(_, field)| field.name.as_str())
+}
