@@ -116,8 +116,10 @@ impl Geo {
 impl fmt::Display for Time {
     /// RFC 3339 in UTC with as many fractional digits as are needed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(stamp) => write!(f, "{stamp}"),
+        // Not jiff's timestamp, which ends a day before the year 9999 does.
+        let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+        match epoch.checked_add(jiff::SignedDuration::from_micros(self.0)) {
+            Ok(utc) => write!(f, "{utc}Z"),
             Err(_) => write!(f, "{}µs", self.0),
         }
     }

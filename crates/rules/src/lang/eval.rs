@@ -41,7 +41,6 @@ impl<'a> Machine<'a> {
     }
 
     #[cfg(test)]
-    #[expect(dead_code, reason = "the conformance test")]
     pub(super) fn with_locals(locals: Vec<Val<'a>>) -> Self {
         Self { locals, ..Self::new(Scope::Nothing) }
     }

@@ -117,7 +117,7 @@ impl<'t> Lexer<'t> {
                 self.at += 1;
                 self.text_token(true)
             }
-            'b' | 'B' if matches!(second, Some('"' | '\'')) => {
+            'b' | 'B' if self.rest().trim_start_matches(['b', 'B', 'r', 'R']).starts_with(['"', '\'']) => {
                 Err(self.fault(self.at, "byte strings are not supported", "write text without the `b`"))
             }
             '`' => self.quoted_name(),

@@ -201,10 +201,11 @@ impl<'a> Val<'a> {
             (Val::Uint(a), Val::Int(b)) => Some(i128::from(*a).cmp(&i128::from(*b))),
             (Val::Uint(a), Val::Uint(b)) => Some(a.cmp(b)),
             (Val::Double(a), Val::Double(b)) => a.partial_cmp(b),
-            (Val::Int(a), Val::Double(b)) => whole_and_double(i128::from(*a), *b),
-            (Val::Uint(a), Val::Double(b)) => whole_and_double(i128::from(*a), *b),
-            (Val::Double(a), Val::Int(b)) => whole_and_double(i128::from(*b), *a).map(Ordering::reverse),
-            (Val::Double(a), Val::Uint(b)) => whole_and_double(i128::from(*b), *a).map(Ordering::reverse),
+            // As CEL does: beyond 53 bits a whole number counts as the double that is nearest to it.
+            (Val::Int(a), Val::Double(b)) => (*a as f64).partial_cmp(b),
+            (Val::Uint(a), Val::Double(b)) => (*a as f64).partial_cmp(b),
+            (Val::Double(a), Val::Int(b)) => a.partial_cmp(&(*b as f64)),
+            (Val::Double(a), Val::Uint(b)) => a.partial_cmp(&(*b as f64)),
             _ if std::mem::discriminant(self) == std::mem::discriminant(other) => Some(self.ordinal()?.cmp(&other.ordinal()?)),
             _ => None,
         }
@@ -232,16 +233,6 @@ impl<'a> Val<'a> {
             _ => Truth::from(self.order(other) == Some(Ordering::Equal)),
         }
     }
-}
-
-/// Compares exactly; a double beyond the whole numbers is beyond them here too.
-fn whole_and_double(whole: i128, double: f64) -> Option<Ordering> {
-    if double.is_nan() {
-        return None;
-    }
-    // Casting saturates, so infinities stay beyond every 64-bit number.
-    let floor = double.floor();
-    Some(whole.cmp(&(floor as i128)).then(if double > floor { Ordering::Less } else { Ordering::Equal }))
 }
 
 impl fmt::Display for Val<'_> {

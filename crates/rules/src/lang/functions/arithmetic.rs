@@ -10,6 +10,9 @@ use std::borrow::Cow;
 /// The instants of the calendar, 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z.
 pub(in crate::lang) const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
+/// CEL's durations, about 10,000 years either way.
+pub(in crate::lang) const SPANS: std::ops::RangeInclusive<i64> = -315_576_000_000_000_000..=315_576_000_000_000_000;
+
 /// `a op b`.
 pub(in crate::lang) fn arithmetic<'a>(op: Binary, a: Val<'a>, b: Val<'a>, visits: &mut u32) -> Val<'a> {
     match (a, b) {
@@ -57,12 +60,13 @@ fn double(op: Binary, a: f64, b: f64) -> Option<f64> {
 
 fn quantity(op: Binary, a: &Val<'_>, b: &Val<'_>) -> Val<'static> {
     let sum = |a: i64, b: i64| int(op, a, b).filter(|_| matches!(op, Binary::Add | Binary::Subtract));
+    let span = |number: i64| Some(Val::Duration(Duration(number))).filter(|_| SPANS.contains(&number));
     let time = |number: i64| Some(Val::Time(Time(number))).filter(|_| TIMES.contains(&number));
     let found = match (a, b) {
-        (Val::Time(a), Val::Time(b)) if op == Binary::Subtract => sum(a.0, b.0).map(|span| Val::Duration(Duration(span))),
+        (Val::Time(a), Val::Time(b)) if op == Binary::Subtract => sum(a.0, b.0).and_then(span),
         (Val::Time(a), Val::Duration(b)) => sum(a.0, b.0).and_then(time),
         (Val::Duration(a), Val::Time(b)) if op == Binary::Add => sum(a.0, b.0).and_then(time),
-        (Val::Duration(a), Val::Duration(b)) => sum(a.0, b.0).map(|span| Val::Duration(Duration(span))),
+        (Val::Duration(a), Val::Duration(b)) => sum(a.0, b.0).and_then(span),
         (Val::Distance(a), Val::Distance(b)) => sum(a.0, b.0).map(|metres| Val::Distance(Distance(metres))),
         (Val::Speed(a), Val::Speed(b)) => sum(a.0, b.0).map(|speed| Val::Speed(Speed(speed))),
         _ => None,

@@ -140,7 +140,7 @@ pub(super) fn last_index_of<'a>([text, part, until, ..]: Args<'a>, visits: &mut 
     };
     let Some(until) = until else { return Val::ERROR };
     // A match may begin at `until` at the latest, wherever it ends.
-    let end = text.ceil_char_boundary(until.saturating_add(part.len()).min(text.len()));
+    let end = text.floor_char_boundary(until.saturating_add(part.len()).min(text.len()));
     let found = text.get(..end).and_then(|before| before.rfind(part.as_ref()));
     place_of(&text, found.filter(|at| *at <= until))
 }

@@ -2,26 +2,40 @@
 //! supported, because their rules change and a decision must not.
 
 use super::Args;
-use super::arithmetic::TIMES;
+use super::arithmetic::{SPANS, TIMES};
 use crate::lang::val::Val;
 use adjutant_model::{Duration, Time};
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
-
-/// CEL's longest duration, about 10,000 years, in seconds.
-const SECONDS_MAX: i64 = 315_576_000_000;
+use jiff::tz::Offset;
 
 fn time_val(micros: Option<i64>) -> Val<'static> {
     micros.filter(|micros| TIMES.contains(micros)).map_or(Val::ERROR, |micros| Val::Time(Time(micros)))
 }
 
-/// RFC 3339, without rounding: digits beyond microseconds are dropped.
+/// RFC 3339: a date, a time and a zone. Digits beyond microseconds are dropped.
 fn rfc3339(text: &str) -> Option<i64> {
-    // jiff reads more spellings than RFC 3339 has; a zone is demanded here.
-    let zoned = text.len() >= 20 && text.ends_with(['Z', 'z']) || text.get(10..)?.contains(['+', '-']);
-    let stamp: Timestamp = text.parse().ok().filter(|_| zoned && text.as_bytes().get(4) == Some(&b'-'))?;
-    i64::try_from(stamp.as_nanosecond().div_euclid(1000)).ok()
+    let separated = text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b't' | b' '));
+    let plain = text.as_bytes().get(4) == Some(&b'-') && text.get(..10)?.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    let (local, offset) = match text.strip_suffix(['Z', 'z']) {
+        Some(local) => (local, Offset::UTC),
+        None => {
+            let at = text.get(10..)?.rfind(['+', '-'])?.checked_add(10)?;
+            (text.get(..at)?, offset(text.get(at..)?)?)
+        }
+    };
+    let local: DateTime = local.parse().ok().filter(|_| separated && plain && local.len() >= 19)?;
+    Some(micros_of(local)?.checked_sub(i64::from(offset.seconds()).checked_mul(1_000_000)?)?)
+}
+
+/// Microseconds since 1970 of a date and time in UTC.
+fn micros_of(local: DateTime) -> Option<i64> {
+    i64::try_from(local.duration_since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0)).as_nanos().div_euclid(1000)).ok()
+}
+
+/// The date and time in UTC of microseconds since 1970.
+fn datetime_of(micros: i64) -> Option<DateTime> {
+    jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0).checked_add(SignedDuration::from_micros(micros)).ok()
 }
 
 pub(super) fn timestamp<'a>([value, ..]: Args<'a>, _: &mut u32) -> Val<'a> {
@@ -79,11 +93,13 @@ pub(super) fn time<'a>([value, ..]: Args<'a>, _: &mut u32) -> Val<'a> {
 pub(super) fn time_by_format<'a>([text, format, ..]: Args<'a>, _: &mut u32) -> Val<'a> {
     let (Val::Text(text), Val::Text(format)) = (text, format) else { return Val::ERROR };
     let Ok(parts) = jiff::fmt::strtime::parse(format.as_ref(), text.as_ref()) else { return Val::ERROR };
-    let stamp = match parts.offset() {
-        Some(_) => parts.to_timestamp().ok(),
-        None => parts.to_datetime().ok().and_then(|local| TimeZone::UTC.to_timestamp(local).ok()),
-    };
-    time_val(stamp.map(Timestamp::as_microsecond))
+    // An epoch (`%s`) is an instant already; a date and time is one in the zone that stands beside it.
+    if let Some(stamp) = parts.timestamp() {
+        return time_val(Some(stamp.as_microsecond()));
+    }
+    let local = parts.to_datetime().ok().and_then(micros_of);
+    let offset = i64::from(parts.offset().map_or(0, Offset::seconds)).saturating_mul(1_000_000);
+    time_val(local.and_then(|micros| micros.checked_sub(offset)))
 }
 
 /// `1h30m`, `-1.5s`, `250ms`, and days as `7d`.
@@ -113,7 +129,7 @@ fn span(text: &str) -> Option<i64> {
         rest = unit.strip_prefix(name)?;
     }
     let micros = i64::try_from(if negative { -nanos } else { nanos } / 1000).ok()?;
-    (micros.unsigned_abs() <= SECONDS_MAX.unsigned_abs() * 1_000_000).then_some(micros)
+    SPANS.contains(&micros).then_some(micros)
 }
 
 /// `number`, which may have a fraction, times `size`.
@@ -159,7 +175,7 @@ fn local(time: &Val<'_>, zone: &Val<'_>) -> Option<DateTime> {
         Val::Text(zone) => offset(zone)?,
         _ => Offset::UTC,
     };
-    Some(offset.to_datetime(Timestamp::from_microsecond(time.0).ok()?))
+    datetime_of(time.0.checked_add(i64::from(offset.seconds()).checked_mul(1_000_000)?)?)
 }
 
 fn part<'a>([time, zone, ..]: Args<'a>, of: impl Fn(DateTime) -> i64) -> Val<'a> {
