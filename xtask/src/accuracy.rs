@@ -88,7 +88,8 @@ pub(crate) fn run(dir: &Path, book: &Path, json: Option<&Path>, examples: bool) 
 fn load(folder: &Path, schema: &Schema) -> anyhow::Result<Sources> {
     let mut loaded = Vec::new();
     let mut faults = String::new();
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     files.sort();
     for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "yaml")) {
         let name = format!("sources/{}", file.file_name().unwrap_or_default().to_string_lossy());
@@ -129,7 +130,15 @@ impl Worker<'_> {
         product.records += 1;
         let mut problems = Vec::new();
         let record = RawAlert { bytes: raw.as_bytes(), place: Place::default() };
-        let read = normalize_into(&record, self.sources, self.schema.len(), Hints::default(), &mut self.scratch, &mut self.alert, &mut problems);
+        let read = normalize_into(
+            &record,
+            self.sources,
+            self.schema.len(),
+            Hints::default(),
+            &mut self.scratch,
+            &mut self.alert,
+            &mut problems,
+        );
         if let Err(problem) = read {
             product.dropped.push(problem.to_string());
             return Ok(());

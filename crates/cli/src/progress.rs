@@ -50,7 +50,9 @@ impl Drop for Bar {
 /// The bytes of all inputs, when all are files.
 fn size(inputs: &[Input]) -> Option<u64> {
     let sizes = inputs.iter().map(|input| match input {
-        Input::Path(path) => std::fs::metadata(path).ok().filter(|meta| !meta.is_file() || meta.len() > 0).map(|meta| meta.len()).or(Some(0)),
+        Input::Path(path) => {
+            std::fs::metadata(path).ok().filter(|meta| !meta.is_file() || meta.len() > 0).map(|meta| meta.len()).or(Some(0))
+        }
         Input::Stdin => None,
     });
     sizes.sum()

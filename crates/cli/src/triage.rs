@@ -49,5 +49,11 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
     drop(bar);
     term::output(format!("records {} bytes {} faults {:?}\n", sink.0, sink.1, sink.2).as_bytes())?;
     let interrupted = stop.load(Ordering::Relaxed);
-    Ok(if interrupted { Exit::Interrupted } else if sink.2.is_empty() { Exit::Ok } else { Exit::Problems })
+    Ok(if interrupted {
+        Exit::Interrupted
+    } else if sink.2.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Problems
+    })
 }

@@ -51,7 +51,15 @@ impl<T: Default> Bounded<T> {
     /// A map of at most `limit` entries (at least one).
     pub fn new(limit: usize) -> Self {
         let limit = limit.clamp(1, NONE as usize - 1);
-        Self { index: HashMap::default(), nodes: Vec::new(), newest: NONE, oldest: NONE, limit, forgotten: 0, last_forgotten: None }
+        Self {
+            index: HashMap::default(),
+            nodes: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+            limit,
+            forgotten: 0,
+            last_forgotten: None,
+        }
     }
 
     /// The entry of `key`, as it is.

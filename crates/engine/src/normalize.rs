@@ -136,7 +136,9 @@ impl Work<'_> {
         let before = self.problems.len();
         let taken = match inner.eval(doc) {
             Val::Map(Map::Tape(tape)) => self.nodes(tape, Format::Json, &mut stage.found, rest, true),
-            Val::List(List::Tape([Node::Array { len: 1, .. }, tape @ ..])) => self.nodes(tape, Format::Json, &mut stage.found, rest, true),
+            Val::List(List::Tape([Node::Array { len: 1, .. }, tape @ ..])) => {
+                self.nodes(tape, Format::Json, &mut stage.found, rest, true)
+            }
             Val::Text(text) if looks_like_a_record(&text) => self.bytes(text.as_bytes(), stage, rest, true).unwrap_or(false),
             _ => false,
         };
@@ -203,7 +205,9 @@ impl Work<'_> {
     fn unreadable(&mut self, slot: Slot, source: &Source, expression: &RawExpr, read: Coerced) {
         let field = if slot == slots::ALERT_TIME { "alert.time" } else { field_name(source, expression) };
         self.problems.push(match read {
-            Coerced::NoYear => problem("time-without-year", field, "the time has no year, and when the record arrived is not known"),
+            Coerced::NoYear => {
+                problem("time-without-year", field, "the time has no year, and when the record arrived is not known")
+            }
             _ => problem("unreadable", field, "the value is not of the field's type; the field is unknown"),
         });
     }

@@ -48,7 +48,9 @@ fn the_same_alerts_give_the_same_facts() {
 
 #[test]
 fn a_restart_changes_nothing() {
-    for limits in [Limits::default(), Limits { pairs_max: 50, rules_max: 20, entities_max: 5, duplicates_max: 100, ..Limits::default() }] {
+    for limits in
+        [Limits::default(), Limits { pairs_max: 50, rules_max: 20, entities_max: 5, duplicates_max: 100, ..Limits::default() }]
+    {
         let words = days(2, 6, false);
         let whole = run(&mut Stream::new(limits, Policy::default()), &words, 0);
         let mut stream = Stream::new(limits, Policy::default());
@@ -69,7 +71,8 @@ fn a_restart_with_less_room_forgets_and_says_so() {
     let written = serde_json::to_string(&stream.memory).unwrap_or_default();
     let limits = Limits { pairs_max: 3, ..Limits::default() };
     let restored = Memory::restore(&mut serde_json::Deserializer::from_str(&written), limits, Policy::default()).ok();
-    let seen = restored.map(|memory| Stream::over(memory, 9_999).fire(hours(121), "host1", "detector1", "usual9")).unwrap_or_default();
+    let seen =
+        restored.map(|memory| Stream::over(memory, 9_999).fire(hours(121), "host1", "detector1", "usual9")).unwrap_or_default();
     assert_eq!(seen.value(s::RULE_FIRES_HERE), adjutant_model::Value::Unknown(adjutant_model::Why::Evicted));
 }
 

@@ -136,7 +136,9 @@ fn what_a_user_does_is_read_together() {
 fn what_was_forgotten_is_never_new() {
     let limits = Limits { pairs_max: 4, rules_max: 4, ..Limits::default() };
     let mut stream = Stream::new(limits, Policy::default());
-    for (hour, host, rule) in [(0, "web01", "heartbeat"), (1, "web02", "a"), (1, "web02", "b"), (1, "web02", "c"), (1, "web02", "d")] {
+    for (hour, host, rule) in
+        [(0, "web01", "heartbeat"), (1, "web02", "a"), (1, "web02", "b"), (1, "web02", "c"), (1, "web02", "d")]
+    {
         stream.fire(hours(hour), host, "wazuh", rule);
     }
     let seen = attack(&mut stream, hours(29), "web01", &THREE);

@@ -28,6 +28,7 @@
 mod cidr;
 mod collection;
 mod compile;
+mod contradiction;
 mod doc;
 mod eval;
 mod fact;
@@ -50,6 +51,7 @@ mod tests;
 
 pub use cidr::{Cidrs, parse_net};
 pub use collection::{List, Map};
+pub use contradiction::Contradiction;
 pub use doc::{Doc, Found, top_keys};
 pub use eval::VISITS_MAX;
 pub use fact::{FactExpr, Probe, condition, fact};

@@ -144,7 +144,9 @@ impl Shape {
             (Type::Text, "src.country" | "dst.country") => Shape::Country,
             (Type::Text, "user.email" | "target.email") => Shape::Mail,
             (Type::Text, "mail.message_id") => Shape::MessageId,
-            (Type::Text, "net.transport" | "net.protocol" | "net.direction" | "cloud.provider" | "malware.action") => Shape::Lower,
+            (Type::Text, "net.transport" | "net.protocol" | "net.direction" | "cloud.provider" | "malware.action") => {
+                Shape::Lower
+            }
             (Type::Text, _) => Shape::Text,
             (Type::Distance | Type::Speed, _) => Shape::Never,
         }

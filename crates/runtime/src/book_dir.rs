@@ -159,6 +159,11 @@ mod tests {
     #[test]
     fn context_data_is_not_of_the_book() {
         assert!(is_of_book("context/hr.yaml") && is_of_book("context/database.yaml"));
-        assert!(!is_of_book("context/data/users.csv") && !is_of_book("context/data") && !is_of_book("a/.b/c") && !is_of_book("x.yaml~"));
+        assert!(
+            !is_of_book("context/data/users.csv")
+                && !is_of_book("context/data")
+                && !is_of_book("a/.b/c")
+                && !is_of_book("x.yaml~")
+        );
     }
 }

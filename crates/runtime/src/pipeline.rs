@@ -49,7 +49,13 @@ pub enum Error {
 ///
 /// # Errors
 /// The first failure of a step. What was emitted before it stays emitted.
-pub fn run<J: Job>(job: &J, reader: Reader, order: J::Order, sink: J::Sink, workers: usize) -> Result<(J::Order, J::Sink), Error> {
+pub fn run<J: Job>(
+    job: &J,
+    reader: Reader,
+    order: J::Order,
+    sink: J::Sink,
+    workers: usize,
+) -> Result<(J::Order, J::Sink), Error> {
     let shared = Shared {
         intake: Mutex::new((reader, 0)),
         order: Turnstile::new(order),
@@ -237,9 +243,12 @@ mod tests {
         let job = Numbering { fail_at: None, panic_at: None };
         let alone = numbered(path.clone(), &job, 1, 1 << 20).unwrap();
         assert_eq!(alone.len(), 5000);
-        assert!(alone.iter().enumerate().all(|(place, (number, text))| {
-            *number == place as u64 && *text == format!("{{\"n\":{place}}}")
-        }));
+        assert!(
+            alone
+                .iter()
+                .enumerate()
+                .all(|(place, (number, text))| { *number == place as u64 && *text == format!("{{\"n\":{place}}}") })
+        );
         for workers in [2, 3, 8] {
             assert_eq!(numbered(path.clone(), &job, workers, 64).unwrap(), alone, "{workers} workers");
         }

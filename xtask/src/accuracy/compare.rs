@@ -50,16 +50,82 @@ pub(crate) struct Field {
 /// Every field that is compared.
 pub(crate) const FIELDS: &[Field] = &[
     Field { name: "time", compare: compare_time },
-    Field { name: "rule", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::ALERT_RULE, slots::ALERT_TITLE], &[&["rule.name"]], same) },
-    Field { name: "user", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::USER_NAME, slots::USER_EMAIL, slots::USER_ID], &[&["user.name"], &["user.email"]], same_user) },
-    Field { name: "host", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::HOST_NAME], &[&["host.name", "host.hostname"]], same) },
-    Field { name: "source", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::SRC_IP], &[&["source.ip", "client.ip"]], same_address) },
-    Field { name: "destination", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::DST_IP], &[&["destination.ip", "server.ip"]], same_address) },
-    Field { name: "url", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::URL_FULL], &[&["url.full"], &["url.original"]], same) },
-    Field { name: "domain", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::DOMAIN_NAME, slots::DST_HOST], &[&["dns.question.name"], &["url.domain"], &["destination.domain"]], same) },
-    Field { name: "sha256", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::FILE_SHA256], &[&["file.hash.sha256", "process.hash.sha256"]], same) },
-    Field { name: "sha1", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::FILE_SHA1], &[&["file.hash.sha1", "process.hash.sha1"]], same) },
-    Field { name: "md5", compare: |row, schema, doc, stated| texts(row, schema, doc, stated, &[slots::FILE_MD5], &[&["file.hash.md5", "process.hash.md5"]], same) },
+    Field {
+        name: "rule",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::ALERT_RULE, slots::ALERT_TITLE], &[&["rule.name"]], same)
+        },
+    },
+    Field {
+        name: "user",
+        compare: |row, schema, doc, stated| {
+            texts(
+                row,
+                schema,
+                doc,
+                stated,
+                &[slots::USER_NAME, slots::USER_EMAIL, slots::USER_ID],
+                &[&["user.name"], &["user.email"]],
+                same_user,
+            )
+        },
+    },
+    Field {
+        name: "host",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::HOST_NAME], &[&["host.name", "host.hostname"]], same)
+        },
+    },
+    Field {
+        name: "source",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::SRC_IP], &[&["source.ip", "client.ip"]], same_address)
+        },
+    },
+    Field {
+        name: "destination",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::DST_IP], &[&["destination.ip", "server.ip"]], same_address)
+        },
+    },
+    Field {
+        name: "url",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::URL_FULL], &[&["url.full"], &["url.original"]], same)
+        },
+    },
+    Field {
+        name: "domain",
+        compare: |row, schema, doc, stated| {
+            texts(
+                row,
+                schema,
+                doc,
+                stated,
+                &[slots::DOMAIN_NAME, slots::DST_HOST],
+                &[&["dns.question.name"], &["url.domain"], &["destination.domain"]],
+                same,
+            )
+        },
+    },
+    Field {
+        name: "sha256",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::FILE_SHA256], &[&["file.hash.sha256", "process.hash.sha256"]], same)
+        },
+    },
+    Field {
+        name: "sha1",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::FILE_SHA1], &[&["file.hash.sha1", "process.hash.sha1"]], same)
+        },
+    },
+    Field {
+        name: "md5",
+        compare: |row, schema, doc, stated| {
+            texts(row, schema, doc, stated, &[slots::FILE_MD5], &[&["file.hash.md5", "process.hash.md5"]], same)
+        },
+    },
     Field { name: "technique", compare: compare_technique },
     Field { name: "severity", compare: compare_severity },
 ];
@@ -111,7 +177,8 @@ impl Stated {
     fn says_time(&self, time: Time) -> bool {
         let text = time.to_string();
         let clock = text.get(11..19).unwrap_or("?");
-        let in_text = self.says(&time.secs().to_string()) || (self.says(clock) && text.get(..4).is_some_and(|year| self.says(year)));
+        let in_text =
+            self.says(&time.secs().to_string()) || (self.says(clock) && text.get(..4).is_some_and(|year| self.says(year)));
         self.times.iter().any(|stated| millis(*stated) == millis(time)) || (self.times.is_empty() && in_text)
     }
 }
@@ -167,7 +234,15 @@ fn ours(row: &Row, schema: &Schema, slots: &[Slot]) -> Vec<String> {
 }
 
 #[allow(clippy::too_many_arguments, reason = "a comparison has two sides, their places and its rule")]
-fn texts(row: &Row, schema: &Schema, doc: &Value, stated: &Stated, slots: &[Slot], paths: &[&[&str]], same: fn(&str, &str) -> bool) -> Verdict {
+fn texts(
+    row: &Row,
+    schema: &Schema,
+    doc: &Value,
+    stated: &Stated,
+    slots: &[Slot],
+    paths: &[&[&str]],
+    same: fn(&str, &str) -> bool,
+) -> Verdict {
     let theirs = paths.iter().map(|paths| texts_at(doc, paths)).find(|theirs| !theirs.is_empty()).unwrap_or_default();
     let theirs: Vec<String> = theirs.into_iter().filter(|text| stated.says(text)).collect();
     if theirs.is_empty() {
@@ -244,7 +319,8 @@ fn severity(value: &Value, path: &mut Vec<String>) -> Option<String> {
         Value::String(text) if WORDS.contains(&text.to_lowercase().as_str()) => {
             let last = path.last().map_or("", String::as_str);
             let before = path.len().checked_sub(2).and_then(|at| path.get(at)).map_or("", String::as_str);
-            let here = matches!(last, "severity" | "severity_name") || (before == "severity" && matches!(last, "value" | "label" | "name"));
+            let here = matches!(last, "severity" | "severity_name")
+                || (before == "severity" && matches!(last, "value" | "label" | "name"));
             here.then(|| text.clone())
         }
         _ => None,

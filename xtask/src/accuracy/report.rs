@@ -83,7 +83,13 @@ impl Accuracy {
             }
             let sources: Vec<String> = product.sources.iter().map(|(name, count)| format!("{name} {count}")).collect();
             let (records, recognised) = (product.records, product.recognised);
-            println!("{name:<40} {records:>7} {recognised:>10} {:>8} {:>8} {:>7.2}  {}", all.stated, all.right, all.percent(), sources.join(", "));
+            println!(
+                "{name:<40} {records:>7} {recognised:>10} {:>8} {:>8} {:>7.2}  {}",
+                all.stated,
+                all.right,
+                all.percent(),
+                sources.join(", ")
+            );
         }
         self.print_fields();
         self.print_worst();
@@ -106,7 +112,14 @@ impl Accuracy {
         }
         println!("\n{:<14} {:>8} {:>8} {:>7}   other products", "field", "stated", "right", "%");
         for (field, (named, others)) in fields {
-            println!("{field:<14} {:>8} {:>8} {:>7.2}   {:.1} % of {}", named.stated, named.right, named.percent(), others.percent(), others.stated);
+            println!(
+                "{field:<14} {:>8} {:>8} {:>7.2}   {:.1} % of {}",
+                named.stated,
+                named.right,
+                named.percent(),
+                others.percent(),
+                others.stated
+            );
         }
     }
 

@@ -139,7 +139,9 @@ impl Builder {
 
     /// Counts a value in what holds it.
     fn child(&mut self) {
-        if let Some(Piece::Object { len, .. } | Piece::Array { len, .. }) = self.open.last().and_then(|at| self.pieces.get_mut(*at)) {
+        if let Some(Piece::Object { len, .. } | Piece::Array { len, .. }) =
+            self.open.last().and_then(|at| self.pieces.get_mut(*at))
+        {
             *len += 1;
         }
     }

@@ -148,7 +148,8 @@ fn each_pair<'t>(text: &'t str, mut each: impl FnMut(&'t str, &'t str)) {
 
 fn is_key(word: &str) -> bool {
     const KEY_MAX: usize = 128;
-    word.len() <= KEY_MAX && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']'))
+    word.len() <= KEY_MAX
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']'))
 }
 
 /// Writes `text` with `\=`, `\|`, `\\`, `\n` and `\r` resolved.
@@ -195,11 +196,35 @@ mod tests {
 
     #[test]
     fn header_extension_and_labels() {
-        let found = texts(r"<13>host CEF:0|Acme|Fire\|wall|1.0|100|Name \| here|7|src=192.0.2.1 msg=a b\=c cs1Label=Policy cs1=Deny all");
+        let found =
+            texts(r"<13>host CEF:0|Acme|Fire\|wall|1.0|100|Name \| here|7|src=192.0.2.1 msg=a b\=c cs1Label=Policy cs1=Deny all");
         let expected = [
-            "cef", "version", "0", "vendor", "Acme", "product", "Fire|wall", "product_version", "1.0", "class_id", "100", "name",
-            "Name | here", "severity", "7", "src", "192.0.2.1", "msg", "a b=c", "cs1Label", "Policy", "cs1", "Deny all", "custom",
-            "Policy", "Deny all",
+            "cef",
+            "version",
+            "0",
+            "vendor",
+            "Acme",
+            "product",
+            "Fire|wall",
+            "product_version",
+            "1.0",
+            "class_id",
+            "100",
+            "name",
+            "Name | here",
+            "severity",
+            "7",
+            "src",
+            "192.0.2.1",
+            "msg",
+            "a b=c",
+            "cs1Label",
+            "Policy",
+            "cs1",
+            "Deny all",
+            "custom",
+            "Policy",
+            "Deny all",
         ];
         assert_eq!(found, expected);
     }
@@ -215,7 +240,26 @@ mod tests {
     #[test]
     fn what_is_cut_short_still_reads() {
         assert_eq!(texts("CEF:0|Acme"), ["cef", "version", "0", "vendor", "Acme"]);
-        assert_eq!(texts("CEF:0|a|b|c|d|e|f|x"), ["cef", "version", "0", "vendor", "a", "product", "b", "product_version", "c", "class_id", "d", "name", "e", "severity", "f"]);
+        assert_eq!(
+            texts("CEF:0|a|b|c|d|e|f|x"),
+            [
+                "cef",
+                "version",
+                "0",
+                "vendor",
+                "a",
+                "product",
+                "b",
+                "product_version",
+                "c",
+                "class_id",
+                "d",
+                "name",
+                "e",
+                "severity",
+                "f"
+            ]
+        );
         assert_eq!(find("say CEF: and nothing else"), None);
     }
 }

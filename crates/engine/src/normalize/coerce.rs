@@ -40,7 +40,9 @@ pub(super) fn coerce(value: &Val<'_>, shape: &Shape, row: &mut Row, received: Op
         Val::Unknown(_) | Val::Null => Coerced::NotStated,
         Val::Text(text) if says_nothing(text) => Coerced::NotStated,
         Val::List(list) if list.is_empty() => Coerced::NotStated,
-        Val::List(list) if !matches!(shape, Shape::Texts | Shape::Techniques | Shape::Geo) => first_of(list, shape, row, received),
+        Val::List(list) if !matches!(shape, Shape::Texts | Shape::Techniques | Shape::Geo) => {
+            first_of(list, shape, row, received)
+        }
         _ => one(value, shape, row, received),
     }
 }
@@ -118,7 +120,8 @@ fn integer(value: &Val<'_>) -> Option<i64> {
 /// `55836.0` and `AS55836` are written for 55836.
 fn whole(text: &str) -> Option<i64> {
     let digits = text.strip_prefix("AS").unwrap_or(text);
-    let digits = digits.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|byte| byte == b'0')).map_or(digits, |(whole, _)| whole);
+    let digits =
+        digits.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|byte| byte == b'0')).map_or(digits, |(whole, _)| whole);
     digits.parse().ok()
 }
 
@@ -126,7 +129,9 @@ fn instant(value: &Val<'_>, received: Option<Time>) -> Coerced {
     let reading = match value {
         Val::Time(time) => Some(Reading { time: *time, guess: Guess::Nothing }),
         Val::Int(number) => time::epoch(*number).map(|time| Reading { time, guess: Guess::Nothing }),
-        Val::Uint(number) => i64::try_from(*number).ok().and_then(time::epoch).map(|time| Reading { time, guess: Guess::Nothing }),
+        Val::Uint(number) => {
+            i64::try_from(*number).ok().and_then(time::epoch).map(|time| Reading { time, guess: Guess::Nothing })
+        }
         Val::Double(number) => time::epoch_f64(*number).map(|time| Reading { time, guess: Guess::Nothing }),
         Val::Text(text) => match time::read(text, received) {
             None if received.is_none() && time::read(text, Some(Time(0))).is_some() => return Coerced::NoYear,

@@ -25,7 +25,12 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Reads `raw` into `tape`.
-    pub(super) fn read<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
+    pub(super) fn read<'s>(
+        &'s mut self,
+        raw: &[u8],
+        tape: &mut Tape<'s>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Format, Problem> {
         let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii();
         let Some(first) = raw.first() else { return Err(problem("empty", "", "the record is empty")) };
         match first {
@@ -134,11 +139,14 @@ fn json<'s>(
 fn forgiving(raw: &[u8], builder: &mut Builder, problems: &mut Vec<Problem>) -> Result<(), Problem> {
     let text = String::from_utf8_lossy(raw);
     builder.clear();
-    let forgiven = loose::read(&text, builder).map_err(|fault| {
-        problem("not-json", "", &format!("the record is not JSON: {} at byte {}", fault.what, fault.at))
-    })?;
+    let forgiven = loose::read(&text, builder)
+        .map_err(|fault| problem("not-json", "", &format!("the record is not JSON: {} at byte {}", fault.what, fault.at)))?;
     let all = [
-        (text.len() != raw.len() || matches!(text, std::borrow::Cow::Owned(_)), "invalid-utf-8", "some bytes are not UTF-8 and are read as U+FFFD; the raw record keeps them"),
+        (
+            text.len() != raw.len() || matches!(text, std::borrow::Cow::Owned(_)),
+            "invalid-utf-8",
+            "some bytes are not UTF-8 and are read as U+FFFD; the raw record keeps them",
+        ),
         (forgiven.surrogate, "lone-surrogate", "a surrogate without partner is read as U+FFFD"),
         (forgiven.not_a_number, "not-a-number", "`NaN` and `Infinity` are read as null"),
         (forgiven.huge_number, "huge-number", "a number beyond 64 bits is rounded"),

@@ -250,7 +250,8 @@ impl Reader<'_, '_> {
         if !starts_well || (value.is_none() && word.parse::<f64>().is_err()) {
             return Err(self.fault("no value can begin like this"));
         }
-        self.forgiven.huge_number |= integer && !matches!(value, Some(StaticNode::I64(_) | StaticNode::U64(_))) || value.is_none();
+        self.forgiven.huge_number |=
+            integer && !matches!(value, Some(StaticNode::I64(_) | StaticNode::U64(_))) || value.is_none();
         match value {
             Some(value) => self.builder.fixed(value),
             None => self.builder.string(word),

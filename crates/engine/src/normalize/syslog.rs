@@ -132,7 +132,8 @@ fn leading_time(rest: &str) -> Option<usize> {
         words += 1;
         let month = words == 1 && word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
         let number = words > 1 && word.bytes().all(|byte| byte.is_ascii_digit());
-        let clock = words > 2 && word.len() >= 8 && word.as_bytes().get(2) == Some(&b':') && word.as_bytes().get(5) == Some(&b':');
+        let clock =
+            words > 2 && word.len() >= 8 && word.as_bytes().get(2) == Some(&b':') && word.as_bytes().get(5) == Some(&b':');
         if clock {
             return Some(end);
         }

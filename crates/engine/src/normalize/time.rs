@@ -357,8 +357,7 @@ fn full_year(year: &str) -> Option<i64> {
 }
 
 fn month(word: &[u8]) -> Option<i64> {
-    const MONTHS: [&[u8]; 12] =
-        [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
+    const MONTHS: [&[u8]; 12] = [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
     const LONGEST: usize = 9;
     if word.len() > LONGEST || !word.iter().all(u8::is_ascii_alphabetic) {
         return None;

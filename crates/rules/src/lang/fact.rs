@@ -75,6 +75,10 @@ pub fn condition(text: &str, schema: &Schema, lists: &Lists) -> Result<FactExpr,
 }
 
 impl FactExpr {
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// What it comes to, by type.
     pub fn ty(&self) -> &Ty {
         &self.ty

@@ -51,7 +51,12 @@ impl Sources {
         let mut all = Self::default();
         for (file, source) in sources {
             if !all.add(source) {
-                faults.push(Diagnostic::error("too-many-keys", &file, Span::default(), format!("all sources together ask for more than {KEYS_MAX} keys")));
+                faults.push(Diagnostic::error(
+                    "too-many-keys",
+                    &file,
+                    Span::default(),
+                    format!("all sources together ask for more than {KEYS_MAX} keys"),
+                ));
             }
         }
         let demand = |candidate: &Candidate| {
@@ -119,7 +124,9 @@ impl Sources {
                 set(&mut keys, bit);
             }
         }
-        let fits = |candidate: &&Candidate| candidate.format == format && candidate.keys.iter().zip(&keys).all(|(asked, there)| asked & !there == 0);
+        let fits = |candidate: &&Candidate| {
+            candidate.format == format && candidate.keys.iter().zip(&keys).all(|(asked, there)| asked & !there == 0)
+        };
         for candidate in self.candidates.iter().filter(fits) {
             let Some(source) = self.get(candidate.source) else { continue };
             found.fill(&source.paths, tape, 0);
@@ -142,7 +149,9 @@ fn set(keys: &mut KeySet, bit: usize) {
 fn clash(file: &str, source: &Source, other_file: &str, other: &Source) -> Option<Diagnostic> {
     if source.name == other.name {
         let message = format!("the source `{}` is in `{file}` as well", source.name);
-        return Some(Diagnostic::error("source-twice", other_file, Span::default(), message).with_help("give one of them another name"));
+        return Some(
+            Diagnostic::error("source-twice", other_file, Span::default(), message).with_help("give one of them another name"),
+        );
     }
     let mut keys = [source.keys.clone(), other.keys.clone()];
     keys.iter_mut().for_each(|keys| keys.sort());
@@ -151,5 +160,8 @@ fn clash(file: &str, source: &Source, other_file: &str, other: &Source) -> Optio
         return None;
     }
     let message = format!("nothing tells the records of `{}` from those of `{}`", other.name, source.name);
-    Some(Diagnostic::error("sources-alike", other_file, Span::default(), message).with_help("ask for one more key, or say `when:`"))
+    Some(
+        Diagnostic::error("sources-alike", other_file, Span::default(), message)
+            .with_help("ask for one more key, or say `when:`"),
+    )
 }

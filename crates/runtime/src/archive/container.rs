@@ -204,9 +204,7 @@ impl Container {
 fn take_table(table: &[u8]) -> Result<(Vec<Block>, Vec<u8>), Damaged> {
     let mut take = Take(table);
     let count = take.count()?;
-    let mut block = || {
-        Ok(Block { offset: take.uint()?, stored: take.small()?, unpacked: take.small()?, entries: take.small()? })
-    };
+    let mut block = || Ok(Block { offset: take.uint()?, stored: take.small()?, unpacked: take.small()?, entries: take.small()? });
     let blocks = (0..count).map(|_| block()).collect::<Result<_, _>>()?;
     Ok((blocks, take.bytes()?.to_vec()))
 }

@@ -3,7 +3,9 @@
 use super::bytes::{Damaged, Put, Take};
 use super::row::{SlotMap, put_row, take_row};
 use adjutant_model::decision::{Guard, Reason};
-use adjutant_model::{Alert, AlertId, Autonomy, CaseId, Decision, Digest, Outcome, Place, Problem, Revision, SignalState, Slot, SourceId};
+use adjutant_model::{
+    Alert, AlertId, Autonomy, CaseId, Decision, Digest, Outcome, Place, Problem, Revision, SignalState, Slot, SourceId,
+};
 
 /// One decision with everything that led to it.
 #[derive(Clone, Debug)]
@@ -188,7 +190,11 @@ pub(super) mod tests {
             playbook: 300,
             outcome: Outcome::Respond,
             score: -7,
-            reasons: vec![reason(SignalState::Fired, 30, None), reason(SignalState::Muted, -1, Some(0)), reason(SignalState::Unknown, 5, None)],
+            reasons: vec![
+                reason(SignalState::Fired, 30, None),
+                reason(SignalState::Muted, -1, Some(0)),
+                reason(SignalState::Unknown, 5, None),
+            ],
             caps: vec![(1, -10)],
             guards: vec![Guard::NeverClose, Guard::NeverCloseUnknown, Guard::NeedUnknown(slots::SRC_GEO)],
             held_by: Some(9),

@@ -112,7 +112,11 @@ impl Archive {
     ///
     /// # Errors
     /// A file cannot be read or is damaged, or `schema` fails.
-    pub fn find<E: From<Error>>(&self, prefix: &str, schema: &mut dyn FnMut(Digest) -> Result<Schema, E>) -> Result<Vec<Found>, E> {
+    pub fn find<E: From<Error>>(
+        &self,
+        prefix: &str,
+        schema: &mut dyn FnMut(Digest) -> Result<Schema, E>,
+    ) -> Result<Vec<Found>, E> {
         let prefix = prefix.to_ascii_lowercase();
         let mut found = Vec::new();
         for segment in self.segments()? {

@@ -136,7 +136,10 @@ fn put_value(out: &mut Vec<u8>, value: Value) {
         Value::Unknown(why) => out.put_byte(why as u8),
         Value::Bool(_) => {}
         Value::Time(Time(micros)) => out.put_slice(&micros.to_le_bytes()),
-        Value::Int(number) | Value::Duration(Duration(number)) | Value::Distance(Distance(number)) | Value::Speed(Speed(number)) => {
+        Value::Int(number)
+        | Value::Duration(Duration(number))
+        | Value::Distance(Distance(number))
+        | Value::Speed(Speed(number)) => {
             out.put_int(number);
         }
         Value::Geo(Geo { lat, lon }) => {

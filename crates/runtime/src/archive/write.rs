@@ -90,7 +90,13 @@ impl Writer {
     ///
     /// # Errors
     /// The directory cannot be made or written to.
-    pub fn create(dir: &Path, book: Digest, files: &BTreeMap<String, String>, schema: &Schema, inputs: Vec<String>) -> io::Result<Self> {
+    pub fn create(
+        dir: &Path,
+        book: Digest,
+        files: &BTreeMap<String, String>,
+        schema: &Schema,
+        inputs: Vec<String>,
+    ) -> io::Result<Self> {
         for name in [BOOKS, DECISIONS, ALERTS, RUNS] {
             fs::create_dir_all(dir.join(name))?;
         }

@@ -245,7 +245,16 @@ mod tests {
             assert!(is_whole_object(text.as_bytes()), "{text}");
         }
         let two = format!("{long},{long}");
-        for text in [&two, "{", r#"{"a":1}{"b":2}"#, r#"{"a":1} {"b":2}"#, r#"{"a":1},{"b":2}"#, r#"{"a":{"b":1}"#, r#"{"a":"}"}"#, r#"{"a":1}}"#] {
+        for text in [
+            &two,
+            "{",
+            r#"{"a":1}{"b":2}"#,
+            r#"{"a":1} {"b":2}"#,
+            r#"{"a":1},{"b":2}"#,
+            r#"{"a":{"b":1}"#,
+            r#"{"a":"}"}"#,
+            r#"{"a":1}}"#,
+        ] {
             assert!(!is_whole_object(text.as_bytes()), "{text}");
         }
     }

@@ -90,7 +90,10 @@ impl Splitter {
         while let Some(next) = self.step(view, at, cuts) {
             at = next;
         }
-        if last && let Some(line) = self.array.take() && !self.array_hurt {
+        if last
+            && let Some(line) = self.array.take()
+            && !self.array_hurt
+        {
             cuts.fault(line, "unclosed-array", "the array that begins here is never closed".into());
         }
         at
@@ -190,7 +193,9 @@ impl Splitter {
                 self.skip = Skip::Value;
                 Some(self.pass(view, at, at + window.len()))
             }
-            Scan::More if view.last => self.broken(view, at, view.bytes.len(), "the value that begins here is never closed", cuts),
+            Scan::More if view.last => {
+                self.broken(view, at, view.bytes.len(), "the value that begins here is never closed", cuts)
+            }
             Scan::More => None,
         }
     }

@@ -51,7 +51,8 @@ fn lines() {
 
 #[test]
 fn lines_of_text_beside_objects() {
-    let stream = "<34>Oct 11 22:14:15 host su: failed\r\nCEF:0|a|b|1|2|n|5|src=1.2.3.4\n{\"a\":1}\n[2024-01-01] ERROR {x}\n,csv,line\n";
+    let stream =
+        "<34>Oct 11 22:14:15 host su: failed\r\nCEF:0|a|b|1|2|n|5|src=1.2.3.4\n{\"a\":1}\n[2024-01-01] ERROR {x}\n,csv,line\n";
     let expect = [
         "1: <34>Oct 11 22:14:15 host su: failed",
         "2: CEF:0|a|b|1|2|n|5|src=1.2.3.4",
@@ -64,14 +65,10 @@ fn lines_of_text_beside_objects() {
 
 #[test]
 fn objects_in_a_row() {
-    check("{\"a\":1}{\"b\":{}} {\"c\":\"}{\"}\n{\"d\":4},\n{\"e\":5},{\"f\":6}", &[
-        "1: {\"a\":1}",
-        "1: {\"b\":{}}",
-        "1: {\"c\":\"}{\"}",
-        "2: {\"d\":4}",
-        "3: {\"e\":5}",
-        "3: {\"f\":6}",
-    ]);
+    check(
+        "{\"a\":1}{\"b\":{}} {\"c\":\"}{\"}\n{\"d\":4},\n{\"e\":5},{\"f\":6}",
+        &["1: {\"a\":1}", "1: {\"b\":{}}", "1: {\"c\":\"}{\"}", "2: {\"d\":4}", "3: {\"e\":5}", "3: {\"f\":6}"],
+    );
     check("\u{feff}{\"a\":1}\u{1e}{\"b\":2}", &["1: {\"a\":1}", "1: {\"b\":2}"]);
 }
 
@@ -83,7 +80,10 @@ fn objects_over_many_lines() {
 
 #[test]
 fn arrays() {
-    check("[{\"a\":1},{\"b\":[{}]} , {\"c\":3}]\n{\"d\":4}", &["1: {\"a\":1}", "1: {\"b\":[{}]}", "1: {\"c\":3}", "2: {\"d\":4}"]);
+    check(
+        "[{\"a\":1},{\"b\":[{}]} , {\"c\":3}]\n{\"d\":4}",
+        &["1: {\"a\":1}", "1: {\"b\":[{}]}", "1: {\"c\":3}", "2: {\"d\":4}"],
+    );
     check("[\n  {\"a\": 1},\n  {\n    \"b\": 2\n  }\n]\n", &["2: {\"a\": 1}", "3: {\n    \"b\": 2\n  }"]);
     check("[ ]\n[{\"a\":1}, 7, null]", &["2: {\"a\":1}", "2: 7", "2: null"]);
     check("[{\"a\":1},\n{\"b\":2}", &["1: {\"a\":1}", "2: {\"b\":2}", "1! unclosed-array"]);
@@ -107,7 +107,9 @@ fn a_broken_value_of_many_lines_is_one_fault() {
 #[test]
 fn a_record_that_is_too_long_is_skipped_whole() {
     let long = "x".repeat(100);
-    let json = format!("{{\"a\":1}}\n{{\"a\":\"{long}\",\n\"b\":\"{long}\"}}\n{{\"c\":3}}\n{long}\nshort\n[{{\"a\":\"{long}\"}},{{\"d\":4}}]");
+    let json = format!(
+        "{{\"a\":1}}\n{{\"a\":\"{long}\",\n\"b\":\"{long}\"}}\n{{\"c\":3}}\n{long}\nshort\n[{{\"a\":\"{long}\"}},{{\"d\":4}}]"
+    );
     let expect = ["1: {\"a\":1}", "2! too-long", "4: {\"c\":3}", "5! too-long", "6: short", "7! too-long", "7: {\"d\":4}"];
     for size in 1..json.len() {
         assert_eq!(cut(json.as_bytes(), size, 64), expect, "in pieces of {size}");
@@ -129,9 +131,34 @@ impl Dice {
 #[test]
 fn random_streams_are_cut_alike_in_any_pieces() {
     const PARTS: [&str; 28] = [
-        "{", "}", "[", "]", "{\"a\":1}", "\"", "\\", ",", ":", "\n", "\n", "\r\n", " ", "text", "{\"a\":{\"b\":[{}]}}\n", "\u{feff}",
-        "é", "\0", "{\"x\":\"}{\"}", "[{\"a\":1},\n", "{\n\"k\":\n{}}\n", "<1>log\n", "]\n", "},{", "\"},\"", "{\"long\":\"0123456789012345678901234567890123456789\"}",
-        "{\"a\": {\"b\": \"}\" }\n", "\u{1e}",
+        "{",
+        "}",
+        "[",
+        "]",
+        "{\"a\":1}",
+        "\"",
+        "\\",
+        ",",
+        ":",
+        "\n",
+        "\n",
+        "\r\n",
+        " ",
+        "text",
+        "{\"a\":{\"b\":[{}]}}\n",
+        "\u{feff}",
+        "é",
+        "\0",
+        "{\"x\":\"}{\"}",
+        "[{\"a\":1},\n",
+        "{\n\"k\":\n{}}\n",
+        "<1>log\n",
+        "]\n",
+        "},{",
+        "\"},\"",
+        "{\"long\":\"0123456789012345678901234567890123456789\"}",
+        "{\"a\": {\"b\": \"}\" }\n",
+        "\u{1e}",
     ];
     for seed in 0..3000 {
         let mut dice = Dice(seed);

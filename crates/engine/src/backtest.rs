@@ -1,0 +1,216 @@
+//! What another book would have decided: recorded facts, decided again, and what flips.
+//!
+//! Nothing is looked up afresh: a fact that was unknown stays unknown. Each flip is laid to the signal whose
+//! points differ most, so that a change of the book can be judged by its parts. The tally of one part of an
+//! archive merges with another's, so that parts run in parallel.
+
+use crate::bounded::Unhashed;
+use crate::decide;
+use adjutant_model::decision::Reason;
+use adjutant_model::schema::slots as s;
+use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Time};
+use adjutant_rules::Book;
+use adjutant_rules::playbook::Playbook;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+use std::hash::BuildHasherDefault;
+
+/// Examples kept of each group of flips.
+pub const EXAMPLES_MAX: usize = 5;
+
+/// What groups flips: they have one cause and one effect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Group {
+    /// The outcome under the new book; ordered first, so that what would be closed comes first.
+    pub to: Outcome,
+    /// What was decided.
+    pub from: Outcome,
+    /// The playbook of the new book.
+    pub playbook: String,
+    /// The signal whose points differ most, or `thresholds`, or `playbook` when another one decides.
+    pub cause: String,
+}
+
+/// One decision that flips.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The alert.
+    pub alert: AlertId,
+    /// The score then.
+    pub from: i32,
+    /// The score under the new book.
+    pub to: i32,
+}
+
+/// The flips of one group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flips {
+    /// How many.
+    pub count: u64,
+    /// The first few, in the order of the archive.
+    pub examples: Vec<Example>,
+}
+
+/// What another book would have decided, summed up.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Decisions made again.
+    pub decisions: u64,
+    /// The flips by group.
+    pub groups: BTreeMap<Group, Flips>,
+    /// For each case, its highest outcome then and under the new book.
+    cases: HashMap<CaseId, (Outcome, Outcome), BuildHasherDefault<Unhashed>>,
+    /// With labels: counts by (harmful, closed then, closed now).
+    labelled: BTreeMap<(bool, bool, bool), u64>,
+}
+
+/// How many cases were, and would be, before a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Cases escalated or higher then.
+    pub then: u64,
+    /// Cases escalated or higher under the new book.
+    pub now: u64,
+    /// Cases in all.
+    pub cases: u64,
+}
+
+/// Labelled alerts and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Labelled {
+    /// Harmful alerts.
+    pub harmful: u64,
+    /// Harmful alerts closed.
+    pub missed: u64,
+    /// Harmless alerts.
+    pub harmless: u64,
+    /// Harmless alerts not closed.
+    pub false_escalations: u64,
+}
+
+/// Decides recorded alerts again under another book.
+#[derive(Clone, Copy)]
+pub struct Backtest<'b> {
+    old: &'b Book,
+    new: &'b Book,
+}
+
+impl<'b> Backtest<'b> {
+    /// What was decided under `old`, decided again under `new`.
+    pub const fn new(old: &'b Book, new: &'b Book) -> Self {
+        Self { old, new }
+    }
+
+    /// Decides `alert` again, its row in the schema of the new book. `harmful` is its label, if it has one.
+    pub fn again(&self, alert: &Alert, then: &Decision, harmful: Option<bool>, tally: &mut Tally) {
+        let now = alert.row.time(s::ALERT_TIME).unwrap_or(Time(0));
+        let mut decision = Decision { book: self.new.digest, playbook: decide::playbook(self.new, &alert.row), ..then.clone() };
+        let playbook = self.new.playbooks.get(usize::from(decision.playbook));
+        if let Some(playbook) = playbook {
+            decide::judge(playbook, &alert.row, now, &mut decision);
+        }
+        tally.add(then, &decision, harmful);
+        if decision.outcome != then.outcome {
+            let name = playbook.map_or_else(String::new, |playbook| playbook.name.clone());
+            let group = Group { to: decision.outcome, from: then.outcome, playbook: name, cause: self.cause(then, &decision) };
+            let example = Example { alert: then.alert, from: then.score, to: decision.score };
+            tally.flip(group, example);
+        }
+    }
+
+    /// Which signal made the difference.
+    fn cause(&self, then: &Decision, now: &Decision) -> String {
+        let (Some(old), Some(new)) =
+            (self.old.playbooks.get(usize::from(then.playbook)), self.new.playbooks.get(usize::from(now.playbook)))
+        else {
+            return "playbook".into();
+        };
+        if old.name != new.name {
+            return "playbook".into();
+        }
+        let points = |playbook: &Playbook, reasons: &[Reason], id: &str| {
+            playbook.signal(id).and_then(|(index, _)| reasons.get(usize::from(index))).map_or(0, |reason| reason.points)
+        };
+        let ids = old.signals.iter().chain(&new.signals).map(|signal| signal.id.as_str());
+        let differs = |id: &&str| (points(new, &now.reasons, id) - points(old, &then.reasons, id)).abs();
+        ids.max_by_key(differs).filter(|id| differs(id) > 0).map_or_else(|| "thresholds".into(), str::to_owned)
+    }
+}
+
+impl Tally {
+    fn add(&mut self, then: &Decision, now: &Decision, harmful: Option<bool>) {
+        self.decisions += 1;
+        self.case(then.case, then.outcome, now.outcome);
+        if let Some(harmful) = harmful {
+            let closed = |decision: &Decision| decision.outcome == Outcome::Close;
+            *self.labelled.entry((harmful, closed(then), closed(now))).or_default() += 1;
+        }
+    }
+
+    fn case(&mut self, case: CaseId, then: Outcome, now: Outcome) {
+        let outcomes = self.cases.entry(case).or_insert((then, now));
+        *outcomes = (outcomes.0.max(then), outcomes.1.max(now));
+    }
+
+    fn flip(&mut self, group: Group, example: Example) {
+        let flips = self.groups.entry(group).or_default();
+        flips.count += 1;
+        if flips.examples.len() < EXAMPLES_MAX {
+            flips.examples.push(example);
+        }
+    }
+
+    /// Adds what another part of the archive came to; call in the archive's order.
+    pub fn merge(&mut self, other: Tally) {
+        self.decisions += other.decisions;
+        for (case, (then, now)) in other.cases {
+            self.case(case, then, now);
+        }
+        for (group, flips) in other.groups {
+            let mine = self.groups.entry(group).or_default();
+            mine.count += flips.count;
+            let room = EXAMPLES_MAX.saturating_sub(mine.examples.len());
+            mine.examples.extend(flips.examples.into_iter().take(room));
+        }
+        for (key, count) in other.labelled {
+            *self.labelled.entry(key).or_default() += count;
+        }
+    }
+
+    /// How many decisions flip.
+    pub fn flipped(&self) -> u64 {
+        self.groups.values().map(|flips| flips.count).sum()
+    }
+
+    /// What people's queue was and would be.
+    pub fn queue(&self) -> Queue {
+        let before = |outcome: Outcome| u64::from(outcome > Outcome::Close);
+        let add = |queue: Queue, (then, now): &(Outcome, Outcome)| Queue {
+            then: queue.then + before(*then),
+            now: queue.now + before(*now),
+            cases: queue.cases + 1,
+        };
+        self.cases.values().fold(Queue::default(), add)
+    }
+
+    /// What became of labelled alerts, then and under the new book.
+    pub fn labelled(&self) -> (Labelled, Labelled) {
+        let (mut then, mut now) = (Labelled::default(), Labelled::default());
+        for ((harmful, closed_then, closed_now), count) in &self.labelled {
+            then.count(*harmful, *closed_then, *count);
+            now.count(*harmful, *closed_now, *count);
+        }
+        (then, now)
+    }
+}
+
+impl Labelled {
+    fn count(&mut self, harmful: bool, closed: bool, count: u64) {
+        let (all, wrong, is_wrong) = match harmful {
+            true => (&mut self.harmful, &mut self.missed, closed),
+            false => (&mut self.harmless, &mut self.false_escalations, !closed),
+        };
+        *all += count;
+        *wrong += if is_wrong { count } else { 0 };
+    }
+}

@@ -1,0 +1,81 @@
+//! Decides: which playbook, its score, and what follows from it.
+//!
+//! INVARIANT: an unknown fact never closes. A close needs a low score, every fact that the playbook
+//! needs, and a `never_close` that is known to be false.
+
+use crate::score::{Score, exception, score};
+use adjutant_model::decision::Guard;
+use adjutant_model::{Alert, Autonomy, Decision, Outcome, Row, Time, Value};
+use adjutant_rules::Book;
+use adjutant_rules::lang::Truth;
+use adjutant_rules::playbook::{Effect, Playbook};
+
+use crate::correlate::Joined;
+
+/// The number of the playbook that applies to `row`: the first whose `applies` is true, else the generic one.
+pub fn playbook(book: &Book, row: &Row) -> u16 {
+    let applies = |playbook: &Playbook| playbook.applies.as_ref().is_some_and(|applies| applies.truth(row) == Truth::True);
+    book.playbooks.iter().position(applies).map_or(book.generic, |index| index as u16)
+}
+
+/// Decides about one alert whose facts are in its row. Exceptions are judged at the alert's own time.
+pub fn decide(alert: &Alert, joined: &Joined, book: &Book, now: Time) -> Decision {
+    let row = &alert.row;
+    let number = playbook(book, row);
+    let mut decision = Decision {
+        alert: alert.id(),
+        case: joined.case,
+        revision: joined.revision,
+        book: book.digest,
+        playbook: number,
+        outcome: Outcome::Escalate,
+        score: 0,
+        reasons: Vec::new(),
+        caps: Vec::new(),
+        guards: Vec::new(),
+        held_by: None,
+        autonomy: Autonomy::Recommend,
+    };
+    if let Some(playbook) = book.playbooks.get(usize::from(number)) {
+        judge(playbook, row, now, &mut decision);
+    }
+    decision
+}
+
+/// Fills in what `playbook` says about `row`.
+pub fn judge(playbook: &Playbook, row: &Row, now: Time, decision: &mut Decision) {
+    let score = score(playbook, row, now);
+    decision.guards = guards(playbook, row, &score);
+    decision.outcome = outcome(playbook, &score, &decision.guards);
+    decision.held_by = exception(playbook, row, now, |effect| matches!(effect, Effect::Hold(_)));
+    decision.score = score.points;
+    decision.reasons = score.reasons;
+    decision.caps = score.caps;
+}
+
+fn outcome(playbook: &Playbook, score: &Score, guards: &[Guard]) -> Outcome {
+    let decide = &playbook.decide;
+    if score.points < decide.close_below && guards.is_empty() {
+        return Outcome::Close;
+    }
+    match decide.respond_from {
+        Some(from) if score.points >= from && score.families >= decide.respond_families => Outcome::Respond,
+        _ => Outcome::Escalate,
+    }
+}
+
+/// What stands in the way of closing; empty when nothing does or the score is too high anyway.
+fn guards(playbook: &Playbook, row: &Row, score: &Score) -> Vec<Guard> {
+    let mut guards = Vec::new();
+    if score.points >= playbook.decide.close_below {
+        return guards;
+    }
+    match playbook.decide.never_close.as_ref().map(|never| never.truth(row)) {
+        Some(Truth::True) => guards.push(Guard::NeverClose),
+        Some(Truth::Unknown(_)) => guards.push(Guard::NeverCloseUnknown),
+        Some(Truth::False) | None => {}
+    }
+    let missing = |slot: &&adjutant_model::Slot| matches!(row.value(**slot), Value::Unknown(_));
+    guards.extend(playbook.needs.iter().filter(missing).map(|slot| Guard::NeedUnknown(*slot)));
+    guards
+}

@@ -1,0 +1,150 @@
+//! The book: the reviewed policy as a set of files, loaded, checked and compiled as one.
+//!
+//! Loading never touches the disk: files arrive as text. The digest over paths and contents names the book in
+//! every decision. A book with an error does not load; what is merely doubtful is found by [`crate::check`].
+
+use crate::correlate::{self, Correlate};
+use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::lang::Lists;
+use crate::playbook::{self, Playbook};
+use crate::source::{Source, Sources};
+use adjutant_model::{Digest, Schema};
+use std::collections::BTreeMap;
+
+/// The files of a book: path, with `/`, to content.
+pub type Files = BTreeMap<String, String>;
+
+/// Files of a book together are at most this large; a book is policy, not data.
+pub const BOOK_BYTES_MAX: usize = 64 << 20;
+
+/// A loaded book.
+#[derive(Debug)]
+pub struct Book {
+    /// Digest over the sorted paths and contents.
+    pub digest: Digest,
+    /// Every name that its expressions may use.
+    pub schema: Schema,
+    /// The lists of words, addresses and domains that it carries.
+    pub lists: Lists,
+    /// The sources, and how to tell them apart.
+    pub sources: Sources,
+    /// The playbooks, in the order of their files' names.
+    pub playbooks: Vec<Playbook>,
+    /// The number of the playbook for what no other takes.
+    pub generic: u16,
+    /// How alerts become cases.
+    pub correlate: Correlate,
+    /// The files that it was loaded from.
+    pub files: Files,
+}
+
+impl Book {
+    /// Loads and checks `files`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, over all files.
+    pub fn load(files: Files) -> Result<Book, Vec<Diagnostic>> {
+        let mut faults = too_large(&files);
+        let digest = digest(&files);
+        let lists = lists(&files);
+        let schema = Schema::built_in();
+        let sources = sources(&files, &schema, &lists, &mut faults);
+        let playbooks = each(&files, "playbooks/", &mut faults, |file, text| playbook::load(file, text, &schema, &lists));
+        let generic = generic(&playbooks, &mut faults);
+        let correlate = correlate::load(&files).unwrap_or_else(|fault| {
+            faults.push(*fault);
+            Correlate::default()
+        });
+        if faults.iter().any(|fault| fault.severity == Severity::Error) {
+            return Err(faults);
+        }
+        Ok(Book { digest, schema, lists, sources, playbooks, generic, correlate, files })
+    }
+
+    /// The name of the context contract with this number.
+    pub fn contract_name(&self, number: u16) -> &str {
+        let _ = number;
+        "context"
+    }
+
+    /// The text of one of its files; empty when there is none.
+    pub fn text(&self, file: &str) -> &str {
+        self.files.get(file).map_or("", String::as_str)
+    }
+}
+
+/// The digest that names a book with these files.
+pub fn digest(files: &Files) -> Digest {
+    Digest::of_parts(files.iter().flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()]))
+}
+
+fn too_large(files: &Files) -> Vec<Diagnostic> {
+    let bytes: usize = files.values().map(String::len).sum();
+    if bytes <= BOOK_BYTES_MAX {
+        return Vec::new();
+    }
+    let message = format!("the book is {bytes} bytes large, more than {BOOK_BYTES_MAX}");
+    vec![
+        Diagnostic::error("book-large", "", Span::default(), message)
+            .with_help("move data out of the book, into the context directory"),
+    ]
+}
+
+/// Loads every YAML file directly below `folder`.
+fn each<T>(
+    files: &Files,
+    folder: &str,
+    faults: &mut Vec<Diagnostic>,
+    mut load: impl FnMut(&str, &str) -> Result<T, Vec<Diagnostic>>,
+) -> Vec<T> {
+    let mut loaded = Vec::new();
+    for (path, text) in files.iter().filter(|(path, _)| is_yaml_in(path, folder)) {
+        match load(path, text) {
+            Ok(item) => loaded.push(item),
+            Err(found) => faults.extend(found),
+        }
+    }
+    loaded
+}
+
+fn is_yaml_in(path: &str, folder: &str) -> bool {
+    let name = path.strip_prefix(folder).filter(|name| !name.contains('/'));
+    name.is_some_and(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
+}
+
+fn lists(files: &Files) -> Lists {
+    let mut lists = Lists::default();
+    for (path, text) in files {
+        if let Some(name) = path.strip_prefix("lists/").and_then(|name| name.strip_suffix(".txt")) {
+            lists.add(name, text);
+        }
+    }
+    lists
+}
+
+fn sources(files: &Files, schema: &Schema, lists: &Lists, faults: &mut Vec<Diagnostic>) -> Sources {
+    let named = |file: &str, text: &str| Source::load(file, text, schema, lists).map(|source| (file.to_owned(), source));
+    let loaded = each(files, "sources/", faults, named);
+    Sources::new(loaded).unwrap_or_else(|found| {
+        faults.extend(found);
+        Sources::default()
+    })
+}
+
+/// The playbook without `applies`; there must be exactly one.
+fn generic(playbooks: &[Playbook], faults: &mut Vec<Diagnostic>) -> u16 {
+    let mut generics = playbooks.iter().enumerate().filter(|(_, playbook)| playbook.applies.is_none());
+    let first = generics.next();
+    for (_, extra) in generics {
+        let message = format!("`{}` applies to everything, and so does another playbook", extra.name);
+        faults.push(Diagnostic::error("generic-twice", &extra.file, Span::default(), message).with_help("give it an `applies:`"));
+    }
+    if first.is_none() && faults.is_empty() {
+        let help = "write one without `applies:`; it escalates what nobody has written a playbook for";
+        faults.push(
+            Diagnostic::error("generic-missing", "playbooks/", Span::default(), "no playbook takes what the others do not")
+                .with_help(help),
+        );
+    }
+    first.map_or(0, |(index, _)| index as u16)
+}

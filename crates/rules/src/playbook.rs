@@ -1,0 +1,190 @@
+//! Playbooks: what makes an alert of one kind worth a person's time, as signals with points.
+//!
+//! Loading a playbook checks everything that can be checked without running it: names, types, quantities,
+//! families, dates. What needs the whole playbook to see (signals that cannot fire, thresholds out of
+//! reach) is in [`crate::check`]. Conditions are expressions over declared facts; nothing here runs code.
+
+use crate::diagnostic::Span;
+use crate::lang::{FactExpr, Sentence};
+use adjutant_model::{Autonomy, Outcome, Slot, Time};
+
+mod load;
+mod test;
+
+pub use load::load;
+pub use test::{Expect, Given, Test, span};
+
+/// A compiled playbook.
+#[derive(Debug)]
+pub struct Playbook {
+    /// Its name.
+    pub name: String,
+    /// The file in the book that holds it.
+    pub file: String,
+    /// What it is for, in a sentence.
+    pub about: String,
+    /// When it applies; none in the generic playbook, which takes what no other does.
+    pub applies: Option<FactExpr>,
+    /// Facts without which it never closes.
+    pub needs: Vec<Slot>,
+    /// Its signals, in the order of the file.
+    pub signals: Vec<Signal>,
+    /// Its families with their caps.
+    pub families: Vec<Family>,
+    /// When it closes and responds.
+    pub decide: Thresholds,
+    /// Its exceptions, in the order of the file.
+    pub exceptions: Vec<Exception>,
+    /// What it recommends to people when it escalates.
+    pub recommend: Vec<Advice>,
+    /// What it would do, least blast radius first.
+    pub respond: Vec<Response>,
+    /// The rung that it may reach by itself at most.
+    pub ceiling: Autonomy,
+    /// Its own tests.
+    pub tests: Vec<Test>,
+}
+
+/// One condition that adds points, with a sentence saying why.
+#[derive(Debug)]
+pub struct Signal {
+    /// Its name in the playbook.
+    pub id: String,
+    /// The number of its family.
+    pub family: u16,
+    /// When it fires.
+    pub when: FactExpr,
+    /// The points that it gives when it fires; more than zero.
+    pub points: i32,
+    /// The points that it gives when its condition is unknown; zero to `points`.
+    pub unknown: i32,
+    /// Why, with the facts.
+    pub because: Sentence,
+    /// Where it stands in its file.
+    pub at: Span,
+}
+
+/// A group of signals that say the same kind of thing; its sum is capped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: String,
+    /// The most that its signals give together.
+    pub cap: i32,
+}
+
+/// When a playbook closes and responds.
+#[derive(Debug)]
+pub struct Thresholds {
+    /// A score below closes.
+    pub close_below: i32,
+    /// A score from here responds, if given.
+    pub respond_from: Option<i32>,
+    /// … when at least so many families gave points.
+    pub respond_families: u32,
+    /// What is never closed without a person.
+    pub never_close: Option<FactExpr>,
+}
+
+/// Context that explains a signal away, or that holds the act for its owner.
+#[derive(Debug)]
+pub struct Exception {
+    /// Its name.
+    pub id: String,
+    /// When it applies.
+    pub when: FactExpr,
+    /// What it does.
+    pub effect: Effect,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why it exists.
+    pub reason: String,
+    /// When it ends.
+    pub expires: Time,
+    /// Where it stands in its file.
+    pub at: Span,
+}
+
+/// What an exception does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The signal with this number is shown with no points.
+    Mute(u16),
+    /// The act waits for this owner.
+    Hold(String),
+}
+
+/// One sentence of a recommendation.
+#[derive(Debug)]
+pub struct Advice {
+    /// When it is given; always when none.
+    pub when: Option<FactExpr>,
+    /// What to do.
+    pub text: Sentence,
+}
+
+/// One step of a response.
+#[derive(Debug)]
+pub struct Response {
+    /// The verb.
+    pub verb: &'static Verb,
+    /// The role in the alert that names its target.
+    pub target: String,
+    /// When it is done; always when none.
+    pub when: Option<FactExpr>,
+    /// … and only from this score.
+    pub score_from: i32,
+}
+
+/// Something that a response can do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// Its name in the book.
+    pub name: &'static str,
+    /// What people read.
+    pub says: &'static str,
+    /// What takes it back; none when nothing does.
+    pub undo: Option<&'static str>,
+}
+
+/// Every verb that a playbook may name.
+pub const VERBS: &[Verb] = &[
+    Verb { name: "revoke-sessions", says: "revoke the sessions of", undo: None },
+    Verb { name: "force-password-change", says: "force a password change of", undo: Some("lift the forced change") },
+    Verb { name: "disable-account", says: "disable the account", undo: Some("enable it") },
+    Verb { name: "remove-mfa-device", says: "remove the new second factor of", undo: Some("add it back") },
+    Verb { name: "remove-from-group", says: "take the granted membership back from", undo: Some("grant it again") },
+    Verb { name: "disable-rule", says: "disable the mailbox rule of", undo: Some("enable it") },
+    Verb { name: "disable-access-key", says: "disable the access key of", undo: Some("enable it") },
+    Verb { name: "isolate-host", says: "isolate the host", undo: Some("release it") },
+    Verb { name: "quarantine-file", says: "quarantine the file", undo: Some("restore it") },
+    Verb { name: "quarantine-message", says: "quarantine the message", undo: Some("restore it") },
+    Verb { name: "block-address", says: "block the address", undo: Some("unblock it") },
+    Verb { name: "block-domain", says: "block the domain", undo: Some("unblock it") },
+];
+
+impl Playbook {
+    /// The most points that it can reach: the sum of its families' caps or of their signals.
+    pub fn score_max(&self) -> i32 {
+        let reach = |index: usize, family: &Family| {
+            let signals = self.signals.iter().filter(|signal| usize::from(signal.family) == index);
+            signals.map(|signal| signal.points).fold(0, i32::saturating_add).min(family.cap)
+        };
+        self.families.iter().enumerate().map(|(index, family)| reach(index, family)).fold(0, i32::saturating_add)
+    }
+
+    /// The signal called `id`.
+    pub fn signal(&self, id: &str) -> Option<(u16, &Signal)> {
+        let index = self.signals.iter().position(|signal| signal.id == id)?;
+        Some((u16::try_from(index).ok()?, self.signals.get(index)?))
+    }
+
+    /// What a score of `points` without guards comes to.
+    pub fn outcome_of(&self, points: i32, families: u32) -> Outcome {
+        match self.decide.respond_from {
+            _ if points < self.decide.close_below => Outcome::Close,
+            Some(from) if points >= from && families >= self.decide.respond_families => Outcome::Respond,
+            _ => Outcome::Escalate,
+        }
+    }
+}
