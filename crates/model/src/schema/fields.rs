@@ -103,6 +103,26 @@ const SEVERITY: Plain = Plain::Level("severity", &["info", "low", "medium", "hig
 const RESULT: Plain = Plain::Level("result", &["success", "failure", "blocked"], false);
 /// Values of `mfa result`.
 const MFA: Plain = Plain::Level("mfa result", &["passed", "not-asked", "abandoned", "failed", "refused"], false);
+/// Values of `change`.
+const CHANGE: Plain = Plain::Level(
+    "change",
+    &[
+        "factor-added",
+        "factor-removed",
+        "mail-forwarding",
+        "mail-hiding",
+        "mail-rule",
+        "mail-delegation",
+        "privilege-granted",
+        "consent-granted",
+        "credential-added",
+        "password-changed",
+        "account-created",
+        "federation-changed",
+        "other",
+    ],
+    false,
+);
 /// Values of `risk`.
 const RISK: Plain = Plain::Level("risk", &["none", "low", "medium", "high"], true);
 
@@ -213,8 +233,10 @@ names! {
     MAIL_TO field "mail.to" Plain::Texts, "Addresses of the recipients.";
     MAIL_SUBJECT field "mail.subject" Plain::Text, "Subject line.";
     MAIL_MESSAGE_ID field "mail.message_id" Plain::Text, "Message-ID, without angle brackets.";
+    CHANGE_KIND field "change.kind" CHANGE, "What kind of change to an identity, a mailbox or its permissions it is.";
     CHANGE_NAME field "change.name" Plain::Text, "Name of the setting, policy or rule that was changed.";
     CHANGE_VALUE field "change.value" Plain::Text, "What it was changed to.";
+    CHANGE_SCOPE field "change.scope" Plain::Text, "What an application or a role was allowed, as the source writes it.";
     CASE_ALERTS history "case.alerts" Plain::Int, "Alerts in this case, this one included.";
     CASE_RULES history "case.rules" Plain::Int, "Different rules in this case, this one included.";
     CASE_DETECTORS history "case.detectors" Plain::Int, "Different sources or detectors in this case.";
@@ -246,6 +268,7 @@ names! {
     HISTORY_SPAN history "history.span" Plain::Duration, "Time between the first and the latest remembered login of this user.";
     HISTORY_FAILURES history "history.failures" Plain::Int, "Failed logins of this user in the last 24 hours.";
     HISTORY_MFA_FAILURES history "history.mfa_failures" Plain::Int, "Second factors of this user that failed or were refused in the last 24 hours.";
+    HISTORY_MFA_REFUSED history "history.mfa_refused" Plain::Int, "Second factors that this user refused as not their own in the last 24 hours.";
     HISTORY_USER_ALERTS history "history.user_alerts" Plain::Int, "Detections about this user in the last 24 hours, this one not included.";
     HISTORY_ADDRESS_USERS history "history.address_users" Plain::Int, "Different users that this source address tried in the last 24 hours.";
     HISTORY_ADDRESS_FAILURES history "history.address_failures" Plain::Int, "Failed logins from this source address in the last 24 hours.";
@@ -255,6 +278,9 @@ names! {
     HISTORY_SUBNET_KNOWN history "history.subnet_known" Plain::Bool, "Whether this user has come from this /24 (or, for IPv6, /48) before.";
     HISTORY_SUBNET_USERS history "history.subnet_users" Plain::Int, "Other users that have signed in from this /24 (or /48) in remembered history, counted up to 16.";
     HISTORY_COUNTRY_KNOWN history "history.country_known" Plain::Bool, "Whether this user has come from this country before.";
+    HISTORY_FACTORS history "history.factors" Plain::Int, "Kinds of second factor that this user has passed before, counted up to 8.";
+    HISTORY_FACTOR_KNOWN history "history.factor_known" Plain::Bool, "Whether this user has passed this kind of second factor before (unknown when none was passed now).";
+    HISTORY_REGISTERED history "history.registered" Plain::Bool, "Whether more than half of this user's logins came from registered devices (unknown before the twelfth login).";
     HISTORY_HOUR_KNOWN history "history.hour_known" Plain::Bool, "Whether this user has signed in around this hour of the day before.";
     HISTORY_DEVICE_USERS history "history.device_users" Plain::Int, "Different users that have used this device.";
     HISTORY_HOST_PAIR_KNOWN history "history.host_pair_known" Plain::Bool, "Whether these two hosts have been seen together before.";
