@@ -11,7 +11,7 @@ use crate::diagnostic::Span;
 /// The longest expression that is read.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// How deep an expression may nest: brackets, calls, selections and chains of operators alike.
-pub const NESTING_MAX: usize = 100;
+pub const NESTING_MAX: usize = 64;
 
 /// Binary operators by how tightly they bind.
 const OPERATORS: [(&str, u8, Binary); 11] = [
@@ -40,11 +40,18 @@ pub(super) fn parse(text: &str) -> Result<Expr, Fault> {
     }
     let tokens = lex::tokens(text)?;
     let mut parser = Parser { tokens, at: 0, depth: 0 };
-    let (expr, _) = parser.expression()?;
+    let (expr, _) = parser.expression().map_err(|fault| *fault)?;
     match parser.peek() {
         Token::End => Ok(expr),
-        _ => Err(parser.unexpected("an operator")),
+        _ => Err(*parser.unexpected("an operator")),
     }
+}
+
+/// Faults are boxed, which keeps the frames of the recursion small.
+type Parsed<T> = Result<T, Box<Fault>>;
+
+fn fault(span: Span, message: impl Into<String>, help: impl Into<String>) -> Box<Fault> {
+    Box::new(Fault::new(span, message, help))
 }
 
 /// A part and how deep it nests.
@@ -81,12 +88,12 @@ impl Parser {
         found
     }
 
-    fn expect(&mut self, sign: &'static str) -> Result<Span, Fault> {
+    fn expect(&mut self, sign: &'static str) -> Parsed<Span> {
         let span = self.span();
         if self.eat(sign) { Ok(span) } else { Err(self.unexpected(&format!("`{sign}`"))) }
     }
 
-    fn unexpected(&self, wanted: &str) -> Fault {
+    fn unexpected(&self, wanted: &str) -> Box<Fault> {
         let found = match self.peek() {
             Token::Word(word) | Token::Quoted(word) => format!("`{word}`"),
             Token::Text(_) => "text".to_owned(),
@@ -100,39 +107,39 @@ impl Parser {
             Token::Word(word) if word == "not" => "write `!`",
             _ => "",
         };
-        Fault::new(self.span(), format!("expected {wanted}, found {found}"), help)
+        fault(self.span(), format!("expected {wanted}, found {found}"), help)
     }
 
-    fn too_deep(&self, span: Span) -> Fault {
-        Fault::new(span, "this expression nests too deeply", format!("at most {NESTING_MAX} levels; split it or use `in [..]`"))
+    fn too_deep(&self, span: Span) -> Box<Fault> {
+        fault(span, "this expression nests too deeply", format!("at most {NESTING_MAX} levels; split it or use `in [..]`"))
     }
 
     /// `expr`, one level above parts that nest `below` deep.
-    fn above(&self, below: usize, expr: Expr) -> Result<Deep, Fault> {
+    fn above(&self, below: usize, expr: Expr) -> Parsed<Deep> {
         if below + 1 + self.depth > NESTING_MAX { Err(self.too_deep(expr.span)) } else { Ok((expr, below + 1)) }
     }
 
-    fn expression(&mut self) -> Result<Deep, Fault> {
+    fn expression(&mut self) -> Parsed<Deep> {
         self.depth += 1;
         if self.depth > NESTING_MAX {
             return Err(self.too_deep(self.span()));
         }
-        let (test, depth) = self.chain("||")?;
-        let made = if self.eat("?") {
-            let (yes, yes_depth) = self.chain("||")?;
-            self.expect(":")?;
-            let (no, no_depth) = self.expression()?;
-            let span = test.span.to(no.span);
-            self.above(depth.max(yes_depth).max(no_depth), Expr { span, kind: Kind::If(Box::new([test, yes, no])) })
-        } else {
-            Ok((test, depth))
-        };
+        let test = self.chain("||")?;
+        let made = if self.eat("?") { self.choice(test) } else { Ok(test) };
         self.depth -= 1;
         made
     }
 
+    fn choice(&mut self, (test, depth): Deep) -> Parsed<Deep> {
+        let (yes, yes_depth) = self.chain("||")?;
+        self.expect(":")?;
+        let (no, no_depth) = self.expression()?;
+        let span = test.span.to(no.span);
+        self.above(depth.max(yes_depth).max(no_depth), Expr { span, kind: Kind::If(Box::new([test, yes, no])) })
+    }
+
     /// `a || b || …` or, for `&&`, `a && b && …`, flat however long.
-    fn chain(&mut self, sign: &'static str) -> Result<Deep, Fault> {
+    fn chain(&mut self, sign: &'static str) -> Parsed<Deep> {
         let or = sign == "||";
         let (first, mut depth) = if or { self.chain("&&")? } else { self.binary(3)? };
         if !self.is_sign(sign) {
@@ -157,7 +164,7 @@ impl Parser {
         }
     }
 
-    fn binary(&mut self, least: u8) -> Result<Deep, Fault> {
+    fn binary(&mut self, least: u8) -> Parsed<Deep> {
         let (mut left, mut depth) = self.unary()?;
         while let Some((power, op)) = self.operator() {
             if power < least {
@@ -173,7 +180,7 @@ impl Parser {
     }
 
     /// `!!a`, `--a`: pairs cancel in CEL's grammar only by meaning, so each sign is one level.
-    fn unary(&mut self) -> Result<Deep, Fault> {
+    fn unary(&mut self) -> Parsed<Deep> {
         let start = self.span();
         if self.is_sign("-") && matches!(self.tokens.get(self.at + 1), Some((Token::Int(_) | Token::Double(_), _))) {
             self.at += 1;
@@ -197,7 +204,7 @@ impl Parser {
         self.above(depth, Expr { span, kind: if not { Kind::Not(operand) } else { Kind::Negate(operand) } })
     }
 
-    fn number(&mut self, negative: bool) -> Result<Expr, Fault> {
+    fn number(&mut self, negative: bool) -> Parsed<Expr> {
         let (token, span) = self.next();
         let literal = match token {
             Token::Int(value) if negative => 0_i64.checked_sub_unsigned(value).map(Literal::Int),
@@ -206,52 +213,60 @@ impl Parser {
             Token::Double(value) => Some(Literal::Double(if negative { -value } else { value })),
             _ => None,
         };
-        let too_large = || Fault::new(span, "this number is too large", "whole numbers reach to 9223372036854775807");
+        let too_large = || fault(span, "this number is too large", "whole numbers reach to 9223372036854775807");
         Ok(Expr { span, kind: Kind::Literal(literal.ok_or_else(too_large)?) })
     }
 
-    fn postfix(&mut self, (mut expr, mut depth): Deep) -> Result<Deep, Fault> {
+    fn postfix(&mut self, mut deep: Deep) -> Parsed<Deep> {
         loop {
-            if self.eat(".") {
-                if self.is_sign("?") {
-                    return Err(Fault::new(self.span(), "optional selection is not supported", "use `has(…)` or `first(…)`"));
+            match self.peek() {
+                Token::Sign(".") => deep = self.selection(deep)?,
+                Token::Sign("[") => deep = self.index(deep)?,
+                Token::Sign("{") => {
+                    return Err(fault(deep.0.span, "messages are not supported", "a map is written `{\"key\": value}`"));
                 }
-                let (field, field_span) = self.field_name()?;
-                if self.is_sign("(") {
-                    let (args, end, args_depth) = self.arguments()?;
-                    let span = expr.span.to(end);
-                    let kind = Kind::Call { target: Some(Box::new(expr)), name: field, name_span: field_span, args };
-                    (expr, depth) = self.above(depth.max(args_depth), Expr { span, kind })?;
-                } else {
-                    let span = expr.span.to(field_span);
-                    let kind = Kind::Select { operand: Box::new(expr), field, field_span };
-                    (expr, depth) = self.above(depth, Expr { span, kind })?;
-                }
-            } else if self.eat("[") {
-                let (index, index_depth) = self.expression()?;
-                let span = expr.span.to(self.expect("]")?);
-                let kind = Kind::Index { operand: Box::new(expr), index: Box::new(index) };
-                (expr, depth) = self.above(depth.max(index_depth), Expr { span, kind })?;
-            } else if self.is_sign("{") {
-                return Err(Fault::new(expr.span, "messages are not supported", "a map is written `{\"key\": value}`"));
-            } else {
-                return Ok((expr, depth));
+                _ => return Ok(deep),
             }
         }
     }
 
-    fn field_name(&mut self) -> Result<(String, Span), Fault> {
+    fn selection(&mut self, (operand, depth): Deep) -> Parsed<Deep> {
+        self.expect(".")?;
+        if self.is_sign("?") {
+            return Err(fault(self.span(), "optional selection is not supported", "use `has(…)` or `first(…)`"));
+        }
+        let (field, field_span) = self.field_name()?;
+        let operand = Box::new(operand);
+        if !self.is_sign("(") {
+            let span = operand.span.to(field_span);
+            return self.above(depth, Expr { span, kind: Kind::Select { operand, field, field_span } });
+        }
+        let (args, end, args_depth) = self.arguments()?;
+        let span = operand.span.to(end);
+        let kind = Kind::Call { target: Some(operand), name: field, name_span: field_span, args };
+        self.above(depth.max(args_depth), Expr { span, kind })
+    }
+
+    fn index(&mut self, (operand, depth): Deep) -> Parsed<Deep> {
+        self.expect("[")?;
+        let (index, index_depth) = self.expression()?;
+        let span = operand.span.to(self.expect("]")?);
+        let kind = Kind::Index { operand: Box::new(operand), index: Box::new(index) };
+        self.above(depth.max(index_depth), Expr { span, kind })
+    }
+
+    fn field_name(&mut self) -> Parsed<(String, Span)> {
         match self.next() {
             (Token::Word(word), span) if !matches!(word.as_str(), "in" | "true" | "false" | "null") => Ok((word, span)),
             (Token::Quoted(name), span) => Ok((name, span)),
             (_, span) => {
                 self.at -= 1;
-                Err(Fault { span, ..self.unexpected("a name") })
+                Err(Box::new(Fault { span, ..*self.unexpected("a name") }))
             }
         }
     }
 
-    fn arguments(&mut self) -> Result<(Vec<Expr>, Span, usize), Fault> {
+    fn arguments(&mut self) -> Parsed<(Vec<Expr>, Span, usize)> {
         self.expect("(")?;
         let (args, depth) = self.items(")")?;
         let end = self.expect(")")?;
@@ -259,7 +274,7 @@ impl Parser {
     }
 
     /// Expressions between commas, up to `close`, which stays.
-    fn items(&mut self, close: &'static str) -> Result<(Vec<Expr>, usize), Fault> {
+    fn items(&mut self, close: &'static str) -> Parsed<(Vec<Expr>, usize)> {
         let (mut items, mut depth) = (Vec::new(), 0);
         while !self.is_sign(close) {
             let (item, item_depth) = self.expression()?;
@@ -275,47 +290,54 @@ impl Parser {
         Ok((items, depth))
     }
 
-    fn primary(&mut self) -> Result<Deep, Fault> {
-        let start = self.span();
-        match self.peek().clone() {
-            Token::Int(_) | Token::Uint(_) | Token::Double(_) => self.number(false).map(|expr| (expr, 1)),
-            Token::Text(text) => {
-                self.at += 1;
-                Ok((Expr { span: start, kind: Kind::Literal(Literal::Text(text)) }, 1))
-            }
-            Token::Word(word) => {
-                self.at += 1;
-                self.word(word, start)
-            }
-            Token::Sign("(") => {
-                self.at += 1;
-                let (expr, depth) = self.expression()?;
-                let end = self.expect(")")?;
-                Ok((Expr { span: start.to(end), ..expr }, depth))
-            }
-            Token::Sign("[") => {
-                self.at += 1;
-                let (items, depth) = self.items("]")?;
-                let span = start.to(self.expect("]")?);
-                self.above(depth, Expr { span, kind: Kind::List(items) })
-            }
-            Token::Sign("{") => self.map(start),
-            // CEL's absolute name: `.a` is `a`, whatever macros have named so.
-            Token::Sign(".") => {
-                self.at += 1;
-                self.primary()
-            }
-            _ => Err(self.unexpected("a value")),
+    fn primary(&mut self) -> Parsed<Deep> {
+        match self.peek() {
+            Token::Sign("(") => self.bracketed(),
+            Token::Sign("[") => self.list(),
+            Token::Sign("{") => self.map(),
+            Token::Word(_) => self.word(),
+            _ => self.literal(),
         }
     }
 
-    fn word(&mut self, word: String, span: Span) -> Result<Deep, Fault> {
+    fn bracketed(&mut self) -> Parsed<Deep> {
+        let start = self.expect("(")?;
+        let (mut expr, depth) = self.expression()?;
+        expr.span = start.to(self.expect(")")?);
+        Ok((expr, depth))
+    }
+
+    fn list(&mut self) -> Parsed<Deep> {
+        let start = self.expect("[")?;
+        let (items, depth) = self.items("]")?;
+        let span = start.to(self.expect("]")?);
+        self.above(depth, Expr { span, kind: Kind::List(items) })
+    }
+
+    fn literal(&mut self) -> Parsed<Deep> {
+        match self.next() {
+            (Token::Int(_) | Token::Uint(_) | Token::Double(_), _) => {
+                self.at -= 1;
+                Ok((self.number(false)?, 1))
+            }
+            (Token::Text(text), span) => Ok((Expr { span, kind: Kind::Literal(Literal::Text(text)) }, 1)),
+            // CEL's absolute name: `.a` is `a`, whatever macros have named so.
+            (Token::Sign("."), _) if matches!(self.peek(), Token::Word(_)) => self.word(),
+            _ => {
+                self.at -= 1;
+                Err(self.unexpected("a value"))
+            }
+        }
+    }
+
+    fn word(&mut self) -> Parsed<Deep> {
+        let (Token::Word(word), span) = self.next() else { return Err(self.unexpected("a name")) };
         let literal = match word.as_str() {
             "true" => Some(Literal::Bool(true)),
             "false" => Some(Literal::Bool(false)),
             "null" => Some(Literal::Null),
             reserved if lex::RESERVED.contains(&reserved) => {
-                return Err(Fault::new(span, format!("`{word}` is a reserved word"), "use another name"));
+                return Err(fault(span, format!("`{word}` is a reserved word"), "use another name"));
             }
             _ => None,
         };
@@ -330,8 +352,8 @@ impl Parser {
         self.above(depth, Expr { span: span.to(end), kind })
     }
 
-    fn map(&mut self, start: Span) -> Result<Deep, Fault> {
-        self.expect("{")?;
+    fn map(&mut self) -> Parsed<Deep> {
+        let start = self.expect("{")?;
         let (mut entries, mut depth) = (Vec::new(), 0);
         while !self.is_sign("}") {
             let (key, key_depth) = self.expression()?;

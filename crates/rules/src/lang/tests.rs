@@ -1,5 +1,7 @@
 //! Tests of the language as a whole: what conditions come to, what faults say, what stays bounded.
 
+mod bounds;
+
 use super::*;
 use crate::diagnostic::Span;
 use adjutant_model::row::Origin;
