@@ -94,6 +94,7 @@ pub struct Memory {
     users: Bounded<UserHistory>,
     addresses: Bounded<AddressHistory>,
     devices: Bounded<Seen<16>>,
+    subnets: Bounded<Seen<16>>,
     entities: Bounded<Option<Time>>,
     rules: Bounded<RuleHistory>,
     here: Bounded<RuleHere>,
@@ -112,6 +113,7 @@ mod space {
     pub(super) const AGENT: u8 = 102;
     pub(super) const TEXT: u8 = 103;
     pub(super) const PAIR: u8 = 104;
+    pub(super) const SUBNET: u8 = 105;
 }
 
 impl Keys {
@@ -127,7 +129,9 @@ impl Keys {
             device: entities.get(Role::Device).map(|id| id.0),
             agent: agent(row, key, scratch),
             network: text(s::SRC_NETWORK),
+            subnet: subnet(row, key),
             country: text(s::SRC_COUNTRY),
+            factor: text(s::LOGIN_MFA_METHOD).filter(|_| row.value(s::LOGIN_MFA) == MFA_PASSED),
         };
         Self {
             entities,
@@ -148,6 +152,15 @@ fn agent(row: &Row, key: HashKey, scratch: &mut String) -> Option<u64> {
     Some(hash(key, space::AGENT, scratch.as_bytes()))
 }
 
+/// The /24 of an IPv4 address, the /48 of an IPv6 address.
+fn subnet(row: &Row, key: HashKey) -> Option<u64> {
+    let Value::Addr(addr) = row.value(s::SRC_IP) else { return None };
+    match addr.ip() {
+        std::net::IpAddr::V4(v4) => v4.octets().first_chunk::<3>().map(|part| hash(key, space::SUBNET, part)),
+        std::net::IpAddr::V6(v6) => v6.octets().first_chunk::<6>().map(|part| hash(key, space::SUBNET, part)),
+    }
+}
+
 fn pair(key: HashKey, space: u8, a: u64, b: u64) -> u64 {
     let mut bytes = [0; 16];
     let (left, right) = bytes.split_at_mut(8);
@@ -165,6 +178,7 @@ impl Memory {
             users: Bounded::new(limits.users_max),
             addresses: Bounded::new(limits.addresses_max),
             devices: Bounded::new(limits.addresses_max),
+            subnets: Bounded::new(limits.addresses_max),
             entities: Bounded::new(limits.entities_max),
             rules: Bounded::new(limits.rules_max),
             here: Bounded::new(limits.pairs_max),
@@ -188,6 +202,7 @@ impl Memory {
             users: memory.users.with_limit(limits.users_max),
             addresses: memory.addresses.with_limit(limits.addresses_max),
             devices: memory.devices.with_limit(limits.addresses_max),
+            subnets: memory.subnets.with_limit(limits.addresses_max),
             entities: memory.entities.with_limit(limits.entities_max),
             rules: memory.rules.with_limit(limits.rules_max),
             here: memory.here.with_limit(limits.pairs_max),
@@ -342,6 +357,7 @@ impl Memory {
                 users.add(user.0, time);
             }
         }
+        self.subnet_facts(row, keys, time, learn);
         let Some(address) = keys.entities.get(Role::Source) else { return };
         if row.value(s::ALERT_CLASS) == LOGIN {
             let (history, _) = self.addresses.touch(address.0);
@@ -355,6 +371,20 @@ impl Memory {
                     history.failures.add(time);
                 }
             }
+        }
+    }
+
+    /// Colleagues who signed in from the neighbourhood of this address before.
+    fn subnet_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
+        let Some(subnet) = keys.features.subnet else { return };
+        let user = keys.entities.get(Role::User);
+        let forgotten = self.subnets.has_forgotten();
+        let (users, known) = self.subnets.touch(subnet);
+        let others = users.len() - usize::from(user.is_some_and(|user| users.holds(user.0)));
+        put(row, s::HISTORY_SUBNET_USERS, count(others as u32, known, forgotten));
+        if let (Some(user), true) = (user, learn && row.value(s::ALERT_CLASS) == LOGIN && row.value(s::ALERT_OUTCOME) == SUCCESS)
+        {
+            users.add(user.0, time);
         }
     }
 
@@ -385,6 +415,10 @@ const LOGIN: Value = Value::Level(0);
 const SUCCESS: Value = Value::Level(0);
 /// `alert.outcome == "failure"`.
 const FAILURE: Value = Value::Level(1);
+/// `login.mfa == "passed"`.
+const MFA_PASSED: Value = Value::Level(0);
+/// `login.mfa == "refused"`.
+const MFA_REFUSED: Value = Value::Level(4);
 /// `login.mfa >= "failed"`: failed or refused.
 const MFA_FAILED: u8 = 3;
 
@@ -397,6 +431,9 @@ fn learn_user(history: &mut UserHistory, row: &Row, time: Time, features: &Featu
         }
         if matches!(row.value(s::LOGIN_MFA), Value::Level(result) if result >= MFA_FAILED) {
             history.second_factor_failed(time);
+        }
+        if row.value(s::LOGIN_MFA) == MFA_REFUSED {
+            history.second_factor_refused(time);
         }
     }
     if row.value(s::ALERT_FINDING) == Value::Bool(true) {
@@ -462,5 +499,7 @@ mod tests {
         assert_eq!((SUCCESS, name(s::ALERT_OUTCOME, 0).as_str()), (Value::Level(0), "success"));
         assert_eq!((FAILURE, name(s::ALERT_OUTCOME, 1).as_str()), (Value::Level(1), "failure"));
         assert_eq!(name(s::LOGIN_MFA, MFA_FAILED), "failed");
+        assert_eq!((MFA_PASSED, name(s::LOGIN_MFA, 0).as_str()), (Value::Level(0), "passed"));
+        assert_eq!((MFA_REFUSED, name(s::LOGIN_MFA, 4).as_str()), (Value::Level(4), "refused"));
     }
 }

@@ -1,7 +1,7 @@
 //! What is remembered of a user's logins, and the facts that it gives about the next one.
 //!
-//! Only successful logins make a baseline, and a login through a VPN or relay never becomes a place to
-//! travel from. An event that arrives late is compared with what came before it in its own time.
+//! Only successful logins make a baseline, and a login through a VPN or relay never becomes a country or a
+//! place to travel from; its network is remembered, so that whoever always uses a relay may go on. An event that arrives late is compared with what came before it in its own time.
 
 use super::window::{Day, Seen};
 use adjutant_model::schema::slots as s;
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 /// Logins of a user that are kept as places to travel from; more than one because events arrive late.
 const PLACES: usize = 4;
 
-/// Fewer logins than this say nothing about a person's usual hours (Wiefling et al. 2022: about 12 logins).
-const HOURS_MIN: u32 = 12;
+/// Fewer logins than this say nothing about a person's habits (Wiefling et al. 2022: about 12 logins).
+const HABIT_MIN: u32 = 12;
 
 /// What is remembered of one user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,10 +25,14 @@ pub struct UserHistory {
     devices: Seen<24>,
     agents: Seen<24>,
     networks: Seen<48>,
+    subnets: Seen<64>,
     countries: Seen<24>,
+    factors: Seen<8>,
+    registered: u32,
     hours_of_day: u32,
     failures: Day,
     mfa_failures: Day,
+    mfa_refused: Day,
     findings: Day,
 }
 
@@ -51,8 +55,12 @@ pub struct Features {
     pub agent: Option<u64>,
     /// The network.
     pub network: Option<u64>,
+    /// The /24 or /48 of the address.
+    pub subnet: Option<u64>,
     /// The country.
     pub country: Option<u64>,
+    /// The kind of second factor that was passed.
+    pub factor: Option<u64>,
 }
 
 impl UserHistory {
@@ -61,6 +69,8 @@ impl UserHistory {
         put(row, s::HISTORY_LOGINS, Value::Int(i64::from(self.logins)));
         put(row, s::HISTORY_FAILURES, Value::Int(self.failures.count(time)));
         put(row, s::HISTORY_MFA_FAILURES, Value::Int(self.mfa_failures.count(time)));
+        put(row, s::HISTORY_MFA_REFUSED, Value::Int(self.mfa_refused.count(time)));
+        put(row, s::HISTORY_FACTORS, Value::Int(self.factors.len() as i64));
         put(row, s::HISTORY_USER_ALERTS, Value::Int(self.findings.count(time)));
         if self.logins == 0 {
             return;
@@ -69,6 +79,9 @@ impl UserHistory {
         put(row, s::HISTORY_DEVICE_KNOWN, known(&self.devices, features.device, time));
         put(row, s::HISTORY_AGENT_KNOWN, known(&self.agents, features.agent, time));
         put(row, s::HISTORY_NETWORK_KNOWN, known(&self.networks, features.network, time));
+        put(row, s::HISTORY_SUBNET_KNOWN, known(&self.subnets, features.subnet, time));
+        put(row, s::HISTORY_FACTOR_KNOWN, known(&self.factors, features.factor, time));
+        put(row, s::HISTORY_REGISTERED, self.uses_registered());
         put(row, s::HISTORY_COUNTRY_KNOWN, known(&self.countries, features.country, time));
         put(row, s::HISTORY_HOUR_KNOWN, self.hour_known(time));
         self.previous(row, time);
@@ -82,8 +95,11 @@ impl UserHistory {
         self.hours_of_day |= 1 << hour_of_day(time);
         remember(&mut self.devices, features.device, time);
         remember(&mut self.agents, features.agent, time);
+        remember(&mut self.networks, features.network, time);
+        remember(&mut self.subnets, features.subnet, time);
+        remember(&mut self.factors, features.factor, time);
+        self.registered = self.registered.saturating_add(u32::from(row.value(s::DEVICE_REGISTERED) == Value::Bool(true)));
         if row.value(s::LOGIN_VIA_VPN) != Value::Bool(true) {
-            remember(&mut self.networks, features.network, time);
             remember(&mut self.countries, features.country, time);
             self.place(row, time);
         }
@@ -99,13 +115,25 @@ impl UserHistory {
         self.mfa_failures.add(time);
     }
 
+    /// Remembers a second factor that its owner refused.
+    pub fn second_factor_refused(&mut self, time: Time) {
+        self.mfa_refused.add(time);
+    }
+
     /// Remembers a detection about this user.
     pub fn found(&mut self, time: Time) {
         self.findings.add(time);
     }
 
+    fn uses_registered(&self) -> Value {
+        if self.logins < HABIT_MIN {
+            return Value::Unknown(Why::NoHistory);
+        }
+        Value::Bool(self.registered > self.logins / 2)
+    }
+
     fn hour_known(&self, time: Time) -> Value {
-        if self.logins < HOURS_MIN {
+        if self.logins < HABIT_MIN {
             return Value::Unknown(Why::NoHistory);
         }
         let hour = hour_of_day(time);
@@ -194,4 +222,63 @@ fn hour_of_day(time: Time) -> u32 {
 /// Facts about travel from the previous place, once the row holds both ends. See `enrich`.
 pub fn elapsed(row: &Row) -> Option<Duration> {
     Some(row.time(s::ALERT_TIME)?.since(row.time(s::PREVIOUS_TIME)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adjutant_model::Schema;
+
+    fn day(number: i64) -> Time {
+        Time::from_secs(number * 86_400)
+    }
+
+    fn facts(history: &UserHistory, time: Time, features: &Features) -> Row {
+        let mut row = Row::new(Schema::built_in().len());
+        history.facts(&mut row, time, features);
+        row
+    }
+
+    #[test]
+    fn a_relay_becomes_known_as_a_network_and_never_as_a_place() {
+        let mut history = UserHistory::default();
+        let features = Features { network: Some(1), subnet: Some(2), country: Some(3), ..Features::default() };
+        let mut row = Row::new(Schema::built_in().len());
+        row.set(s::LOGIN_VIA_VPN, Value::Bool(true), Origin::Derived);
+        row.set_text(s::SRC_COUNTRY, "DE", Origin::Raw(0));
+        history.succeeded(&row, day(0), &features);
+        let later = facts(&history, day(2), &features);
+        assert_eq!(later.value(s::HISTORY_NETWORK_KNOWN), Value::Bool(true));
+        assert_eq!(later.value(s::HISTORY_SUBNET_KNOWN), Value::Bool(true));
+        assert_eq!(later.value(s::HISTORY_COUNTRY_KNOWN), Value::Bool(false));
+        assert_eq!(later.value(s::PREVIOUS_COUNTRY), Value::default());
+    }
+
+    #[test]
+    fn an_intruder_does_not_become_known_within_a_day() {
+        let mut history = UserHistory::default();
+        let (own, strange) =
+            (Features { subnet: Some(1), ..Features::default() }, Features { subnet: Some(2), ..Features::default() });
+        let row = Row::new(Schema::built_in().len());
+        history.succeeded(&row, day(0), &own);
+        history.succeeded(&row, day(9), &strange);
+        assert_eq!(facts(&history, day(9), &strange).value(s::HISTORY_SUBNET_KNOWN), Value::Bool(false));
+        assert_eq!(facts(&history, day(9), &own).value(s::HISTORY_SUBNET_KNOWN), Value::Bool(true));
+    }
+
+    #[test]
+    fn the_habit_of_registered_devices_needs_twelve_logins() {
+        let mut history = UserHistory::default();
+        let mut row = Row::new(Schema::built_in().len());
+        row.set(s::DEVICE_REGISTERED, Value::Bool(true), Origin::Raw(0));
+        for number in 0..11 {
+            history.succeeded(&row, day(number), &Features::default());
+        }
+        assert_eq!(facts(&history, day(20), &Features::default()).value(s::HISTORY_REGISTERED), Value::Unknown(Why::NoHistory));
+        history.succeeded(&row, day(12), &Features { factor: Some(7), ..Features::default() });
+        let later = facts(&history, day(20), &Features { factor: Some(8), ..Features::default() });
+        assert_eq!(later.value(s::HISTORY_REGISTERED), Value::Bool(true));
+        assert_eq!(later.value(s::HISTORY_FACTORS), Value::Int(1));
+        assert_eq!(later.value(s::HISTORY_FACTOR_KNOWN), Value::Bool(false));
+    }
 }

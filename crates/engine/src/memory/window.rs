@@ -93,6 +93,11 @@ impl<const N: usize> Seen<N> {
         self.items.push((item, time, time));
     }
 
+    /// Whether `item` is remembered, however young.
+    pub fn holds(&self, item: u64) -> bool {
+        self.items.iter().any(|(held, ..)| *held == item)
+    }
+
     /// How many different things were last seen at `time` or later.
     pub fn seen_since(&self, time: Time) -> usize {
         self.items.iter().filter(|(.., last)| *last >= time).count()
