@@ -13,15 +13,15 @@ use std::net::IpAddr;
 const NOISE_METRES: i64 = 50_000;
 const NOISE_SECONDS: i64 = 600;
 
-/// Facts about where the activity came from. `anonymous` are the context's slots for VPN, Tor, proxy … ranges.
-pub fn place(row: &mut Row, anonymous: &[Slot]) {
+/// Facts about where the activity came from, once context has spoken.
+pub fn place(row: &mut Row) {
     for (address, public) in [(s::SRC_IP, s::SRC_PUBLIC), (s::DST_IP, s::DST_PUBLIC)] {
         if let Value::Addr(addr) = row.value(address) {
             row.set(public, Value::Bool(addr.is_public()), Origin::Derived);
         }
     }
     network(row);
-    via_vpn(row, anonymous);
+    via_vpn(row);
 }
 
 /// The autonomous system where it is known, else the /24 or /48 of the address.
@@ -71,8 +71,9 @@ fn format_in(bytes: &mut [u8], write: impl FnOnce(&mut Fixed<'_>) -> std::fmt::R
 }
 
 /// True when anything says so, false when something can say and nothing does, else unknown.
-fn via_vpn(row: &mut Row, anonymous: &[Slot]) {
-    let mut said = [row.value(s::LOGIN_PROXY)].into_iter().chain(anonymous.iter().map(|slot| row.value(*slot)));
+fn via_vpn(row: &mut Row) {
+    const SAY: [Slot; 4] = [s::LOGIN_PROXY, s::SRC_VPN, s::SRC_TOR, s::SRC_PROXY];
+    let mut said = SAY.iter().map(|slot| row.value(*slot));
     let mut any_false = false;
     let truth = said.any(|value| {
         any_false |= value == Value::Bool(false);
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(speed(&near), Value::Speed(Speed(0)));
         let mut relay = login(MADRID, LAGOS, 24);
         relay.set(s::LOGIN_PROXY, Value::Bool(true), Origin::Raw(0));
-        place(&mut relay, &[]);
+        place(&mut relay);
         travel(&mut relay);
         assert_eq!(speed(&relay), Value::Unknown(Why::NotComparable));
         let mut same = login(MADRID, LAGOS, 24);
@@ -197,7 +198,7 @@ mod tests {
         let network = |text: &str| {
             let mut row = Row::new(Schema::built_in().len());
             row.set(s::SRC_IP, Addr::parse(text).map_or(Value::default(), Value::Addr), Origin::Raw(0));
-            place(&mut row, &[]);
+            place(&mut row);
             row.text(s::SRC_NETWORK).map(str::to_owned)
         };
         assert_eq!(network("192.0.2.17").as_deref(), Some("192.0.2.0/24"));

@@ -12,6 +12,7 @@ pub mod book_test;
 pub mod bounded;
 pub mod correlate;
 pub mod decide;
+pub mod desk;
 pub mod enrich;
 pub mod entities;
 pub mod explain;
