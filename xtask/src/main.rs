@@ -1,22 +1,77 @@
-//! The project's own tools: `cargo xtask accuracy` and others.
+//! `cargo xtask`: sets up, tests, proves and measures Adjutant. One file per command.
+//!
+//! Everything here drives the product from outside or measures it; nothing of it ships.
+#![expect(clippy::disallowed_methods, reason = "sets up and measures: it reads the environment and the clock, and decides nothing")]
+#![expect(unreachable_pub, reason = "one binary: `pub` means for other files")]
 
 mod accuracy;
+mod bench;
+mod count;
+mod data;
+mod figures;
+mod fuzz;
+mod prove;
+mod quality;
+mod setup;
+mod sh;
+mod test;
 
-use anyhow::bail;
-use std::path::{Path, PathBuf};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.first().map(String::as_str) {
-        Some("accuracy") => accuracy_command(&args),
-        _ => bail!("usage: cargo xtask accuracy DIR [--json FILE] [--examples]"),
-    }
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Sets up, tests, proves and measures Adjutant")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
 }
 
-fn accuracy_command(args: &[String]) -> anyhow::Result<()> {
-    let after = |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1)).map(PathBuf::from);
-    let Some(dir) = args.get(1) else { bail!("accuracy needs the directory of the data") };
-    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/sources");
-    accuracy::run(Path::new(dir), &book, after("--json").as_deref(), args.iter().any(|arg| arg == "--examples"))?;
-    Ok(())
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what the tests need, or says exactly what is missing
+    Setup,
+    /// Runs everything that must hold, in at most 20 minutes on two cores beside the cold build
+    Test(test::Arguments),
+    /// Runs the same harnesses for hours
+    Prove(prove::Arguments),
+    /// Feeds the parsers and the compiler inputs that coverage guides
+    Fuzz(fuzz::Arguments),
+    /// Measures speed and memory beside a reference written by hand
+    Bench(bench::Arguments),
+    /// Compares the fields that we read with a reference's, record by record
+    Accuracy {
+        /// The directory with `<product>.jsonl` and `expected/`
+        dir: PathBuf,
+        /// Also write the figures as one flat JSON object
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Show some differences
+        #[arg(long)]
+        examples: bool,
+    },
+    /// Measures what triage gets right on labelled data
+    Quality(quality::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Prove(arguments) => prove::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Accuracy { dir, json, examples } => {
+            accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|_| true)
+        }
+        Command::Quality(arguments) => quality::run(&arguments),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

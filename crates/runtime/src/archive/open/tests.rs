@@ -1,3 +1,4 @@
+//! Tests of opening an archive, damaged ones above all.
 use super::*;
 use crate::archive::entry::tests::sample;
 use crate::archive::{Batch, Writer};

@@ -1,3 +1,4 @@
+//! Tests of splitting a stream into records.
 use super::*;
 
 /// The stream cut in pieces of `size`: each record as `line: text`, each fault as `line! code`, in order.

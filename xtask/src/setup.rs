@@ -1,0 +1,90 @@
+//! Installs what the tests need, from the system's packages and rustup; where it may not, says exactly what is missing.
+//!
+//! It never builds a tool from source and never changes anything outside of package managers and the target directory.
+
+use crate::sh;
+use anyhow::Result;
+use std::process::Command;
+
+/// Something that the tests need.
+pub struct Need {
+    /// What it is, for people.
+    pub what: &'static str,
+    /// What needs it.
+    pub why: &'static str,
+    /// A command that succeeds when it is there.
+    probe: &'static [&'static str],
+    /// How to get it.
+    from: From,
+}
+
+enum From {
+    Apt(&'static [&'static str]),
+    Rustup(&'static str),
+}
+
+/// Needed by `cargo xtask test`.
+pub const TESTS: &[Need] = &[
+    Need { what: "a C and C++ compiler", why: "SQLite, zstd, libFuzzer", probe: &["c++", "--version"], from: From::Apt(&["build-essential"]) },
+    Need { what: "zstd", why: "unpacking measuring data", probe: &["zstd", "--version"], from: From::Apt(&["zstd"]) },
+    Need { what: "rustfmt", why: "the format check", probe: &["cargo", "fmt", "--version"], from: From::Rustup("rustfmt") },
+    Need { what: "clippy", why: "the lints", probe: &["cargo", "clippy", "--version"], from: From::Rustup("clippy") },
+];
+
+/// Needed by `cargo xtask bench --instructions`.
+pub const VALGRIND: &[Need] =
+    &[Need { what: "valgrind", why: "counting instructions", probe: &["valgrind", "--version"], from: From::Apt(&["valgrind"]) }];
+
+/// `cargo xtask setup`.
+pub fn run() -> Result<bool> {
+    let missing = ensure(TESTS);
+    for need in TESTS {
+        println!("{}  {:<22} for {}", if is_there(need) { "ok     " } else { "missing" }, need.what, need.why);
+    }
+    missing.iter().for_each(|line| println!("{line}"));
+    Ok(missing.is_empty())
+}
+
+/// Installs what is not there; says of each need that remains how to get it.
+pub fn ensure(needs: &[Need]) -> Vec<String> {
+    let absent: Vec<&Need> = needs.iter().filter(|need| !is_there(need)).collect();
+    install(&absent);
+    absent.into_iter().filter(|need| !is_there(need)).map(advice).collect()
+}
+
+fn is_there(need: &Need) -> bool {
+    need.probe.split_first().is_some_and(|(name, arguments)| sh::works(name, arguments))
+}
+
+fn advice(need: &Need) -> String {
+    let how = match &need.from {
+        From::Apt(packages) => format!("apt-get install {}", packages.join(" ")),
+        From::Rustup(component) => format!("rustup component add {component}"),
+    };
+    format!("missing: {} (for {}); install it with `{how}`", need.what, need.why)
+}
+
+fn install(absent: &[&Need]) {
+    let mut packages = Vec::new();
+    for need in absent {
+        match &need.from {
+            From::Apt(names) => packages.extend_from_slice(names),
+            From::Rustup(component) => {
+                sh::works("rustup", &["component", "add", component]);
+            }
+        }
+    }
+    if !packages.is_empty() && !apt("install", &packages) && apt("update", &[]) {
+        apt("install", &packages);
+    }
+}
+
+/// `apt-get` as root or without a password; false where neither may be.
+fn apt(verb: &str, packages: &[&str]) -> bool {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    let base = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", verb, "-qq", "-y", "--no-install-recommends"];
+    let mut words = if root { Vec::new() } else { vec!["sudo", "-n"] };
+    words.extend(base);
+    words.extend_from_slice(packages);
+    words.split_first().is_some_and(|(name, arguments)| sh::works(name, arguments))
+}
