@@ -7,7 +7,7 @@
 use super::collection::{List, Map};
 use super::doc::Doc;
 use super::functions;
-use super::node::{Macro, MacroKind, Node};
+use super::node::{Macro, MacroKind, Node, TextTest};
 use super::{Relation, Truth, Val};
 use adjutant_model::schema::Levels;
 use adjutant_model::{Row, Slot, Value, Why};
@@ -81,6 +81,8 @@ impl<'a> Machine<'a> {
                 Value::Text(range) => Truth::from((self.text(range) == wanted.as_ref()) == *equal),
                 other => Truth::Unknown(why_not(other)),
             },
+            Node::SlotSlot(a, relation, b) => self.slots(self.slot(*a), *relation, self.slot(*b)),
+            Node::TextHas(inner, test, part) => self.text_has(inner, *test, part),
             Node::SlotLevels(slot, wanted) => match self.slot(*slot) {
                 Value::Level(index) => Truth::from(wanted.checked_shr(u32::from(index)).unwrap_or(0) & 1 == 1),
                 other => Truth::Unknown(why_not(other)),
@@ -109,6 +111,36 @@ impl<'a> Machine<'a> {
                 self.is_in(&a, &b)
             }
             other => self.eval(other).truth(),
+        }
+    }
+
+    /// Two fields of one type.
+    fn slots(&self, a: Value, relation: Relation, b: Value) -> Truth {
+        let order = match (a, b) {
+            (Value::Text(a), Value::Text(b)) => self.text(a).cmp(self.text(b)),
+            (Value::Addr(a), Value::Addr(b)) => a.cmp(&b),
+            (a, b) => match (ordinal(a), ordinal(b)) {
+                (Ok(a), Ok(b)) => a.cmp(&b),
+                (Err(why), _) | (_, Err(why)) => return Truth::Unknown(why),
+            },
+        };
+        Truth::from(relation.holds(order))
+    }
+
+    fn text_has(&mut self, inner: &'a Node, test: TextTest, part: &str) -> Truth {
+        if let Node::Slot(slot, _) = inner {
+            return match self.slot(*slot) {
+                Value::Text(range) => Truth::from(test.holds(self.text(range), part)),
+                other => Truth::Unknown(why_not(other)),
+            };
+        }
+        match self.eval(inner) {
+            Val::Text(text) => {
+                functions::spend(&mut self.visits, text.len());
+                Truth::from(test.holds(&text, part))
+            }
+            Val::Unknown(why) => Truth::Unknown(why),
+            _ => Truth::Unknown(Why::Error),
         }
     }
 
@@ -174,6 +206,8 @@ impl<'a> Machine<'a> {
             Node::Macro(made) => self.run(made),
             Node::SlotNumber(..)
             | Node::SlotText(..)
+            | Node::SlotSlot(..)
+            | Node::TextHas(..)
             | Node::SlotLevels(..)
             | Node::SlotIn(..)
             | Node::Known(_)

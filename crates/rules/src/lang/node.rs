@@ -30,6 +30,8 @@ pub(super) enum Node {
     SlotNumber(Slot, Relation, i64),
     /// A text field against a constant: whether equal is wanted.
     SlotText(Slot, Box<str>, bool),
+    /// Two fields of one type against each other.
+    SlotSlot(Slot, Relation, Slot),
     /// Whether a field is one of several levels: one bit each.
     SlotLevels(Slot, u64),
     /// Whether a field is in a set.
@@ -62,6 +64,8 @@ pub(super) enum Node {
     In(Box<[Node; 2]>),
     /// `a in list("…")`, `a in cidr("…")`
     InSet(Box<Node>, Arc<Set>),
+    /// `a.contains("…")` and its like with a constant.
+    TextHas(Box<Node>, TextTest, Box<str>),
     /// `a.matches("…")`
     Matches(Box<Node>, regex::Regex),
     /// `extract(a, "…(…)…")`
@@ -78,6 +82,34 @@ pub(super) enum Node {
     Map(Box<[(Node, Node)]>),
     /// `a.all(x, …)` and the like.
     Macro(Box<Macro>),
+}
+
+/// Where a text is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextTest {
+    Contains,
+    Starts,
+    Ends,
+}
+
+impl TextTest {
+    /// The test that the function `name` is.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "contains" => Self::Contains,
+            "startsWith" => Self::Starts,
+            "endsWith" => Self::Ends,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn holds(self, text: &str, part: &str) -> bool {
+        match self {
+            Self::Contains => text.contains(part),
+            Self::Starts => text.starts_with(part),
+            Self::Ends => text.ends_with(part),
+        }
+    }
 }
 
 /// A macro over the elements of a list or the keys of a map.

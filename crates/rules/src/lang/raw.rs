@@ -32,7 +32,10 @@ pub fn raw(text: &str, paths: &mut Paths, lists: &Lists, tables: &Tables) -> Res
 impl RawExpr {
     /// What the expression comes to for `doc`.
     pub fn eval<'d>(&'d self, doc: Doc<'d>) -> Val<'d> {
-        Machine::new(Scope::Doc(doc)).eval(&self.node)
+        match &self.node {
+            Node::Path(path) => doc.value(*path).unwrap_or(Val::Unknown(adjutant_model::Why::NotStated)),
+            node => Machine::new(Scope::Doc(doc)).eval(node),
+        }
     }
 
     /// Whether the condition holds for `doc`.

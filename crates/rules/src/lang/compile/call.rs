@@ -3,7 +3,7 @@
 use super::{Compiler, Names, Typed};
 use crate::diagnostic::Span;
 use crate::lang::functions::{ARGS_MAX, FUNCTIONS, Function, Style};
-use crate::lang::node::{Macro, MacroKind, Node};
+use crate::lang::node::{Macro, MacroKind, Node, TextTest};
 use crate::lang::syntax::{Expr, Kind, Literal};
 use crate::lang::types::Ty;
 use crate::lang::{Fault, Relation, Val, function_names, nearest};
@@ -170,6 +170,10 @@ impl Compiler<'_> {
         };
         self.probe_text(function, &nodes);
         let ty = if function.name == "dyn" { Ty::Dyn } else { function.result.ty() };
+        if let (Some(test), [_, Node::Const(Val::Text(part))]) = (TextTest::named(name), nodes.as_slice()) {
+            let part = part.as_ref().into();
+            return (Node::TextHas(Box::new(nodes.swap_remove(0)), test, part), ty);
+        }
         let node = Node::Call(function, nodes.into());
         (self.folded(span, node), ty)
     }

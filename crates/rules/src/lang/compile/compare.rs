@@ -26,6 +26,7 @@ impl Compiler<'_> {
             (value, Node::Slot(slot, levels)) if is_constant(&value) => {
                 self.slot_against(slot, levels, relation.swapped(), value)
             }
+            (Node::Slot(a, _), Node::Slot(b, _)) if a_ty == b_ty && has_plain_order(&a_ty) => Node::SlotSlot(a, relation, b),
             (a, b) => Node::Compare(relation, Box::new([a, b])),
         };
         (node, Ty::Bool)
@@ -225,6 +226,11 @@ impl Compiler<'_> {
 
 fn typed_never() -> Typed {
     (Node::Never(adjutant_model::Why::Error), Ty::Dyn)
+}
+
+/// Whether two values of this type compare by their text, address or number alone.
+const fn has_plain_order(ty: &Ty) -> bool {
+    !matches!(ty, Ty::Geo | Ty::List(_) | Ty::Map | Ty::Dyn | Ty::Null)
 }
 
 fn is_constant(node: &Node) -> bool {
