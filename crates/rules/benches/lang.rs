@@ -45,6 +45,7 @@ fn row() -> Row {
 }
 
 /// Nanoseconds of one `work`, the best of many rounds.
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 fn best(mut work: impl FnMut()) -> f64 {
     let rounds = (0..60).map(|_| {
         let started = Instant::now();

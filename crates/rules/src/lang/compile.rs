@@ -82,7 +82,7 @@ impl<'s> Compiler<'s> {
         match &expr.kind {
             Kind::Literal(literal) => constant(literal),
             Kind::Ident(_) | Kind::Select { .. } | Kind::Index { .. } => self.name_or_part(expr),
-            Kind::Call { target, name, name_span, args } => self.call(expr.span, target.as_deref(), name, *name_span, args),
+            Kind::Call(call) => self.call(expr.span, call),
             Kind::List(items) => self.list(items),
             Kind::Map(entries) => self.map(entries),
             Kind::Not(inner) => {

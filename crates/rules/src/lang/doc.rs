@@ -5,7 +5,7 @@
 //! reported. The scratch is used again for the next record, so that a record costs no allocation.
 
 use super::collection::nodes;
-use super::paths::Paths;
+use super::paths::{Paths, TrieNode};
 use super::val::Val;
 use simd_json::Node;
 
@@ -24,83 +24,7 @@ impl Found {
         self.at.clear();
         self.at.resize(paths.len(), NOWHERE);
         self.duplicates.clear();
-        self.value(paths, tape, root, 0);
-    }
-
-    /// Recursion is as deep as the trie, which is as deep as an expression may nest.
-    fn value(&mut self, paths: &Paths, tape: &[Node<'_>], at: usize, trie: u32) {
-        let Some(node) = paths.nodes.get(trie as usize) else { return };
-        if let Some(place) = node.path.and_then(|path| self.at.get_mut(usize::from(path))) {
-            *place = u32::try_from(at).unwrap_or(NOWHERE);
-        }
-        match tape.get(at) {
-            Some(Node::Object { len, .. }) if !node.keys.is_empty() => self.object(paths, tape, at, *len, trie),
-            Some(Node::Array { len, .. }) if !node.indices.is_empty() => self.array(paths, tape, at, *len, trie),
-            _ => {}
-        }
-    }
-
-    fn object(&mut self, paths: &Paths, tape: &[Node<'_>], at: usize, len: usize, trie: u32) {
-        let Some(node) = paths.nodes.get(trie as usize) else { return };
-        let mut at = at.saturating_add(1);
-        // Which of this object's keys were seen: one bit each for the first 64, which is where duplicates matter.
-        let mut seen = 0_u64;
-        for _ in 0..len {
-            let Some(Node::String(key)) = tape.get(at) else { return };
-            let value = at.saturating_add(1);
-            if let Some(child) = node.child(key) {
-                let bit = 1_u64.checked_shl(child.wrapping_sub(trie)).unwrap_or(0);
-                if seen & bit != 0 || (bit == 0 && self.is_found(paths, child)) {
-                    self.forget(paths, child);
-                }
-                seen |= bit;
-                self.value(paths, tape, value, child);
-            }
-            at = value.saturating_add(tape.get(value..).map_or(1, nodes));
-        }
-    }
-
-    fn array(&mut self, paths: &Paths, tape: &[Node<'_>], at: usize, len: usize, trie: u32) {
-        let Some(node) = paths.nodes.get(trie as usize) else { return };
-        let (mut at, mut place) = (at.saturating_add(1), 0);
-        for (index, child) in &node.indices {
-            let index = *index as usize;
-            if index >= len {
-                return;
-            }
-            while place < index {
-                at = at.saturating_add(tape.get(at..).map_or(1, nodes));
-                place += 1;
-            }
-            self.value(paths, tape, at, *child);
-        }
-    }
-
-    /// Whether any path through `trie` has been found.
-    fn is_found(&self, paths: &Paths, trie: u32) -> bool {
-        let Some(node) = paths.nodes.get(trie as usize) else { return false };
-        let here = node.path.and_then(|path| self.at.get(usize::from(path))).is_some_and(|at| *at != NOWHERE);
-        let mut below = node.keys.iter().map(|(_, child)| *child).chain(node.indices.iter().map(|(_, child)| *child));
-        here || below.any(|child| self.is_found(paths, child))
-    }
-
-    /// A key came again: what was found below its first value no longer counts.
-    fn forget(&mut self, paths: &Paths, trie: u32) {
-        let Some(node) = paths.nodes.get(trie as usize) else { return };
-        if let Some(path) = node.path {
-            if let Some(place) = self.at.get_mut(usize::from(path)) {
-                *place = NOWHERE;
-            }
-            if !self.duplicates.contains(&path) {
-                self.duplicates.push(path);
-            }
-        }
-        for (_, child) in &node.keys {
-            self.forget(paths, *child);
-        }
-        for (_, child) in &node.indices {
-            self.forget(paths, *child);
-        }
+        Walk { paths, tape, found: self }.value(root, 0);
     }
 
     /// The node of the record's tape where the path with this number is.
@@ -111,6 +35,94 @@ impl Found {
     /// The paths that the record states more than once.
     pub fn duplicates(&self) -> &[u16] {
         &self.duplicates
+    }
+}
+
+/// One walk over a record.
+struct Walk<'w, 'd> {
+    paths: &'w Paths,
+    tape: &'w [Node<'d>],
+    found: &'w mut Found,
+}
+
+impl<'w> Walk<'w, '_> {
+    fn trie(&self, trie: u32) -> Option<&'w TrieNode> {
+        self.paths.nodes.get(trie as usize)
+    }
+
+    /// How many nodes the value at `at` takes.
+    fn nodes(&self, at: usize) -> usize {
+        self.tape.get(at..).map_or(1, nodes)
+    }
+
+    /// Recursion is as deep as the trie, which is as deep as an expression may nest.
+    fn value(&mut self, at: usize, trie: u32) {
+        let Some(node) = self.trie(trie) else { return };
+        if let Some(place) = node.path.and_then(|path| self.found.at.get_mut(usize::from(path))) {
+            *place = u32::try_from(at).unwrap_or(NOWHERE);
+        }
+        match self.tape.get(at) {
+            Some(Node::Object { len, .. }) if !node.keys.is_empty() => self.object(at, *len, trie),
+            Some(Node::Array { len, .. }) if !node.indices.is_empty() => self.array(at, *len, trie),
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, at: usize, len: usize, trie: u32) {
+        let Some(node) = self.trie(trie) else { return };
+        let mut at = at.saturating_add(1);
+        // One bit for each key that was seen, while the trie's numbers reach; past that, what was found tells.
+        let mut seen = 0_u64;
+        for _ in 0..len {
+            let Some(Node::String(key)) = self.tape.get(at) else { return };
+            let value = at.saturating_add(1);
+            if let Some(child) = node.child(key) {
+                let bit = 1_u64.checked_shl(child.wrapping_sub(trie)).unwrap_or(0);
+                if seen & bit != 0 || (bit == 0 && self.is_found(child)) {
+                    self.forget(child);
+                }
+                seen |= bit;
+                self.value(value, child);
+            }
+            at = value.saturating_add(self.nodes(value));
+        }
+    }
+
+    fn array(&mut self, at: usize, len: usize, trie: u32) {
+        let Some(node) = self.trie(trie) else { return };
+        let (mut at, mut place) = (at.saturating_add(1), 0);
+        for (index, child) in &node.indices {
+            let index = *index as usize;
+            if index >= len || at >= self.tape.len() {
+                return;
+            }
+            while place < index {
+                at = at.saturating_add(self.nodes(at));
+                place += 1;
+            }
+            self.value(at, *child);
+        }
+    }
+
+    /// Whether any path through `trie` has been found.
+    fn is_found(&self, trie: u32) -> bool {
+        let Some(node) = self.trie(trie) else { return false };
+        let here = node.path.is_some_and(|path| self.found.node(path).is_some());
+        here || node.children().any(|child| self.is_found(child))
+    }
+
+    /// A key came again: what was found below its first value no longer counts.
+    fn forget(&mut self, trie: u32) {
+        let Some(node) = self.trie(trie) else { return };
+        if let Some(path) = node.path {
+            if let Some(place) = self.found.at.get_mut(usize::from(path)) {
+                *place = NOWHERE;
+            }
+            if !self.found.duplicates.contains(&path) {
+                self.found.duplicates.push(path);
+            }
+        }
+        node.children().for_each(|child| self.forget(child));
     }
 }
 

@@ -4,7 +4,7 @@
 //! cost anything, so that every later walk over the tree may recurse.
 
 use super::lex::{self, Token};
-use super::syntax::{Binary, Expr, Kind, Literal};
+use super::syntax::{Binary, Call, Expr, Kind, Literal};
 use super::{Fault, Relation};
 use crate::diagnostic::Span;
 
@@ -236,14 +236,14 @@ impl Parser {
             return Err(fault(self.span(), "optional selection is not supported", "use `has(…)` or `first(…)`"));
         }
         let (field, field_span) = self.field_name()?;
-        let operand = Box::new(operand);
         if !self.is_sign("(") {
             let span = operand.span.to(field_span);
+            let operand = Box::new(operand);
             return self.above(depth, Expr { span, kind: Kind::Select { operand, field, field_span } });
         }
         let (args, end, args_depth) = self.arguments()?;
         let span = operand.span.to(end);
-        let kind = Kind::Call { target: Some(operand), name: field, name_span: field_span, args };
+        let kind = Kind::Call(Box::new(Call { target: Some(operand), name: field, name_span: field_span, args }));
         self.above(depth.max(args_depth), Expr { span, kind })
     }
 
@@ -348,7 +348,7 @@ impl Parser {
             return Ok((Expr { span, kind: Kind::Ident(word) }, 1));
         }
         let (args, end, depth) = self.arguments()?;
-        let kind = Kind::Call { target: None, name: word, name_span: span, args };
+        let kind = Kind::Call(Box::new(Call { target: None, name: word, name_span: span, args }));
         self.above(depth, Expr { span: span.to(end), kind })
     }
 

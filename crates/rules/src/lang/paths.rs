@@ -36,6 +36,12 @@ pub(super) struct TrieNode {
 }
 
 impl TrieNode {
+    /// The places that any step leads to.
+    pub(super) fn children(&self) -> impl Iterator<Item = u32> + '_ {
+        let keys = self.keys.iter().map(|(_, child)| *child);
+        keys.chain(self.indices.iter().map(|(_, child)| *child))
+    }
+
     /// The place that `key` leads to.
     pub(super) fn child(&self, key: &str) -> Option<u32> {
         if self.lengths & (1 << (key.len() % 64)) == 0 {

@@ -25,7 +25,7 @@ pub(super) enum Kind {
     /// `operand[index]`
     Index { operand: Box<Expr>, index: Box<Expr> },
     /// `name(args)` or `target.name(args)`
-    Call { target: Option<Box<Expr>>, name: String, name_span: Span, args: Vec<Expr> },
+    Call(Box<Call>),
     /// `[a, b]`
     List(Vec<Expr>),
     /// `{k: v}`
@@ -42,6 +42,19 @@ pub(super) enum Kind {
     Binary(Binary, Box<Expr>, Box<Expr>),
     /// `a ? b : c`
     If(Box<[Expr; 3]>),
+}
+
+/// A call as written.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Call {
+    /// What stands before the dot.
+    pub target: Option<Expr>,
+    /// What is called.
+    pub name: String,
+    /// Where its name is.
+    pub name_span: Span,
+    /// What stands between the brackets.
+    pub args: Vec<Expr>,
 }
 
 /// A constant as written.

@@ -172,3 +172,24 @@ fn of_two_equal_keys_the_last_one_counts() {
     assert!(found.node(other).is_some());
     assert_eq!(top_keys(&tape.0, 0).map(|(key, _)| key).collect::<Vec<_>>(), ["a", "x", "a"]);
 }
+
+const PAGE: &str = include_str!("../../../../docs/expressions.md");
+
+#[test]
+fn the_page_names_every_function() {
+    for name in function_names() {
+        let called = [format!("`{name}("), format!(".{name}("), format!("in {name}(")];
+        let alias = matches!(name, "existsOne");
+        assert!(alias || called.iter().any(|text| PAGE.contains(text)), "docs/expressions.md does not explain `{name}`");
+    }
+}
+
+#[test]
+fn the_page_shows_a_fault_as_it_is() {
+    let yaml = "playbook: suspicious-login\n\n\n\nsignals:\n  - id: impossible-travel\n    family: travel\n    points: 30\n    if: login.speed > 900\n";
+    let place = yaml.find("login.speed").unwrap();
+    let text = crate::diagnostic::Located::new("login.speed > 900".to_owned(), Span::new(place, place + 1));
+    let diagnostic = faulty(&text).locate("playbooks/suspicious-login.yaml", yaml, &text);
+    let shown = diagnostic.render(yaml, false);
+    assert!(PAGE.contains(shown.trim_end()), "docs/expressions.md shows something else than:\n{shown}");
+}

@@ -4,7 +4,7 @@ use super::{Compiler, Names, Typed};
 use crate::diagnostic::Span;
 use crate::lang::functions::{ARGS_MAX, FUNCTIONS, Function, Style};
 use crate::lang::node::{Macro, MacroKind, Node, TextTest};
-use crate::lang::syntax::{Expr, Kind, Literal};
+use crate::lang::syntax::{Call, Expr, Kind, Literal};
 use crate::lang::types::Ty;
 use crate::lang::{Fault, Relation, Val, function_names, nearest};
 use std::sync::Arc;
@@ -13,34 +13,38 @@ use std::sync::Arc;
 pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
 
 impl Compiler<'_> {
-    pub(super) fn call(&mut self, span: Span, target: Option<&Expr>, name: &str, name_span: Span, args: &[Expr]) -> Typed {
-        if let (Some(range), Some(kind), Some(Kind::Ident(variable))) =
-            (target, MacroKind::named(name), args.first().map(|arg| &arg.kind))
+    pub(super) fn call(&mut self, span: Span, call: &Call) -> Typed {
+        if let (Some(range), Some(kind)) = (&call.target, MacroKind::named(&call.name))
+            && let Some(Kind::Ident(variable)) = call.args.first().map(|arg| &arg.kind)
         {
-            return self.comprehension(span, kind, range, variable, args);
+            let (node, ty) = self.expression(range);
+            let Some(element) = ty.element() else {
+                return self.type_fault(range.span, format!("{ty} has no elements to visit"), "");
+            };
+            self.variables.push((variable.clone(), element));
+            let made = self.comprehension(span, kind, (node, ty), &call.args);
+            self.variables.pop();
+            return made;
         }
-        match (target, name) {
-            (None, "has") => self.has(span, args),
-            (None, "first") => self.first(span, args),
-            (None, "table") => self.table(span, args),
-            (None, "list" | "cidr") => {
+        match (&call.target, call.name.as_str()) {
+            (None, "has") => self.has(span, &call.args),
+            (None, "first") => self.first(span, &call.args),
+            (None, "table") => self.table(span, &call.args),
+            (None, name @ ("list" | "cidr")) => {
                 let help = format!("write `x in {name}(\"…\")`");
                 self.fail(Fault::new(span, format!("`{name}` stands on the right side of `in` only"), help))
             }
-            (None, "extract") => self.regex(span, args, |inner, regex| (Node::Extract(inner, regex), Ty::Text)),
-            (_, "matches") => {
-                let all: Vec<Expr> = target.into_iter().chain(args).cloned().collect();
+            (None, "extract") => self.regex(span, &call.args, |inner, regex| (Node::Extract(inner, regex), Ty::Text)),
+            (target, "matches") => {
+                let all: Vec<Expr> = target.iter().chain(&call.args).cloned().collect();
                 self.regex(span, &all, |inner, regex| (Node::Matches(inner, regex), Ty::Bool))
             }
-            _ => self.function(span, target, name, name_span, args),
+            _ => self.function(span, call),
         }
     }
 
-    fn comprehension(&mut self, span: Span, kind: MacroKind, range: &Expr, variable: &str, args: &[Expr]) -> Typed {
-        let (range_node, range_ty) = self.expression(range);
-        let Some(element) = range_ty.element() else {
-            return self.type_fault(range.span, format!("{range_ty} has no elements to visit"), "");
-        };
+    /// A macro over `range`, whose variable is declared.
+    fn comprehension(&mut self, span: Span, kind: MacroKind, range: Typed, args: &[Expr]) -> Typed {
         let (test, made) = match (kind, args) {
             (MacroKind::Map, [_, made]) => (None, Some(made)),
             (MacroKind::Map, [_, test, made]) => (Some(test), Some(made)),
@@ -53,17 +57,16 @@ impl Compiler<'_> {
             }
             (_, [_, test]) => (Some(test), None),
         };
-        self.variables.push((variable.to_owned(), element));
         let test = test.map_or(Node::Const(Val::Bool(true)), |test| self.condition(test));
         let made = made.map(|made| self.expression(made));
-        self.variables.pop();
+        let (range, range_ty) = range;
         let ty = match (kind, &made) {
             (MacroKind::Filter, _) => range_ty,
             (MacroKind::Map, Some((_, ty))) => Ty::List(Box::new(ty.clone())),
             _ => Ty::Bool,
         };
         let made = made.map(|(node, _)| node);
-        (Node::Macro(Box::new(Macro { kind, range: range_node, test, made })), ty)
+        (Node::Macro(Box::new(Macro { kind, range, test, made })), ty)
     }
 
     fn has(&mut self, span: Span, args: &[Expr]) -> Typed {
@@ -150,18 +153,19 @@ impl Compiler<'_> {
         }
     }
 
-    fn function(&mut self, span: Span, target: Option<&Expr>, name: &str, name_span: Span, args: &[Expr]) -> Typed {
+    fn function(&mut self, span: Span, call: &Call) -> Typed {
+        let name = call.name.as_str();
         let overloads = || FUNCTIONS.iter().filter(|function| function.name == name);
         if overloads().next().is_none() {
-            return self.unknown_function(name, name_span);
+            return self.unknown_function(name, call.name_span);
         }
         let (mut nodes, mut types) = (Vec::new(), Vec::new());
-        for arg in target.into_iter().chain(args).take(ARGS_MAX + 1) {
+        for arg in call.target.iter().chain(&call.args).take(ARGS_MAX + 1) {
             let (node, ty) = self.expression(arg);
             nodes.push(node);
             types.push(ty);
         }
-        let style_fits = |f: &&Function| f.style == Style::Both || (f.style == Style::Method) == target.is_some();
+        let style_fits = |f: &&Function| f.style == Style::Both || (f.style == Style::Method) == call.target.is_some();
         let Some(function) = overloads().filter(style_fits).find(|function| takes(function, &types)) else {
             let given = types.iter().map(Ty::to_string).collect::<Vec<_>>().join(", ");
             let shown: Vec<String> = overloads().map(signature).collect();

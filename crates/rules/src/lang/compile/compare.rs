@@ -95,8 +95,11 @@ impl Compiler<'_> {
 
     pub(super) fn membership(&mut self, span: crate::diagnostic::Span, item: &Expr, holder: &Expr) -> Typed {
         let item_typed = self.expression(item);
-        if let Kind::Call { target: None, name, args, .. } = &holder.kind {
-            let set = match name.as_str() {
+        if let Kind::Call(call) = &holder.kind
+            && call.target.is_none()
+        {
+            let args = &call.args;
+            let set = match call.name.as_str() {
                 "list" => Some(self.named_list(holder, args)),
                 "cidr" => Some(self.networks(holder, args)),
                 _ => None,

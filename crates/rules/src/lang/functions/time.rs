@@ -25,7 +25,7 @@ fn rfc3339(text: &str) -> Option<i64> {
         }
     };
     let local: DateTime = local.parse().ok().filter(|_| separated && plain && local.len() >= 19)?;
-    Some(micros_of(local)?.checked_sub(i64::from(offset.seconds()).checked_mul(1_000_000)?)?)
+    micros_of(local)?.checked_sub(i64::from(offset.seconds()).checked_mul(1_000_000)?)
 }
 
 /// Microseconds since 1970 of a date and time in UTC.

@@ -4,11 +4,24 @@ use super::super::*;
 use adjutant_model::row::Origin;
 use adjutant_model::schema::slots;
 use adjutant_model::{Addr, Duration, Row, Schema, Speed, Type, Value, Why};
-use std::time::Instant;
+use std::time::Duration as Wait;
 
 /// Evaluates `text` over the record `json`, as [`super::over`] does.
 fn over(json: &str, text: &str) -> String {
     super::over(json, text)
+}
+
+/// That hostile input comes to an end is a property of this file's tests; the limits are far above what is measured.
+struct Clock(std::time::Instant);
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "only tells a quadratic test from a linear one")]
+    fn new() -> Self {
+        Self(std::time::Instant::now())
+    }
+    fn assert_within(&self, limit: Wait) {
+        assert!(self.0.elapsed() < limit, "{:?}", self.0.elapsed());
+    }
 }
 
 /// Numbers that look random and are the same in every run.
@@ -111,7 +124,7 @@ fn macros_absorb_unknowns_as_the_logic_does() {
 
 #[test]
 fn long_and_deep_text_is_refused_at_once() {
-    let started = Instant::now();
+    let clock = Clock::new();
     let schema = Schema::built_in();
     let deep = [
         "(".repeat(100_000),
@@ -140,7 +153,7 @@ fn long_and_deep_text_is_refused_at_once() {
     assert!(fact(&within, &schema, &Lists::default()).is_ok());
     let flat = vec!["login.via_vpn"; 900].join(" || ");
     assert!(fact(&flat, &schema, &Lists::default()).is_ok());
-    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    clock.assert_within(Wait::from_secs(5));
 }
 
 /// The deepest trees that are read also compile and evaluate on half of the stack that a thread has, in a debug build too.
@@ -172,7 +185,7 @@ fn the_deepest_expression_fits_the_stack() {
 
 #[test]
 fn visits_and_made_text_are_bounded() {
-    let started = Instant::now();
+    let clock = Clock::new();
     let list = |len: usize| format!("{{\"l\": [{}], \"t\": \"{}\"}}", vec!["1"; len].join(","), "a".repeat(100_000));
     let just = list(VISITS_MAX as usize - 1);
     assert_eq!(over(&just, "raw.l.all(x, x == 1)"), "true");
@@ -193,12 +206,12 @@ fn visits_and_made_text_are_bounded() {
         let found = over(&just, text);
         assert!(found.starts_with("unknown") || found.len() < 4 * TEXT_MADE_BYTES_MAX, "{text}");
     }
-    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    clock.assert_within(Wait::from_secs(20));
 }
 
 #[test]
 fn hostile_patterns_are_refused_or_linear() {
-    let started = Instant::now();
+    let clock = Clock::new();
     let text = format!("{{\"t\": \"{}\"}}", "a".repeat(1_000_000));
     for pattern in ["(a+)+$", "(a|a)*b", "(.*)*x", "a{1,100}{1,100}", "(?:a?){50}a{50}"] {
         assert!(over(&text, &format!("raw.t.matches('{pattern}')")).len() < 200);
@@ -206,7 +219,7 @@ fn hostile_patterns_are_refused_or_linear() {
     for pattern in ["((a{100}){100}){100}", "a{1000000}", "(", "(?=a)", "\\p{Foo}", &"(".repeat(5000)] {
         assert!(over(&text, &format!("raw.t.matches(r'{pattern}')")).starts_with("fault"), "{pattern}");
     }
-    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    clock.assert_within(Wait::from_secs(20));
 }
 
 const LEAVES: [&str; 26] = [
