@@ -5,6 +5,7 @@
 
 pub mod book;
 pub mod check;
+pub mod contract;
 pub mod correlate;
 pub mod diagnostic;
 pub mod lang;
