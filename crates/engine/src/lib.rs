@@ -10,6 +10,7 @@ pub mod backtest;
 pub mod binomial;
 pub mod book_test;
 pub mod bounded;
+pub mod context;
 pub mod correlate;
 pub mod decide;
 pub mod desk;

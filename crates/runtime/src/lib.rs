@@ -5,5 +5,6 @@
 
 pub mod archive;
 pub mod book_dir;
+pub mod context;
 pub mod pipeline;
 pub mod read;
