@@ -173,6 +173,39 @@ fn of_two_equal_keys_the_last_one_counts() {
     assert_eq!(top_keys(&tape.0, 0).map(|(key, _)| key).collect::<Vec<_>>(), ["a", "x", "a"]);
 }
 
+#[test]
+fn enumerations_may_be_long() {
+    let mut schema = Schema::built_in();
+    let names = (0..200).map(|n| format!("unit-{n}")).collect();
+    let levels = std::sync::Arc::new(adjutant_model::schema::Levels { name: "unit".into(), names, ordered: false });
+    let (ty, kind) = (adjutant_model::Type::Level(levels), adjutant_model::schema::Kind::Context);
+    let slot = schema.add(adjutant_model::schema::Field { name: "user.desk".into(), ty, kind, about: String::new() }).unwrap();
+    let mut row = Row::new(schema.len());
+    row.set(slot, Value::Level(150), Origin::Derived);
+    for (text, wanted) in [
+        ("user.desk == 'unit-150'", Truth::True),
+        ("user.desk == 'unit-22'", Truth::False),
+        ("user.desk in ['unit-1', 'unit-150']", Truth::True),
+        ("user.desk in ['unit-1', 'unit-22']", Truth::False),
+    ] {
+        assert_eq!(condition(text, &schema, &Lists::default()).unwrap().truth(&row), wanted, "{text}");
+    }
+}
+
+#[test]
+fn what_is_compared_can_be_asked_for() {
+    let text = "login.speed > kmh(900) && alert.severity in ['high', 'critical'] && src.ip in list('corporate-vpn') \
+                && user.name.startsWith('adm-') && kmh(50) <= login.speed";
+    let compiled = condition(text, &Schema::built_in(), &lists()).unwrap();
+    let shown: Vec<String> = compiled.probes().iter().map(|probe| format!("{:?} {}", probe.relation, probe.value)).collect();
+    let wanted = ["Greater 900 km/h", "Equal high", "Equal critical", "Equal 10.0.0.0", "Equal adm-", "GreaterOrEqual 50 km/h"];
+    assert_eq!(shown, wanted);
+    assert_eq!(compiled.slots().len(), 4);
+    let mut row = row();
+    compiled.probes()[2].set(&mut row);
+    assert_eq!(row.value(slots::ALERT_SEVERITY), Value::Level(4));
+}
+
 const PAGE: &str = include_str!("../../../../docs/expressions.md");
 
 #[test]

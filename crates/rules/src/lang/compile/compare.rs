@@ -69,7 +69,7 @@ impl Compiler<'_> {
     fn slot_against(&mut self, slot: Slot, levels: Option<Arc<Levels>>, relation: Relation, value: Node) -> Node {
         self.probe(slot, relation, &value);
         match &value {
-            Node::Level(index, _) if relation == Relation::Equal => Node::SlotLevels(slot, bit(*index)),
+            Node::Level(index, _) if relation == Relation::Equal && *index < 64 => Node::SlotLevels(slot, bit(*index)),
             Node::Level(index, _) => Node::SlotNumber(slot, relation, i64::from(*index)),
             Node::Const(Val::Text(text)) if !relation.is_order() => {
                 Node::SlotText(slot, text.as_ref().into(), relation == Relation::Equal)
@@ -155,7 +155,7 @@ impl Compiler<'_> {
             }
             parts.push(value);
         }
-        let all_levels = parts.iter().all(|part| matches!(part, Node::Level(..)));
+        let all_levels = parts.iter().all(|part| matches!(part, Node::Level(index, _) if *index < 64));
         let node = match node {
             Node::Slot(slot, _) if all_levels => Node::SlotLevels(slot, bits),
             node => Node::In(Box::new([node, Node::List(parts.into())])),
@@ -240,7 +240,7 @@ fn is_constant(node: &Node) -> bool {
     matches!(node, Node::Const(_) | Node::Level(..))
 }
 
-/// The bit of a level; a set of more than 64 levels has none for the rest.
+/// The bit of a level; those past the first 64 have none.
 const fn bit(index: u8) -> u64 {
     match 1_u64.checked_shl(index as u32) {
         Some(bit) => bit,
