@@ -157,7 +157,7 @@ impl Worker<'_> {
     fn compare(&self, raw: &str, doc: &Value, product: &mut Product) {
         let stated = compare::Stated::of(raw);
         for field in FIELDS {
-            let verdict = (field.compare)(&self.alert.row, self.schema, doc, &stated);
+            let verdict = field.compare(&self.alert.row, self.schema, doc, &stated);
             let (right, ours, theirs) = match verdict {
                 Verdict::NotStated => continue,
                 Verdict::Right => (true, String::new(), String::new()),

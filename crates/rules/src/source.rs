@@ -107,6 +107,8 @@ pub enum Shape {
     Text,
     /// Text in lower case.
     Lower,
+    /// The name of a domain or host, without the dot at its end.
+    Name,
     /// An address of mail: text with an `@`.
     Mail,
     /// A hash of this many hexadecimal digits.
@@ -142,6 +144,7 @@ impl Shape {
             (Type::Text, "file.sha1") => Shape::Hash(40),
             (Type::Text, "file.md5") => Shape::Hash(32),
             (Type::Text, "src.country" | "dst.country") => Shape::Country,
+            (Type::Text, "domain.name" | "dst.host" | "src.host" | "host.name") => Shape::Name,
             (Type::Text, "user.email" | "target.email") => Shape::Mail,
             (Type::Text, "mail.message_id") => Shape::MessageId,
             (Type::Text, "net.transport" | "net.protocol" | "net.direction" | "cloud.provider" | "malware.action") => {

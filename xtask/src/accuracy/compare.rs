@@ -9,14 +9,15 @@
 //! | source | `src.ip` | `source.ip`, `client.ip` | the same address |
 //! | destination | `dst.ip` | `destination.ip`, `server.ip` | the same address |
 //! | url | `url.full` | `url.full`, else `url.original` | equal |
-//! | domain | `domain.name`, `dst.host` | `dns.question.name`, else `url.domain`, `destination.domain` | equal |
+//! | domain | `domain.name`, `dst.host` | `dns.question.name`, `url.domain`, `destination.domain` | equal |
 //! | hash | `file.sha256`, `file.sha1`, `file.md5` | `file.hash.*`, `process.hash.*` of that kind | equal |
-//! | technique | `alert.technique` | `threat.technique.id`, `threat.technique.subtechnique.id`, else names | theirs are among ours |
+//! | technique | `alert.technique` | `threat.technique.id`, `threat.technique.subtechnique.id` | theirs are among ours |
 //! | severity | `alert.severity` | a leaf `severity`, `severity.value`, `severity.label`, `severity_name` in words | same level |
 //!
 //! Letters' case does not count, for the reference lowers some names. Where the reference has several values, one of
 //! them will do. A value that does not occur in the record is not stated and does not count, nor does a time
-//! that no part of the record reads as.
+//! that no part of the record reads as. `0.0.0.0` and `::` are no address, and what is not hexadecimal of the right
+//! length is no hash.
 
 use adjutant_engine::normalize::time;
 use adjutant_model::schema::slots;
@@ -43,92 +44,105 @@ pub(crate) enum Verdict {
 pub(crate) struct Field {
     /// Its name in the tables.
     pub(crate) name: &'static str,
-    /// Compares it.
-    pub(crate) compare: fn(&Row, &Schema, &Value, &Stated) -> Verdict,
+    /// Where we have it.
+    ours: &'static [Slot],
+    /// Where the reference has it: of these groups the first that it fills.
+    theirs: &'static [&'static [&'static str]],
+    /// Which values are the same.
+    how: How,
+}
+
+/// Which values are the same.
+enum How {
+    /// One of ours is one of theirs.
+    Any(fn(&str, &str) -> bool),
+    /// The same millisecond.
+    Time,
+    /// All of theirs are among ours.
+    Techniques,
+    /// The same level, whatever it is called.
+    Severity,
+}
+
+const fn field(name: &'static str, ours: &'static [Slot], theirs: &'static [&'static [&'static str]], how: How) -> Field {
+    Field { name, ours, theirs, how }
 }
 
 /// Every field that is compared.
 pub(crate) const FIELDS: &[Field] = &[
-    Field { name: "time", compare: compare_time },
-    Field {
-        name: "rule",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::ALERT_RULE, slots::ALERT_TITLE], &[&["rule.name"]], same)
-        },
-    },
-    Field {
-        name: "user",
-        compare: |row, schema, doc, stated| {
-            texts(
-                row,
-                schema,
-                doc,
-                stated,
-                &[slots::USER_NAME, slots::USER_EMAIL, slots::USER_ID],
-                &[&["user.name"], &["user.email"]],
-                same_user,
-            )
-        },
-    },
-    Field {
-        name: "host",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::HOST_NAME], &[&["host.name", "host.hostname"]], same)
-        },
-    },
-    Field {
-        name: "source",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::SRC_IP], &[&["source.ip", "client.ip"]], same_address)
-        },
-    },
-    Field {
-        name: "destination",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::DST_IP], &[&["destination.ip", "server.ip"]], same_address)
-        },
-    },
-    Field {
-        name: "url",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::URL_FULL], &[&["url.full"], &["url.original"]], same)
-        },
-    },
-    Field {
-        name: "domain",
-        compare: |row, schema, doc, stated| {
-            texts(
-                row,
-                schema,
-                doc,
-                stated,
-                &[slots::DOMAIN_NAME, slots::DST_HOST],
-                &[&["dns.question.name"], &["url.domain"], &["destination.domain"]],
-                same,
-            )
-        },
-    },
-    Field {
-        name: "sha256",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::FILE_SHA256], &[&["file.hash.sha256", "process.hash.sha256"]], same)
-        },
-    },
-    Field {
-        name: "sha1",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::FILE_SHA1], &[&["file.hash.sha1", "process.hash.sha1"]], same)
-        },
-    },
-    Field {
-        name: "md5",
-        compare: |row, schema, doc, stated| {
-            texts(row, schema, doc, stated, &[slots::FILE_MD5], &[&["file.hash.md5", "process.hash.md5"]], same)
-        },
-    },
-    Field { name: "technique", compare: compare_technique },
-    Field { name: "severity", compare: compare_severity },
+    field("time", &[slots::ALERT_TIME], &[&["@timestamp"]], How::Time),
+    field("rule", &[slots::ALERT_RULE, slots::ALERT_TITLE], &[&["rule.name"]], How::Any(same)),
+    field(
+        "user",
+        &[slots::USER_NAME, slots::USER_EMAIL, slots::USER_ID],
+        &[&["user.name"], &["user.email"]],
+        How::Any(same_user),
+    ),
+    field("host", &[slots::HOST_NAME], &[&["host.name", "host.hostname"]], How::Any(same)),
+    field("source", &[slots::SRC_IP], &[&["source.ip", "client.ip"]], How::Any(same_address)),
+    field("destination", &[slots::DST_IP], &[&["destination.ip", "server.ip"]], How::Any(same_address)),
+    field("url", &[slots::URL_FULL], &[&["url.full"], &["url.original"]], How::Any(same)),
+    field(
+        "domain",
+        &[slots::DOMAIN_NAME, slots::DST_HOST],
+        &[&["dns.question.name", "url.domain", "destination.domain"]],
+        How::Any(same),
+    ),
+    field("sha256", &[slots::FILE_SHA256], &[&["file.hash.sha256", "process.hash.sha256"]], How::Any(same)),
+    field("sha1", &[slots::FILE_SHA1], &[&["file.hash.sha1", "process.hash.sha1"]], How::Any(same)),
+    field("md5", &[slots::FILE_MD5], &[&["file.hash.md5", "process.hash.md5"]], How::Any(same)),
+    field(
+        "technique",
+        &[slots::ALERT_TECHNIQUE],
+        &[&["threat.technique.id", "threat.technique.subtechnique.id"]],
+        How::Techniques,
+    ),
+    field("severity", &[slots::ALERT_SEVERITY], &[], How::Severity),
 ];
+
+impl Field {
+    /// Compares it in one record.
+    pub(crate) fn compare(&self, row: &Row, schema: &Schema, doc: &Value, stated: &Stated) -> Verdict {
+        if let How::Time = self.how {
+            return compare_time(row, doc, stated);
+        }
+        let theirs = self.stated(doc, stated);
+        if theirs.is_empty() {
+            return Verdict::NotStated;
+        }
+        let ours = ours(row, schema, self.ours);
+        let has = |theirs: &String| ours.iter().any(|ours| same(ours, theirs) || ours.starts_with(&format!("{theirs}.")));
+        let right = match self.how {
+            How::Any(same) => ours.iter().any(|ours| theirs.iter().any(|theirs| same(ours, theirs))),
+            How::Techniques => theirs.iter().all(has),
+            How::Severity => theirs.iter().any(|theirs| ours.contains(&level(theirs))),
+            How::Time => false,
+        };
+        verdict(right, &ours, &theirs)
+    }
+
+    /// The reference's values that the record states.
+    fn stated(&self, doc: &Value, stated: &Stated) -> Vec<String> {
+        let mut theirs = match self.how {
+            How::Severity => severities(doc),
+            _ => self.theirs.iter().map(|paths| texts_at(doc, paths)).find(|theirs| !theirs.is_empty()).unwrap_or_default(),
+        };
+        let digits = match self.name {
+            "sha256" => Some(64),
+            "sha1" => Some(40),
+            "md5" => Some(32),
+            _ => None,
+        };
+        let is_hash = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        theirs.retain(|text| {
+            stated.says(text) && !NO_ADDRESS.contains(&text.as_str()) && digits.is_none_or(|digits| is_hash(text, digits))
+        });
+        theirs
+    }
+}
+
+/// What stands for no address.
+const NO_ADDRESS: [&str; 3] = ["0.0.0.0", "::", "0:0:0:0:0:0:0:0"];
 
 /// What a record states: all its text, and all instants in it.
 pub(crate) struct Stated {
@@ -177,8 +191,7 @@ impl Stated {
     fn says_time(&self, time: Time) -> bool {
         let text = time.to_string();
         let clock = text.get(11..19).unwrap_or("?");
-        let in_text =
-            self.says(&time.secs().to_string()) || (self.says(clock) && text.get(..4).is_some_and(|year| self.says(year)));
+        let in_text = self.says(&time.secs().to_string()) || (self.says(clock) && text.get(..4).is_some_and(|year| self.says(year)));
         self.times.iter().any(|stated| millis(*stated) == millis(time)) || (self.times.is_empty() && in_text)
     }
 }
@@ -233,26 +246,6 @@ fn ours(row: &Row, schema: &Schema, slots: &[Slot]) -> Vec<String> {
     found
 }
 
-#[allow(clippy::too_many_arguments, reason = "a comparison has two sides, their places and its rule")]
-fn texts(
-    row: &Row,
-    schema: &Schema,
-    doc: &Value,
-    stated: &Stated,
-    slots: &[Slot],
-    paths: &[&[&str]],
-    same: fn(&str, &str) -> bool,
-) -> Verdict {
-    let theirs = paths.iter().map(|paths| texts_at(doc, paths)).find(|theirs| !theirs.is_empty()).unwrap_or_default();
-    let theirs: Vec<String> = theirs.into_iter().filter(|text| stated.says(text)).collect();
-    if theirs.is_empty() {
-        return Verdict::NotStated;
-    }
-    let ours = ours(row, schema, slots);
-    let right = ours.iter().any(|ours| theirs.iter().any(|theirs| same(ours, theirs)));
-    verdict(right, &ours, &theirs)
-}
-
 fn verdict(right: bool, ours: &[String], theirs: &[String]) -> Verdict {
     if right {
         return Verdict::Right;
@@ -274,7 +267,7 @@ fn same_address(ours: &str, theirs: &str) -> bool {
     same(ours, theirs) || Addr::parse(ours).zip(Addr::parse(theirs)).is_some_and(|(a, b)| a == b)
 }
 
-fn compare_time(row: &Row, _: &Schema, doc: &Value, stated: &Stated) -> Verdict {
+fn compare_time(row: &Row, doc: &Value, stated: &Stated) -> Verdict {
     let theirs = doc.get("@timestamp").and_then(Value::as_str).and_then(|text| time::read(text, None));
     let Some(theirs) = theirs.filter(|theirs| stated.says_time(theirs.time)) else { return Verdict::NotStated };
     let ours = row.time(slots::ALERT_TIME);
@@ -283,46 +276,28 @@ fn compare_time(row: &Row, _: &Schema, doc: &Value, stated: &Stated) -> Verdict 
     verdict(right, &shown, &[theirs.time.to_string()])
 }
 
-fn compare_technique(row: &Row, schema: &Schema, doc: &Value, stated: &Stated) -> Verdict {
-    let ids = texts_at(doc, &["threat.technique.id", "threat.technique.subtechnique.id"]);
-    let theirs = if ids.is_empty() { texts_at(doc, &["threat.technique.name"]) } else { ids };
-    let theirs: Vec<String> = theirs.into_iter().filter(|text| stated.says(text)).collect();
-    if theirs.is_empty() {
-        return Verdict::NotStated;
-    }
-    let ours = ours(row, schema, &[slots::ALERT_TECHNIQUE]);
-    let has = |theirs: &String| ours.iter().any(|ours| same(ours, theirs) || ours.starts_with(&format!("{theirs}.")));
-    verdict(theirs.iter().all(has), &ours, &theirs)
+fn level(word: &String) -> String {
+    if word.to_lowercase().starts_with("info") { "info".to_owned() } else { word.to_lowercase() }
 }
 
-fn compare_severity(row: &Row, schema: &Schema, doc: &Value, stated: &Stated) -> Verdict {
-    let Some(theirs) = severity(doc, &mut Vec::new()).filter(|word| stated.says(word)) else { return Verdict::NotStated };
-    let ours = ours(row, schema, &[slots::ALERT_SEVERITY]);
-    let level = match theirs.to_lowercase().as_str() {
-        "informational" | "information" => "info".to_owned(),
-        word => word.to_owned(),
-    };
-    verdict(ours.iter().any(|ours| same(ours, &level)), &ours, &[theirs])
+/// Every severity in words anywhere in the reference's document.
+fn severities(doc: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_severities(doc, "", "", &mut found);
+    found
 }
 
-/// The first severity in words anywhere in the reference's document.
-fn severity(value: &Value, path: &mut Vec<String>) -> Option<String> {
+fn collect_severities(value: &Value, before: &str, last: &str, found: &mut Vec<String>) {
     const WORDS: [&str; 7] = ["informational", "information", "info", "low", "medium", "high", "critical"];
     match value {
-        Value::Object(map) => map.iter().find_map(|(key, value)| {
-            path.push(key.clone());
-            let found = severity(value, path);
-            path.pop();
-            found
-        }),
-        Value::Array(list) => list.iter().find_map(|value| severity(value, path)),
+        Value::Object(map) => map.iter().for_each(|(key, value)| collect_severities(value, last, key, found)),
+        Value::Array(list) => list.iter().for_each(|value| collect_severities(value, before, last, found)),
         Value::String(text) if WORDS.contains(&text.to_lowercase().as_str()) => {
-            let last = path.last().map_or("", String::as_str);
-            let before = path.len().checked_sub(2).and_then(|at| path.get(at)).map_or("", String::as_str);
-            let here = matches!(last, "severity" | "severity_name")
-                || (before == "severity" && matches!(last, "value" | "label" | "name"));
-            here.then(|| text.clone())
+            let inside = before == "severity" && matches!(last, "value" | "label" | "name");
+            if matches!(last, "severity" | "severity_name") || inside {
+                found.push(text.clone());
+            }
         }
-        _ => None,
+        _ => {}
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Products that belong to the sources that the book names, by the beginning of their name.
-const NAMED: [&str; 21] = [
+const NAMED: [&str; 22] = [
     "okta",
     "entra-signin",
     "entra-audit",
@@ -21,6 +21,7 @@ const NAMED: [&str; 21] = [
     "github",
     "crowdstrike",
     "sentinelone",
+    "sentinel_one_cloud_funnel",
     "suricata",
     "wazuh",
     "text/checkpoint",

@@ -6,6 +6,7 @@
 
 use super::country;
 use super::time::{self, Guess, Reading};
+use adjutant_model::entity::NAME_BYTES_MAX;
 use adjutant_model::schema::Levels;
 use adjutant_model::{Addr, Geo, Row, Time, Value};
 use adjutant_rules::lang::{List, Map, Val};
@@ -66,7 +67,7 @@ fn one(value: &Val<'_>, shape: &Shape, row: &mut Row, received: Option<Time>) ->
         Shape::Texts => return texts(value, row),
         Shape::Techniques => return techniques(value, row),
         Shape::Never => None,
-        Shape::Text | Shape::Lower | Shape::Mail | Shape::Hash(_) | Shape::Country | Shape::MessageId => {
+        Shape::Text | Shape::Lower | Shape::Name | Shape::Mail | Shape::Hash(_) | Shape::Country | Shape::MessageId => {
             return text(value, shape, row);
         }
     };
@@ -272,6 +273,7 @@ fn text(value: &Val<'_>, shape: &Shape, row: &mut Row) -> Coerced {
         Shape::Country => {
             return country::code(text).map_or(Coerced::Unreadable, |code| Coerced::Value(row.push_text(code)));
         }
+        Shape::Name => return Coerced::Value(row.push_text(text.get(..text.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or("").trim_end_matches('.'))),
         Shape::MessageId => return Coerced::Value(row.push_text(text.trim_start_matches('<').trim_end_matches('>'))),
         _ => {}
     }

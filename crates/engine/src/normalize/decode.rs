@@ -8,7 +8,7 @@ use super::builder::Builder;
 use super::{cef, loose, pairs, problem, syslog};
 use adjutant_model::Problem;
 use adjutant_rules::source::Format;
-use simd_json::{Buffers, Tape};
+use simd_json::{Buffers, Node, Tape};
 
 /// A text longer than this is not searched for pairs beyond it.
 const SEARCHED_BYTES_MAX: usize = 256 * 1024;
@@ -36,17 +36,22 @@ impl Reader {
         match first {
             b'{' => json(raw, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems).map(|()| Format::Json),
             b'[' if is_list(raw) => self.list(raw, tape, problems),
+            // A list of texts is one event in several lines.
             _ => self.line(raw, tape, problems),
         }
     }
 
-    /// A JSON array around one object is that object.
+    /// Of a JSON array, its first object: whoever reads files splits arrays before this.
     fn list<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
         json(raw, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems)?;
-        let alone = matches!(tape.0.as_slice(), [simd_json::Node::Array { len: 1, .. }, simd_json::Node::Object { .. }, ..]);
-        if !alone {
-            return Err(problem("not-an-object", "", "the record is a list and not one object"));
+        let [Node::Array { len, .. }, Node::Object { count, .. }, ..] = tape.0.as_slice() else {
+            return Err(problem("not-an-object", "", "the record is a list of something else than objects"));
+        };
+        let (len, end) = (*len, count + 2);
+        if len > 1 {
+            problems.push(problem("list", "", "the record is a list; only its first object is read"));
         }
+        tape.0.truncate(end);
         tape.0.remove(0);
         Ok(Format::Json)
     }
@@ -74,7 +79,7 @@ impl Reader {
 /// Whether a `[` begins a JSON list and not a bracketed word of a log line.
 fn is_list(raw: &[u8]) -> bool {
     let next = raw.get(1..).unwrap_or(&[]).trim_ascii_start().first();
-    matches!(next, None | Some(b'{' | b'[' | b']' | b'"')) && raw.last() == Some(&b']')
+    matches!(next, None | Some(b'{' | b'[' | b']')) && raw.last() == Some(&b']')
 }
 
 /// Text that people could read: hardly any control characters.
