@@ -171,6 +171,10 @@ impl Work<'_> {
         let mut unreadable = None;
         let mut why = Why::NotStated;
         for expression in &mapping.first_of {
+            // Most of what a source may read is not in a given record.
+            if expression.needs().is_some_and(|path| !doc.has(path)) {
+                continue;
+            }
             let value = expression.eval(doc);
             let read = coerce(&value, &mapping.shape, &mut self.alert.row, self.hints.received);
             let origin = origin(expression);

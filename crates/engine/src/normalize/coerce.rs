@@ -78,8 +78,16 @@ fn one(value: &Val<'_>, shape: &Shape, row: &mut Row, received: Option<Time>) ->
 pub(super) fn says_nothing(text: &str) -> bool {
     const NOTHING: [&str; 9] = ["", "-", "--", "null", "<null>", "n/a", "none", "(null)", "undefined"];
     const LONGEST: usize = 9;
-    let text = text.trim();
+    let text = trimmed(text);
     text.len() <= LONGEST && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// `text` without the blanks around it, told at a glance where there are none.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
 }
 
 fn boolean(value: &Val<'_>) -> Option<bool> {
@@ -263,7 +271,7 @@ fn synonym(levels: &str, text: &str) -> Option<&'static str> {
 fn text(value: &Val<'_>, shape: &Shape, row: &mut Row) -> Coerced {
     let mut number = Digits { bytes: [0; 40], len: 0 };
     let text = match value {
-        Val::Text(text) => text.trim(),
+        Val::Text(text) => trimmed(text),
         Val::Map(_) | Val::List(_) => return Coerced::NotStated,
         other => number.write(other),
     };

@@ -8,7 +8,7 @@ use super::builder::Builder;
 use super::{cef, loose, pairs, problem, syslog};
 use adjutant_model::Problem;
 use adjutant_rules::source::Format;
-use simd_json::{Buffers, Node, Tape};
+use simd_json::{Buffers, INPUT_PADDING, Node, Tape};
 
 /// A text longer than this is not searched for pairs beyond it.
 const SEARCHED_BYTES_MAX: usize = 256 * 1024;
@@ -132,7 +132,8 @@ fn json<'s>(
 ) -> Result<(), Problem> {
     bytes.clear();
     bytes.extend_from_slice(raw);
-    if simd_json::fill_tape(bytes, buffers, tape).is_ok() {
+    bytes.resize(raw.len() + INPUT_PADDING, 0);
+    if simd_json::fill_tape_padded(bytes, raw.len(), buffers, tape).is_ok() {
         return Ok(());
     }
     tape.0.clear();

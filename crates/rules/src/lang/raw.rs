@@ -15,6 +15,7 @@ use super::{Fault, Lists, Tables, Truth, Val};
 pub struct RawExpr {
     node: Node,
     paths: Vec<u16>,
+    needs: Option<u16>,
 }
 
 /// Compiles `text`; its paths are interned into `paths`.
@@ -26,7 +27,7 @@ pub fn raw(text: &str, paths: &mut Paths, lists: &Lists, tables: &Tables) -> Res
     let mut compiler = Compiler::new(Names::Record(paths), lists, tables);
     let (node, _) = compiler.expression(&tree);
     let found = compiler.finish()?;
-    Ok(RawExpr { node, paths: found.paths })
+    Ok(RawExpr { needs: needs(&node), node, paths: found.paths })
 }
 
 impl RawExpr {
@@ -48,11 +49,35 @@ impl RawExpr {
         &self.paths
     }
 
+    /// A path without which the expression is unknown whatever else the record says: a reason not to evaluate it.
+    pub fn needs(&self) -> Option<u16> {
+        self.needs
+    }
+
     /// The path, when the expression is nothing but one.
     pub fn path(&self) -> Option<u16> {
         match self.node {
             Node::Path(path) => Some(path),
             _ => None,
         }
+    }
+}
+
+/// Unknown passes through everything but `&&`, `||`, `has`, `first` and the arms of `? :`.
+fn needs(node: &Node) -> Option<u16> {
+    match node {
+        Node::Path(path) => Some(*path),
+        Node::Select(operand, _)
+        | Node::Not(operand)
+        | Node::Negate(operand)
+        | Node::InSet(operand, _)
+        | Node::Matches(operand, _)
+        | Node::Extract(operand, _)
+        | Node::Table(_, operand) => needs(operand),
+        Node::Index(both) | Node::Compare(_, both) | Node::Arithmetic(_, both) | Node::In(both) => both.iter().find_map(needs),
+        Node::If(parts) => parts.first().and_then(needs),
+        Node::Call(_, arguments) => arguments.iter().find_map(needs),
+        Node::Macro(of) => needs(&of.range),
+        _ => None,
     }
 }
