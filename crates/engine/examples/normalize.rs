@@ -23,7 +23,8 @@ fn main() {
             let start = Instant::now();
             for _ in 0..rounds {
                 problems.clear();
-                normalize_into(&record, &sources, schema.len(), Hints::default(), &mut scratch, &mut alert, &mut problems).expect("a record");
+                normalize_into(&record, &sources, schema.len(), Hints::default(), &mut scratch, &mut alert, &mut problems)
+                    .expect("a record");
             }
             best = best.min(start.elapsed().as_nanos() / u128::from(rounds));
         }

@@ -191,7 +191,8 @@ impl Stated {
     fn says_time(&self, time: Time) -> bool {
         let text = time.to_string();
         let clock = text.get(11..19).unwrap_or("?");
-        let in_text = self.says(&time.secs().to_string()) || (self.says(clock) && text.get(..4).is_some_and(|year| self.says(year)));
+        let in_text =
+            self.says(&time.secs().to_string()) || (self.says(clock) && text.get(..4).is_some_and(|year| self.says(year)));
         self.times.iter().any(|stated| millis(*stated) == millis(time)) || (self.times.is_empty() && in_text)
     }
 }

@@ -281,7 +281,11 @@ fn text(value: &Val<'_>, shape: &Shape, row: &mut Row) -> Coerced {
         Shape::Country => {
             return country::code(text).map_or(Coerced::Unreadable, |code| Coerced::Value(row.push_text(code)));
         }
-        Shape::Name => return Coerced::Value(row.push_text(text.get(..text.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or("").trim_end_matches('.'))),
+        Shape::Name => {
+            return Coerced::Value(
+                row.push_text(text.get(..text.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or("").trim_end_matches('.')),
+            );
+        }
         Shape::MessageId => return Coerced::Value(row.push_text(text.trim_start_matches('<').trim_end_matches('>'))),
         _ => {}
     }
