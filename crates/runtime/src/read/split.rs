@@ -123,6 +123,7 @@ impl Splitter {
         match first {
             b'{' => self.object(view, at, cuts),
             b'[' if self.array.is_none() => self.array_or_text(view, at, cuts),
+            b'[' => self.object(view, at, cuts),
             _ if self.array.is_some() => self.element(view, at, cuts),
             _ => self.text(view, at, cuts),
         }
@@ -218,13 +219,10 @@ impl Splitter {
         }
     }
 
-    /// Anything but an object inside an array: a record up to the next comma, bracket or line ending.
+    /// A value without brackets inside an array: a record up to the next comma, bracket or line ending.
     fn element(&mut self, view: View<'_>, at: usize, cuts: &mut Cuts) -> Option<usize> {
         let rest = view.rest(at);
-        let nested = usize::from(rest.first() == Some(&b'['));
-        let len = rest.iter().skip(nested).position(|byte| matches!(byte, b',' | b']' | b'\n'));
-        match len.map(|len| len + nested) {
-            Some(0) => Some(self.record(view, at, at + 1, cuts)),
+        match rest.iter().position(|byte| matches!(byte, b',' | b']' | b'\n')) {
             Some(len) if len <= self.longest => Some(self.record(view, at, at + len, cuts)),
             None if view.last && rest.len() <= self.longest => Some(self.record(view, at, view.bytes.len(), cuts)),
             None if rest.len() <= self.longest => None,
