@@ -106,6 +106,22 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// The policy that a book asks for; what it does not say is as by default.
+    pub fn of(book: &adjutant_rules::correlate::Correlate) -> Self {
+        let default = Self::default();
+        let role = |name: &String| Role::ALL.into_iter().find(|role| role.name() == name);
+        Self {
+            by: book.by.as_ref().map_or(default.by, |names| names.iter().filter_map(role).collect()),
+            gap: book.gap.unwrap_or(default.gap),
+            age_max: book.age_max.unwrap_or(default.age_max),
+            alerts_max: book.alerts_max.unwrap_or(default.alerts_max),
+            busy_per_day: book.busy_per_day.unwrap_or(default.busy_per_day),
+            ..default
+        }
+    }
+}
+
 /// What an alert's joining says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joined {

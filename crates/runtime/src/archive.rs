@@ -16,7 +16,7 @@ mod open;
 mod row;
 mod write;
 
-pub use entry::Entry;
+pub use entry::{Entry, Keep};
 pub use open::{Archive, Cursor, Found, Mapping, Segment};
 pub use write::{Batch, Writer};
 

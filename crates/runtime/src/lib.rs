@@ -8,3 +8,4 @@ pub mod book_dir;
 pub mod context;
 pub mod pipeline;
 pub mod read;
+pub mod triage;

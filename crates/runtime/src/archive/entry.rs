@@ -18,11 +18,13 @@ pub struct Entry {
     pub problems: Vec<Problem>,
     /// The number of its raw record in the block of raw records that was written with it.
     pub raw: u32,
+    /// Whether the same bytes arrived before.
+    pub duplicate: bool,
 }
 
 impl Default for Entry {
     fn default() -> Self {
-        Self { alert: Alert::default(), decision: no_decision(), problems: Vec::new(), raw: 0 }
+        Self { alert: Alert::default(), decision: no_decision(), problems: Vec::new(), raw: 0, duplicate: false }
     }
 }
 
@@ -43,11 +45,28 @@ fn no_decision() -> Decision {
     }
 }
 
+/// A decision to keep, with the bytes that its alert was read from.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep<'a> {
+    /// The alert as it came.
+    pub raw: &'a [u8],
+    /// The alert, its row filled with the facts.
+    pub alert: &'a Alert,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// What could not be read of the alert.
+    pub problems: &'a [Problem],
+    /// Whether the same bytes arrived before.
+    pub duplicate: bool,
+}
+
 /// Appends one entry to `out`, preceded by its length. The book is said once for all by whoever keeps the entries.
-pub(super) fn put_entry(out: &mut Vec<u8>, alert: &Alert, decision: &Decision, problems: &[Problem], raw: u32) {
+pub(super) fn put_entry(out: &mut Vec<u8>, keep: &Keep<'_>, raw: u32) {
+    let Keep { alert, decision, problems, .. } = keep;
     let start = out.len();
     out.put_slice(&[0; 4]);
     put_alert(out, alert, raw);
+    out.put_byte(keep.duplicate.into());
     put_decision(out, decision);
     out.put_uint(problems.len() as u64);
     for text in problems.iter().flat_map(|problem| [&problem.code, &problem.field, &problem.detail]) {
@@ -108,6 +127,7 @@ pub(super) fn skip_entry<'a>(from: &mut Take<'a>) -> Result<&'a [u8], Damaged> {
 pub(super) fn take_entry(bytes: &[u8], book: Digest, map: &SlotMap, entry: &mut Entry) -> Result<(), Damaged> {
     let from = &mut Take(bytes);
     take_alert(from, entry)?;
+    entry.duplicate = from.byte()? != 0;
     take_decision(from, &mut entry.decision)?;
     entry.decision.alert = entry.alert.id();
     entry.decision.book = book;
@@ -202,7 +222,11 @@ pub(super) mod tests {
             ..no_decision()
         };
         let problem = Problem { code: "time-inferred".into(), field: "alert.time".into(), detail: "no year".into() };
-        Entry { alert, decision, problems: vec![problem], raw: 17 }
+        Entry { alert, decision, problems: vec![problem], raw: 17, duplicate: true }
+    }
+
+    pub(in crate::archive) fn keep<'a>(entry: &'a Entry, raw: &'a [u8]) -> Keep<'a> {
+        Keep { raw, alert: &entry.alert, decision: &entry.decision, problems: &entry.problems, duplicate: entry.duplicate }
     }
 
     #[test]
@@ -210,7 +234,7 @@ pub(super) mod tests {
         let schema = Schema::built_in();
         let entry = sample(&schema, 5);
         let mut bytes = Vec::new();
-        put_entry(&mut bytes, &entry.alert, &entry.decision, &entry.problems, entry.raw);
+        put_entry(&mut bytes, &keep(&entry, b""), entry.raw);
         let map = SlotMap::new(&names(&schema), &schema);
         let mut back = Entry::default();
         let body = skip_entry(&mut Take(&bytes)).unwrap();

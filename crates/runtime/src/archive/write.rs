@@ -5,11 +5,11 @@
 
 use super::bytes::Put;
 use super::container::{Create, Packer};
-use super::entry::put_entry;
+use super::entry::{Keep, put_entry};
 use super::index::{Index, Position};
 use super::row::names;
 use super::{ALERTS, BOOKS, DECISIONS, FORMAT, RUNS, Run, SegmentFiles};
-use adjutant_model::{Alert, Decision, Digest, Problem, Schema};
+use adjutant_model::{Digest, Schema};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -48,13 +48,13 @@ impl Batch {
         self.raws = 0;
     }
 
-    /// Adds a decision with its alert and the bytes that the alert was read from.
-    pub fn add(&mut self, raw: &[u8], alert: &Alert, decision: &Decision, problems: &[Problem]) {
+    /// Adds a decision.
+    pub fn add(&mut self, keep: &Keep<'_>) {
         let nth = self.raws as u32;
-        self.raw.put_bytes(raw);
+        self.raw.put_bytes(keep.raw);
         self.raws += 1;
-        put_entry(&mut self.entries, alert, decision, problems, nth);
-        self.ids.push((alert.id().0, decision.case.0));
+        put_entry(&mut self.entries, keep, nth);
+        self.ids.push((keep.alert.id().0, keep.decision.case.0));
     }
 
     /// Packs what was added; call it where workers run side by side.

@@ -1,6 +1,6 @@
 //! Tests of opening an archive, damaged ones above all.
 use super::*;
-use crate::archive::entry::tests::sample;
+use crate::archive::entry::tests::{keep, sample};
 use crate::archive::{Batch, Writer};
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ fn write(dir: &Path, numbers: std::ops::Range<u64>, complete: bool) {
         batch.clear();
         for number in block {
             let entry = sample(&schema, *number);
-            batch.add(format!("raw {number}").as_bytes(), &entry.alert, &entry.decision, &entry.problems);
+            batch.add(&keep(&entry, format!("raw {number}").as_bytes()));
         }
         batch.pack().unwrap();
         writer.append(&batch).unwrap();
@@ -91,7 +91,7 @@ fn a_run_that_does_not_finish_leaves_nothing() {
     let mut writer = Writer::create(&dir, digest, &files, &schema, Vec::new()).unwrap();
     let mut batch = Batch::new().unwrap();
     let entry = sample(&schema, 1);
-    batch.add(b"raw", &entry.alert, &entry.decision, &[]);
+    batch.add(&keep(&entry, b"raw"));
     batch.pack().unwrap();
     writer.append(&batch).unwrap();
     drop(writer);

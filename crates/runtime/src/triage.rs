@@ -1,0 +1,201 @@
+//! Bulk triage: every record of the inputs through the engine's stages, on every core, decided in order.
+//!
+//! Nothing here decides. What happens to a decision is up to an [`Output`]; each record reaches it exactly once,
+//! as decided or as failed, in the order of intake.
+
+use crate::pipeline::Job;
+use crate::read::{Chunk, Fault, Record};
+use adjutant_engine::correlate::Policy;
+use adjutant_engine::entities::HashKey;
+use adjutant_engine::memory::{Keys, Limits, Memory, Observation};
+use adjutant_engine::normalize::{Hints, Scratch, normalize_into};
+use adjutant_engine::{decide, enrich};
+use adjutant_model::schema::slots as s;
+use adjutant_model::{Alert, Decision, Digest, Place, Problem, RawAlert, SourceId, Time};
+use adjutant_rules::Book;
+use std::io;
+
+/// One record that was decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided<'a> {
+    /// The record as it came.
+    pub raw: &'a [u8],
+    /// The alert, its row filled with all facts.
+    pub alert: &'a Alert,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// What could not be read of it.
+    pub problems: &'a [Problem],
+    /// What memory said of it.
+    pub observed: &'a Observation,
+}
+
+/// One record, or one whole input, that could not be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed<'a> {
+    /// The number of the input.
+    pub input: u32,
+    /// Its line; 0 for the whole input.
+    pub line: u64,
+    /// A stable code.
+    pub code: &'a str,
+    /// What is wrong, for people.
+    pub detail: &'a str,
+}
+
+/// What becomes of decisions.
+pub trait Output: Sync {
+    /// What a worker makes of one chunk's decisions; used again for the next.
+    type Batch: Send;
+    /// What takes the batches in order.
+    type Sink: Send;
+
+    /// An empty batch.
+    fn batch(&self) -> Self::Batch;
+    /// Forgets what `batch` held.
+    fn clear(&self, batch: &mut Self::Batch);
+    /// Takes in one decision, where workers run side by side.
+    fn decided(&self, batch: &mut Self::Batch, decided: &Decided<'_>);
+    /// Takes in one failure, where workers run side by side.
+    fn failed(&self, batch: &mut Self::Batch, failed: &Failed<'_>);
+    /// Hands a batch on, in the order of intake.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn emit(&self, sink: &mut Self::Sink, batch: &mut Self::Batch) -> io::Result<()>;
+}
+
+/// How to triage.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'b> {
+    /// The book that decides.
+    pub book: &'b Book,
+    /// The source of every record, where somebody says so.
+    pub source: Option<SourceId>,
+    /// Decide as at this time; otherwise at each alert's own.
+    pub now: Option<Time>,
+}
+
+/// A job for [`crate::pipeline::run`].
+pub struct Triage<'b, O> {
+    options: Options<'b>,
+    key: HashKey,
+    /// What becomes of decisions.
+    pub output: O,
+}
+
+/// What a worker makes of one chunk.
+pub struct Batch<B> {
+    scratch: Scratch,
+    text: String,
+    /// One for each record of the chunk; more from larger chunks before.
+    items: Vec<Item>,
+    output: B,
+}
+
+/// One record on its way.
+#[derive(Default)]
+struct Item {
+    alert: Alert,
+    problems: Vec<Problem>,
+    keys: Keys,
+    observed: Option<Observation>,
+    failed: Option<Problem>,
+}
+
+impl<'b, O: Output> Triage<'b, O> {
+    /// Triage as `options` say, into `output`.
+    pub fn new(options: Options<'b>, output: O) -> Self {
+        Self { key: key(options.book.digest), options, output }
+    }
+
+    /// A memory that has seen nothing yet, for [`crate::pipeline::run`].
+    pub fn memory(&self) -> Memory {
+        Memory::new(self.key, Limits::default(), Policy::of(&self.options.book.correlate))
+    }
+
+    fn prepare_one(&self, raw: RawAlert<'_>, scratch: &mut Scratch, text: &mut String, item: &mut Item) {
+        let book = self.options.book;
+        let hints = Hints { source: self.options.source, received: self.options.now };
+        item.problems.clear();
+        item.observed = None;
+        let Item { alert, problems, .. } = item;
+        item.failed = normalize_into(&raw, &book.sources, book.schema.len(), hints, scratch, alert, problems).err();
+        if item.failed.is_none() {
+            enrich::place(&mut item.alert.row, &[]);
+            item.keys = Keys::of(&item.alert, None, self.key, text);
+        }
+    }
+
+    fn decide_one(&self, raw: &[u8], item: &mut Item, output: &mut O::Batch) {
+        let place = item.alert.place;
+        let Item { alert, problems, observed: Some(observed), .. } = item else {
+            let problem = item.failed.take().unwrap_or_else(not_observed);
+            let failed = Failed { input: place.input, line: place.line, code: &problem.code, detail: &problem.to_string() };
+            return self.output.failed(output, &failed);
+        };
+        enrich::travel(&mut alert.row);
+        let now = self.options.now.or(alert.row.time(s::ALERT_TIME)).unwrap_or_default();
+        let decision = decide::decide(alert, &observed.joined, self.options.book, now);
+        self.output.decided(output, &Decided { raw, alert, decision: &decision, problems, observed });
+    }
+}
+
+impl<O: Output> Job for Triage<'_, O> {
+    type Batch = Batch<O::Batch>;
+    type Order = Memory;
+    type Sink = O::Sink;
+
+    fn batch(&self) -> Self::Batch {
+        Batch { scratch: Scratch::default(), text: String::new(), items: Vec::new(), output: self.output.batch() }
+    }
+
+    fn prepare(&self, chunk: &Chunk, batch: &mut Self::Batch) {
+        let records = chunk.records();
+        batch.items.resize_with(records.len().max(batch.items.len()), Item::default);
+        for (record, item) in records.iter().zip(&mut batch.items) {
+            let place = Place { input: chunk.input(), line: record.line };
+            self.prepare_one(RawAlert { bytes: chunk.bytes(record), place }, &mut batch.scratch, &mut batch.text, item);
+        }
+    }
+
+    fn observe(&self, memory: &mut Memory, chunk: &Chunk, batch: &mut Self::Batch) {
+        for (_, item) in chunk.records().iter().zip(&mut batch.items) {
+            if item.failed.is_none() {
+                item.observed = Some(memory.observe(&mut item.alert, &item.keys));
+            }
+        }
+    }
+
+    fn decide(&self, chunk: &Chunk, batch: &mut Self::Batch) {
+        self.output.clear(&mut batch.output);
+        let mut faults = chunk.faults().iter().peekable();
+        let fail = |fault: &Fault, output: &mut O::Batch| {
+            let failed = Failed { input: chunk.input(), line: fault.line, code: fault.code, detail: &fault.detail };
+            self.output.failed(output, &failed);
+        };
+        let both = chunk.records().iter().zip(&mut batch.items).enumerate();
+        for (number, (record, item)) in both {
+            while let Some(fault) = faults.next_if(|fault| fault.before <= number) {
+                fail(fault, &mut batch.output);
+            }
+            let record: &Record = record;
+            self.decide_one(chunk.bytes(record), item, &mut batch.output);
+        }
+        faults.for_each(|fault| fail(fault, &mut batch.output));
+    }
+
+    fn emit(&self, sink: &mut O::Sink, _: &Chunk, batch: &mut Self::Batch) -> io::Result<()> {
+        self.output.emit(sink, &mut batch.output)
+    }
+}
+
+/// Every record is observed or failed; this says so should that ever not be true, instead of losing the record.
+fn not_observed() -> Problem {
+    Problem { code: "internal".into(), field: String::new(), detail: "the record was not observed; please report it".into() }
+}
+
+/// Files are triaged under a key that is the same each time, so that a replay gives the same bytes.
+fn key(book: Digest) -> HashKey {
+    HashKey(book.prefix())
+}
