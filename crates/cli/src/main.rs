@@ -3,12 +3,24 @@
 //! Each command is a file of its own; nothing here or there decides about alerts, which is the engine's work.
 
 mod args;
+mod backtest;
+mod book;
+mod check;
+mod demo;
 mod exit;
+mod explain;
+mod html;
 mod init;
 mod interrupt;
 mod manual;
 mod progress;
+mod queue;
+mod report;
+mod schema;
+mod sources;
+mod table;
 mod term;
+mod test;
 mod triage;
 
 use args::{Cli, Command};
@@ -31,10 +43,16 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<Exit> {
     match command {
         Command::Init(args) => init::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
         Command::Triage(args) => triage::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Backtest(args) => backtest::run(args),
+        Command::Sources(args) => sources::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Demo(_) => demo::run(),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),
-        _ => anyhow::bail!("this command is not built yet"),
     }
 }
 

@@ -50,9 +50,12 @@ impl Drop for Bar {
 /// The bytes of all inputs, when all are files.
 fn size(inputs: &[Input]) -> Option<u64> {
     let sizes = inputs.iter().map(|input| match input {
-        Input::Path(path) => {
-            std::fs::metadata(path).ok().filter(|meta| !meta.is_file() || meta.len() > 0).map(|meta| meta.len()).or(Some(0))
-        }
+        Input::Path(path) => match std::fs::metadata(path) {
+            Ok(meta) if meta.is_file() || meta.is_dir() => Some(meta.len()),
+            Ok(_) => None,
+            Err(_) => Some(0),
+        },
+        Input::Bundled(_, bytes) => Some(bytes.len() as u64),
         Input::Stdin => None,
     });
     sizes.sum()

@@ -1,59 +1,97 @@
 //! `adjutant triage`: alerts in, decisions out.
 
-use crate::args::Triage;
+use crate::args::{Format, Triage};
 use crate::exit::Exit;
 use crate::progress::Bar;
-use crate::{interrupt, term};
-use adjutant_runtime::pipeline::{self, Job};
-use adjutant_runtime::read::{Chunk, Input, Reader};
-use std::io;
+use crate::report::{Report, Totals};
+use crate::{book, html, interrupt, table, term};
+use adjutant_model::{SourceId, Time};
+use adjutant_rules::Book;
+use adjutant_runtime::archive::Writer;
+use adjutant_runtime::pipeline;
+use adjutant_runtime::read::{Input, Reader};
+use adjutant_runtime::triage::{self, Options};
+use anyhow::Context;
+use std::io::{self, BufWriter};
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-struct Count {
-    seen: Arc<AtomicU64>,
-}
-
-impl Job for Count {
-    type Batch = u64;
-    type Order = ();
-    type Sink = (u64, u64, Vec<String>);
-
-    fn batch(&self) -> u64 {
-        0
-    }
-    fn prepare(&self, chunk: &Chunk, batch: &mut u64) {
-        *batch = chunk.records().iter().map(|record| chunk.bytes(record).len() as u64).sum();
-    }
-    fn observe(&self, (): &mut (), _: &Chunk, _: &mut u64) {}
-    fn decide(&self, _: &Chunk, _: &mut u64) {}
-    fn emit(&self, sink: &mut Self::Sink, chunk: &Chunk, batch: &mut u64) -> io::Result<()> {
-        sink.0 += chunk.records().len() as u64;
-        sink.1 += *batch;
-        let told = |fault: &adjutant_runtime::read::Fault| format!("{}:{}: {}", chunk.input(), fault.line, fault.detail);
-        sink.2.extend(chunk.faults().iter().map(told));
-        self.seen.store(sink.0, Ordering::Relaxed);
-        Ok(())
-    }
-}
+use std::sync::atomic::Ordering;
 
 pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
+    let book = book::load(args.book.book.as_deref())?;
     let inputs: Vec<Input> = args.files.iter().map(|arg| Input::from_arg(arg)).collect();
     let stop = interrupt::flag()?;
     let reader = Reader::new(inputs.clone(), Arc::clone(&stop));
-    let job = Count { seen: Arc::default() };
-    let bar = Bar::start(&inputs, reader.progress(), Arc::clone(&job.seen), args.quiet);
-    let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
-    let ((), sink) = pipeline::run(&job, reader, (), Default::default(), workers)?;
+    let names: Vec<String> = inputs.iter().map(Input::name).collect();
+    let report = Report { book: &book, format: args.format, inputs: &names, keep: args.out.is_some(), seen: Arc::default() };
+    let bar = Bar::start(&inputs, reader.progress(), Arc::clone(&report.seen), args.quiet);
+    let job = triage::Triage::new(options(args, &book)?, report);
+    let totals = Totals::new(Box::new(BufWriter::new(io::stdout())), writer(args, &book, &names)?);
+    let ended = pipeline::run(&job, reader, job.memory(), totals, workers(args.workers));
     drop(bar);
-    term::output(format!("records {} bytes {} faults {:?}\n", sink.0, sink.1, sink.2).as_bytes())?;
+    let (_, totals) = ended.map_err(|error| output_failed(error, args))?;
     let interrupted = stop.load(Ordering::Relaxed);
-    Ok(if interrupted {
-        Exit::Interrupted
-    } else if sink.2.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::Problems
+    finish(args, &job.output, totals, interrupted)
+}
+
+fn options<'b>(args: &Triage, book: &'b Book) -> anyhow::Result<Options<'b>> {
+    Ok(Options { book, source: source(args, book)?, now: now(args)? })
+}
+
+fn source(args: &Triage, book: &Book) -> anyhow::Result<Option<SourceId>> {
+    let Some(name) = &args.source else { return Ok(None) };
+    let source = book.sources.named(name);
+    source.map(Some).with_context(|| format!("the book has no source `{name}`; `adjutant sources` lists them"))
+}
+
+fn now(args: &Triage) -> anyhow::Result<Option<Time>> {
+    let Some(text) = &args.now else { return Ok(None) };
+    let read = adjutant_engine::normalize::time::read(text, None).map(|reading| reading.time);
+    read.map(Some).with_context(|| format!("`{text}` is no time; write it as 2026-03-01T09:14:07Z"))
+}
+
+fn writer(args: &Triage, book: &Book, inputs: &[String]) -> anyhow::Result<Option<Writer>> {
+    let Some(dir) = &args.out else { return Ok(None) };
+    let writer = Writer::create(dir, book.digest, &book.files, &book.schema, inputs.to_vec());
+    writer.map(Some).with_context(|| format!("`{}` cannot be made into an archive", dir.display()))
+}
+
+/// As many workers as asked for, else one for each core.
+pub(crate) fn workers(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get)).max(1)
+}
+
+fn output_failed(error: pipeline::Error, args: &Triage) -> anyhow::Error {
+    match error {
+        pipeline::Error::Output(error) => match (&args.out, error.kind()) {
+            (Some(dir), kind) if kind != io::ErrorKind::BrokenPipe => {
+                let what = format!("writing failed; nothing of this run is kept in `{}`", dir.display());
+                anyhow::Error::new(term::OutputFailed(error)).context(what)
+            }
+            _ => term::OutputFailed(error).into(),
+        },
+        panicked => panicked.into(),
+    }
+}
+
+fn finish(args: &Triage, report: &Report<'_>, mut totals: Totals, interrupted: bool) -> anyhow::Result<Exit> {
+    report.end(&mut totals).map_err(term::OutputFailed)?;
+    if let Some(writer) = totals.writer.take() {
+        writer.finish(!interrupted).map_err(|error| output_failed(error.into(), args))?;
+    }
+    let cases = std::mem::take(&mut totals.queue).worst_first();
+    let summary = table::summary(&totals, report, args.out.as_deref(), interrupted);
+    match args.format {
+        Format::Table => term::output(table::painted(&table::queue(&cases, report.book, args.top)).as_bytes())?,
+        Format::Html => term::output(html::report(&cases, report, &summary, args.top).as_bytes())?,
+        Format::Json | Format::Jsonl | Format::Ocsf => {}
+    }
+    if !args.quiet {
+        eprint!("{}", table::painted(&summary));
+    }
+    Ok(match (interrupted, totals.counts.failed) {
+        (true, _) => Exit::Interrupted,
+        (false, 0) => Exit::Ok,
+        _ => Exit::Problems,
     })
 }

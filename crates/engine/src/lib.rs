@@ -21,6 +21,7 @@ pub mod flip;
 pub mod geo;
 pub mod memory;
 pub mod normalize;
+pub mod ocsf;
 pub mod record;
 pub mod score;
 pub mod show;

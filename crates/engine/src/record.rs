@@ -12,6 +12,7 @@ use adjutant_rules::playbook::Playbook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::entities::Role;
 use crate::show::{shown, why_name};
@@ -219,12 +220,20 @@ impl Record {
     }
 }
 
-/// The name of a decision.
+/// The name of a decision, as records write it.
 pub fn id(decision: &Decision) -> String {
+    id_bytes(decision).iter().fold(String::with_capacity(16), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
+/// The name of a decision: the first eight bytes of a digest of alert, book, case and revision.
+pub fn id_bytes(decision: &Decision) -> [u8; 8] {
     let Revision(revision) = decision.revision;
     let parts: [&[u8]; 4] = [&decision.alert.0, &decision.book.0, &decision.case.0, &revision.to_be_bytes()];
-    let digest: Digest = Digest::of_parts(parts);
-    digest.to_string().chars().take(16).collect()
+    let Digest(digest) = Digest::of_parts(parts);
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 fn alert_part(parts: &Parts<'_>) -> AlertPart {

@@ -4,6 +4,7 @@
 //! what this crate hands it, so that a replay needs no more than what was stored.
 
 pub mod archive;
+pub mod backtest;
 pub mod book_dir;
 pub mod context;
 pub mod pipeline;

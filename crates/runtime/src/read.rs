@@ -30,6 +30,8 @@ pub enum Input {
     Stdin,
     /// A file or named pipe.
     Path(PathBuf),
+    /// Bytes that are part of the program, under a name.
+    Bundled(&'static str, &'static [u8]),
 }
 
 impl Input {
@@ -43,6 +45,7 @@ impl Input {
         match self {
             Input::Stdin => "standard input".into(),
             Input::Path(path) => path.display().to_string(),
+            Input::Bundled(name, _) => (*name).to_owned(),
         }
     }
 }

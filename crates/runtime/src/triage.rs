@@ -58,6 +58,8 @@ pub trait Output: Sync {
     fn decided(&self, batch: &mut Self::Batch, decided: &Decided<'_>);
     /// Takes in one failure, where workers run side by side.
     fn failed(&self, batch: &mut Self::Batch, failed: &Failed<'_>);
+    /// Makes a batch ready to be handed on, where workers run side by side.
+    fn finish(&self, batch: &mut Self::Batch);
     /// Hands a batch on, in the order of intake.
     ///
     /// # Errors
@@ -183,6 +185,7 @@ impl<O: Output> Job for Triage<'_, O> {
             self.decide_one(chunk.bytes(record), item, &mut batch.output);
         }
         faults.for_each(|fault| fail(fault, &mut batch.output));
+        self.output.finish(&mut batch.output);
     }
 
     fn emit(&self, sink: &mut O::Sink, _: &Chunk, batch: &mut Self::Batch) -> io::Result<()> {

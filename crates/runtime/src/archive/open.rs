@@ -107,7 +107,7 @@ impl Archive {
         self.runs.iter().enumerate().flat_map(of_run).collect()
     }
 
-    /// Every decision whose alert or case has an id that begins with the hexadecimal digits `prefix`, latest last.
+    /// Every decision with an id, or the id of whose alert or case, that begins with the hexadecimal digits `prefix`, latest last.
     /// `schema` gives the schema of a book.
     ///
     /// # Errors

@@ -6,9 +6,10 @@
 use super::bytes::Put;
 use super::container::{Create, Packer};
 use super::entry::{Keep, put_entry};
-use super::index::{Index, Position};
+use super::index::{Ids, Index, Position};
 use super::row::names;
 use super::{ALERTS, BOOKS, DECISIONS, FORMAT, RUNS, Run, SegmentFiles};
+use adjutant_engine::record::id_bytes;
 use adjutant_model::{Digest, Schema};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,7 +24,7 @@ const SEGMENT_ENTRIES: usize = 1 << 20;
 pub struct Batch {
     packer: Packer,
     entries: Vec<u8>,
-    ids: Vec<([u8; 16], [u8; 16])>,
+    ids: Vec<Ids>,
     raw: Vec<u8>,
     raws: usize,
     packed: Vec<u8>,
@@ -54,7 +55,8 @@ impl Batch {
         self.raw.put_bytes(keep.raw);
         self.raws += 1;
         put_entry(&mut self.entries, keep, nth);
-        self.ids.push((keep.alert.id().0, keep.decision.case.0));
+        let (alert, case) = (keep.alert.id().0, keep.decision.case.0);
+        self.ids.push(Ids { decision: id_bytes(keep.decision), alert, case });
     }
 
     /// Packs what was added; call it where workers run side by side.
@@ -135,8 +137,8 @@ impl Writer {
         };
         let block = open.decisions.append(&batch.packed, batch.entries.len(), batch.ids.len())?;
         open.alerts.append(&batch.packed_raw, batch.raw.len(), batch.raws)?;
-        for (nth, (alert, case)) in batch.ids.iter().enumerate() {
-            open.index.add(*alert, *case, Position { block, nth: nth as u32 });
+        for (nth, ids) in batch.ids.iter().enumerate() {
+            open.index.add(ids, Position { block, nth: nth as u32 });
         }
         if open.index.len() >= SEGMENT_ENTRIES || open.decisions.len().max(open.alerts.len()) >= SEGMENT_BYTES {
             self.close(open)

@@ -102,6 +102,7 @@ fn unpack(read: Bytes, packing: Packing) -> Result<Opened, Refused> {
 fn open_bytes(input: &Input, stop: &Arc<AtomicBool>) -> Result<(Bytes, bool), Refused> {
     let path = match input {
         Input::Stdin => return Ok((Box::new(pipe::pump(io::stdin(), Arc::clone(stop))), true)),
+        Input::Bundled(_, bytes) => return Ok((Box::new(*bytes), false)),
         Input::Path(path) => path,
     };
     let meta = std::fs::metadata(path).map_err(|error| match error.kind() {

@@ -1,0 +1,52 @@
+//! Loads a book and shows what is wrong with it.
+
+use crate::term;
+use adjutant_rules::diagnostic::{Diagnostic, Severity};
+use adjutant_rules::{Book, Files};
+use adjutant_runtime::book_dir;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Faults shown when another command than `check` meets them.
+const SHOWN_MAX: usize = 10;
+
+/// A book that cannot be used; what is wrong was shown.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} has {errors}; nothing was done (`adjutant check` shows all)")]
+pub(crate) struct Faulty {
+    name: String,
+    errors: String,
+}
+
+/// The files of the book in `dir`, or of the one that is part of the program.
+pub(crate) fn files(dir: Option<&Path>) -> Result<Files, book_dir::Error> {
+    dir.map_or_else(|| Ok(book_dir::shipped()), book_dir::read)
+}
+
+/// The book in `dir`, or the one that is part of the program.
+pub(crate) fn load(dir: Option<&Path>) -> anyhow::Result<Book> {
+    let files = files(dir)?;
+    let texts = files.clone();
+    Book::load(files).map_err(|found| {
+        eprint!("{}", show(found.get(..SHOWN_MAX).unwrap_or(&found), &texts));
+        let name = dir.map_or_else(|| "the shipped book".to_owned(), |dir| format!("the book in `{}`", dir.display()));
+        Faulty { name, errors: count(&found, Severity::Error) }.into()
+    })
+}
+
+/// Every diagnostic with its line.
+pub(crate) fn show(found: &[Diagnostic], files: &Files) -> String {
+    let mut text = String::new();
+    for diagnostic in found {
+        let source = files.get(&diagnostic.file).map_or("", String::as_str);
+        let _ = writeln!(text, "{}", diagnostic.render(source, term::color()));
+    }
+    text
+}
+
+/// `3 errors`, `1 warning`.
+pub(crate) fn count(found: &[Diagnostic], severity: Severity) -> String {
+    let number = found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let word = if severity == Severity::Error { "error" } else { "warning" };
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
