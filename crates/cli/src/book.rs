@@ -1,9 +1,11 @@
 //! Loads a book and shows what is wrong with it.
 
 use crate::term;
+use adjutant_engine::context::Snapshot;
 use adjutant_rules::diagnostic::{Diagnostic, Severity};
 use adjutant_rules::{Book, Files};
 use adjutant_runtime::book_dir;
+use adjutant_runtime::context::{self, Data, Directory, Embedded, Layers};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -49,4 +51,20 @@ pub(crate) fn count(found: &[Diagnostic], severity: Severity) -> String {
     let number = found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let word = if severity == Severity::Error { "error" } else { "warning" };
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What the organisation knows: the data in `asked`, else in the book's own directory, else the shipped data.
+pub(crate) fn context(book: &Book, dir: Option<&Path>, asked: Option<&Path>) -> anyhow::Result<Snapshot> {
+    if let Some(missing) = asked.filter(|dir| !dir.is_dir()) {
+        anyhow::bail!("there is no directory `{}`", missing.display());
+    }
+    let asked = asked.map(|dir| Directory(dir.into()));
+    let own: Box<dyn Data> = match dir {
+        Some(dir) => Box::new(Directory(dir.join(book_dir::DATA))),
+        None => Box::new(Embedded { files: book_dir::shipped_data(), modified: None }),
+    };
+    let mut layers: Vec<&dyn Data> = Vec::new();
+    layers.extend(asked.as_ref().map(|directory| directory as &dyn Data));
+    layers.push(&*own);
+    Ok(context::load(book.contracts.clone(), &Layers(layers), None))
 }

@@ -20,12 +20,14 @@ const WIDTH: usize = 100;
 
 pub(crate) fn run() -> anyhow::Result<Exit> {
     let book = book::load(None)?;
+    let context = book::context(&book, None, None)?;
     let input = Input::Bundled("demo/alerts.jsonl", ALERTS);
     let names = [input.name()];
     let reader = Reader::new(vec![input], Arc::default());
     // As `html` keeps the worst decision of each case, so that one can be explained here.
-    let report = Report { book: &book, format: Format::Html, inputs: &names, keep: false, seen: Arc::default() };
-    let job = triage::Triage::new(Options { book: &book, source: None, now: None }, report);
+    let report =
+        Report { book: &book, context: &context, format: Format::Html, inputs: &names, keep: false, seen: Arc::default() };
+    let job = triage::Triage::new(Options { book: &book, context: &context, source: None, now: None }, report);
     let totals = Totals::new(Box::new(io::sink()), None);
     let (_, mut totals) = pipeline::run(&job, reader, job.memory(), totals, workers(None))?;
     let cases = std::mem::take(&mut totals.queue).worst_first();

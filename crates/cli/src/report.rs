@@ -2,9 +2,11 @@
 
 use crate::args::Format;
 use crate::queue::{CASES_MAX, Queue};
+use adjutant_engine::context::{Snapshot, Tally};
 use adjutant_engine::ocsf;
 use adjutant_engine::record::{Parts, Record};
-use adjutant_model::{Value, Why};
+use adjutant_model::Time;
+use adjutant_model::schema::slots as s;
 use adjutant_rules::Book;
 use adjutant_runtime::archive::{self, Keep, Writer};
 use adjutant_runtime::triage::{Decided, Failed, Output};
@@ -22,6 +24,7 @@ const PAGES_MAX: usize = 2000;
 /// The output of a triage.
 pub(crate) struct Report<'b> {
     pub(crate) book: &'b Book,
+    pub(crate) context: &'b Snapshot,
     pub(crate) format: Format,
     /// The names of the inputs.
     pub(crate) inputs: &'b [String],
@@ -40,8 +43,10 @@ pub(crate) struct Counts {
     /// Problems of decided alerts by code.
     pub(crate) problems: BTreeMap<String, u64>,
     pub(crate) duplicates: u64,
-    /// Decisions that met a fact which is unknown because its context cannot be trusted.
-    pub(crate) distrusted: u64,
+    /// Alerts that met context sources which could not be used.
+    pub(crate) touched: Tally,
+    /// The time of the latest alert.
+    pub(crate) latest: Time,
     pub(crate) failed: u64,
 }
 
@@ -101,8 +106,8 @@ impl Counts {
             }
         }
         self.duplicates += u64::from(decided.observed.duplicate);
-        let distrusted = |value| matches!(value, Value::Unknown(Why::Stale | Why::Breach | Why::Disputed));
-        self.distrusted += u64::from(decided.alert.row.cells().any(|(_, cell)| distrusted(cell.value)));
+        self.touched.add(decided.touched);
+        self.latest = self.latest.max(decided.alert.row.time(s::ALERT_TIME).unwrap_or_default());
     }
 
     fn append(&mut self, later: &mut Counts) {
@@ -114,7 +119,8 @@ impl Counts {
             *self.problems.entry(code).or_default() += more;
         }
         self.duplicates += later.duplicates;
-        self.distrusted += later.distrusted;
+        self.touched.merge(&later.touched);
+        self.latest = self.latest.max(later.latest);
         self.failed += later.failed;
     }
 }
@@ -207,7 +213,7 @@ impl Output for Report<'_> {
             batch.error.get_or_insert(error);
         }
         if let Some(archive) = &mut batch.archive {
-            let Decided { raw, alert, decision, problems, observed } = *decided;
+            let Decided { raw, alert, decision, problems, observed, .. } = *decided;
             archive.add(&Keep { raw, alert, decision, problems, duplicate: observed.duplicate });
         }
     }

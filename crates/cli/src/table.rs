@@ -3,6 +3,7 @@
 use crate::queue::Case;
 use crate::report::{Counts, Report, Totals};
 use crate::term;
+use adjutant_engine::context::{Condition, Quality};
 use adjutant_engine::explain::style::{Line, Paint, ansi, plain};
 use adjutant_model::quantity::Grouped;
 use adjutant_model::{Outcome, Time};
@@ -107,7 +108,7 @@ pub(crate) fn summary(totals: &Totals, report: &Report<'_>, out: Option<&Path>, 
     lines.push(Line::new().with(Paint::Strong, sum));
     lines.push(outcomes(counts, totals.cases));
     lines.push(sources(counts, report.book));
-    lines.push(Line::new().with(Paint::Dim, "data quality  ").plain(quality(counts, report.book)));
+    lines.push(Line::new().with(Paint::Dim, "data quality  ").plain(quality(counts, report)));
     if let Some(out) = out {
         lines.push(Line::new().plain(format!("kept in {0}; next: adjutant explain ID --in {0}", out.display())));
     }
@@ -155,12 +156,13 @@ fn sources(counts: &Counts, book: &Book) -> Line {
 }
 
 /// What about the data should make a reader careful.
-fn quality(counts: &Counts, book: &Book) -> String {
-    let mut said = Vec::new();
+fn quality(counts: &Counts, report: &Report<'_>) -> String {
+    let mut said = context(counts, report);
     for (code, count) in &counts.problems {
         said.push(format!("{} × {code}", number(*count)));
     }
-    let fallback: u64 = book
+    let fallback: u64 = report
+        .book
         .sources
         .iter()
         .filter(|(_, source)| source.is_fallback())
@@ -172,10 +174,29 @@ fn quality(counts: &Counts, book: &Book) -> String {
     if counts.duplicates > 0 {
         said.push(format!("{} exact duplicates", number(counts.duplicates)));
     }
-    if counts.distrusted > 0 {
-        said.push(format!("{} decisions met context that is stale, broken or disputed", number(counts.distrusted)));
-    }
     if said.is_empty() { "nothing to report".into() } else { said.join(" · ") }
+}
+
+/// Context sources that could not be used, each with what is wrong; those that nobody provides only by their number.
+fn context(counts: &Counts, report: &Report<'_>) -> Vec<String> {
+    let quality = report.context.quality(counts.latest, &counts.touched);
+    let unusable = quality.iter().filter(|source| matches!(source.condition, Condition::Stale | Condition::Broken));
+    let mut said: Vec<String> = unusable.map(one_source).collect();
+    let absent = quality.iter().filter(|source| source.condition == Condition::Absent).count();
+    if absent > 0 {
+        said.push(format!("{absent} of {} context sources are not provided", quality.len()));
+    }
+    said
+}
+
+fn one_source(source: &Quality) -> String {
+    let touched = number(source.touched);
+    let what = match (source.condition, source.age) {
+        (Condition::Broken, _) => format!("broken: {}", source.breaches.join(", ")),
+        (_, Some(age)) => format!("stale, {age} old"),
+        (_, None) => "stale".into(),
+    };
+    format!("{} {what} (owner {}, {touched} alerts)", source.name, source.owner)
 }
 
 fn number(count: u64) -> String {

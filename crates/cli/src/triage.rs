@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::progress::Bar;
 use crate::report::{Report, Totals};
 use crate::{book, html, interrupt, table, term};
+use adjutant_engine::context::Snapshot;
 use adjutant_model::{SourceId, Time};
 use adjutant_rules::Book;
 use adjutant_runtime::archive::Writer;
@@ -19,13 +20,21 @@ use std::sync::atomic::Ordering;
 
 pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
     let book = book::load(args.book.book.as_deref())?;
+    let context = book::context(&book, args.book.book.as_deref(), args.context.as_deref())?;
     let inputs: Vec<Input> = args.files.iter().map(|arg| Input::from_arg(arg)).collect();
     let stop = interrupt::flag()?;
     let reader = Reader::new(inputs.clone(), Arc::clone(&stop));
     let names: Vec<String> = inputs.iter().map(Input::name).collect();
-    let report = Report { book: &book, format: args.format, inputs: &names, keep: args.out.is_some(), seen: Arc::default() };
+    let report = Report {
+        book: &book,
+        context: &context,
+        format: args.format,
+        inputs: &names,
+        keep: args.out.is_some(),
+        seen: Arc::default(),
+    };
     let bar = Bar::start(&inputs, reader.progress(), Arc::clone(&report.seen), args.quiet);
-    let job = triage::Triage::new(options(args, &book)?, report);
+    let job = triage::Triage::new(options(args, &book, &context)?, report);
     let totals = Totals::new(Box::new(BufWriter::new(io::stdout())), writer(args, &book, &names)?);
     let ended = pipeline::run(&job, reader, job.memory(), totals, workers(args.workers));
     drop(bar);
@@ -34,8 +43,8 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
     finish(args, &job.output, totals, interrupted)
 }
 
-fn options<'b>(args: &Triage, book: &'b Book) -> anyhow::Result<Options<'b>> {
-    Ok(Options { book, source: source(args, book)?, now: now(args)? })
+fn options<'b>(args: &Triage, book: &'b Book, context: &'b Snapshot) -> anyhow::Result<Options<'b>> {
+    Ok(Options { book, context, source: source(args, book)?, now: now(args)? })
 }
 
 fn source(args: &Triage, book: &Book) -> anyhow::Result<Option<SourceId>> {

@@ -3,6 +3,7 @@
 //! Loading never touches the disk: files arrive as text. The digest over paths and contents names the book in
 //! every decision. A book with an error does not load; what is merely doubtful is found by [`crate::check`].
 
+use crate::contract::{self, Contract};
 use crate::correlate::{self, Correlate};
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::lang::Lists;
@@ -10,6 +11,7 @@ use crate::playbook::{self, Playbook};
 use crate::source::{Source, Sources};
 use adjutant_model::{Digest, Schema};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The files of a book: path, with `/`, to content.
 pub type Files = BTreeMap<String, String>;
@@ -28,6 +30,8 @@ pub struct Book {
     pub lists: Lists,
     /// The sources, and how to tell them apart.
     pub sources: Sources,
+    /// The contracts of context sources, in the order of their files' names.
+    pub contracts: Arc<[Contract]>,
     /// The playbooks, in the order of their files' names.
     pub playbooks: Vec<Playbook>,
     /// The number of the playbook for what no other takes.
@@ -47,7 +51,8 @@ impl Book {
         let mut faults = too_large(&files);
         let digest = digest(&files);
         let lists = lists(&files);
-        let schema = Schema::built_in();
+        let mut schema = Schema::built_in();
+        let contracts = contract::load::load(yaml_in(&files, "context/"), &mut schema, &mut faults).into();
         let sources = sources(&files, &schema, &lists, &mut faults);
         let playbooks = each(&files, "playbooks/", &mut faults, |file, text| playbook::load(file, text, &schema, &lists));
         let generic = generic(&playbooks, &mut faults);
@@ -58,13 +63,12 @@ impl Book {
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             return Err(faults);
         }
-        Ok(Book { digest, schema, lists, sources, playbooks, generic, correlate, files })
+        Ok(Book { digest, schema, lists, sources, contracts, playbooks, generic, correlate, files })
     }
 
     /// The name of the context contract with this number.
     pub fn contract_name(&self, number: u16) -> &str {
-        let _ = number;
-        "context"
+        self.contracts.get(usize::from(number)).map_or("?", |contract| contract.name.as_str())
     }
 
     /// The text of one of its files; empty when there is none.
@@ -90,6 +94,11 @@ fn too_large(files: &Files) -> Vec<Diagnostic> {
     ]
 }
 
+/// Every YAML file directly below `folder`, with its text.
+fn yaml_in<'f>(files: &'f Files, folder: &str) -> impl Iterator<Item = (&'f str, &'f str)> {
+    files.iter().filter(move |(path, _)| is_yaml_in(path, folder)).map(|(path, text)| (path.as_str(), text.as_str()))
+}
+
 /// Loads every YAML file directly below `folder`.
 fn each<T>(
     files: &Files,
@@ -98,7 +107,7 @@ fn each<T>(
     mut load: impl FnMut(&str, &str) -> Result<T, Vec<Diagnostic>>,
 ) -> Vec<T> {
     let mut loaded = Vec::new();
-    for (path, text) in files.iter().filter(|(path, _)| is_yaml_in(path, folder)) {
+    for (path, text) in yaml_in(files, folder) {
         match load(path, text) {
             Ok(item) => loaded.push(item),
             Err(found) => faults.extend(found),

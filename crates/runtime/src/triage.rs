@@ -5,13 +5,14 @@
 
 use crate::pipeline::Job;
 use crate::read::{Chunk, Fault, Record};
+use adjutant_engine::context::{self, Snapshot, Touched};
 use adjutant_engine::correlate::Policy;
 use adjutant_engine::entities::HashKey;
 use adjutant_engine::memory::{Keys, Limits, Memory, Observation};
 use adjutant_engine::normalize::{Hints, Scratch, normalize_into};
 use adjutant_engine::{decide, enrich};
 use adjutant_model::schema::slots as s;
-use adjutant_model::{Alert, Decision, Digest, Place, Problem, RawAlert, SourceId, Time};
+use adjutant_model::{Alert, Decision, Digest, Place, Problem, RawAlert, Slot, SourceId, Time};
 use adjutant_rules::Book;
 use std::io;
 
@@ -28,6 +29,8 @@ pub struct Decided<'a> {
     pub problems: &'a [Problem],
     /// What memory said of it.
     pub observed: &'a Observation,
+    /// Which context sources should have spoken of it and could not be used.
+    pub touched: Touched,
 }
 
 /// One record, or one whole input, that could not be decided.
@@ -72,6 +75,8 @@ pub trait Output: Sync {
 pub struct Options<'b> {
     /// The book that decides.
     pub book: &'b Book,
+    /// What the organisation knows.
+    pub context: &'b Snapshot,
     /// The source of every record, where somebody says so.
     pub source: Option<SourceId>,
     /// Decide as at this time; otherwise at each alert's own.
@@ -82,22 +87,32 @@ pub struct Options<'b> {
 pub struct Triage<'b, O> {
     options: Options<'b>,
     key: HashKey,
+    /// The business unit of the account that acted, where the book's context knows it.
+    unit: Option<Slot>,
     /// What becomes of decisions.
     pub output: O,
 }
 
 /// What a worker makes of one chunk.
 pub struct Batch<B> {
-    scratch: Scratch,
-    text: String,
+    work: Work,
     /// One for each record of the chunk; more from larger chunks before.
     items: Vec<Item>,
     output: B,
 }
 
+/// Memory to work in.
+#[derive(Default)]
+struct Work {
+    normalize: Scratch,
+    context: context::Scratch,
+    text: String,
+}
+
 /// One record on its way.
 #[derive(Default)]
 struct Item {
+    touched: Touched,
     alert: Alert,
     problems: Vec<Problem>,
     keys: Keys,
@@ -108,7 +123,7 @@ struct Item {
 impl<'b, O: Output> Triage<'b, O> {
     /// Triage as `options` say, into `output`.
     pub fn new(options: Options<'b>, output: O) -> Self {
-        Self { key: key(options.book.digest), options, output }
+        Self { key: key(options.book.digest), unit: options.book.schema.slot("user.unit"), options, output }
     }
 
     /// A memory that has seen nothing yet, for [`crate::pipeline::run`].
@@ -116,22 +131,24 @@ impl<'b, O: Output> Triage<'b, O> {
         Memory::new(self.key, Limits::default(), Policy::of(&self.options.book.correlate))
     }
 
-    fn prepare_one(&self, raw: RawAlert<'_>, scratch: &mut Scratch, text: &mut String, item: &mut Item) {
-        let book = self.options.book;
-        let hints = Hints { source: self.options.source, received: self.options.now };
+    fn prepare_one(&self, raw: RawAlert<'_>, work: &mut Work, item: &mut Item) {
+        let Options { book, context, source, now } = self.options;
+        let hints = Hints { source, received: now };
         item.problems.clear();
         item.observed = None;
         let Item { alert, problems, .. } = item;
-        item.failed = normalize_into(&raw, &book.sources, book.schema.len(), hints, scratch, alert, problems).err();
+        item.failed = normalize_into(&raw, &book.sources, book.schema.len(), hints, &mut work.normalize, alert, problems).err();
         if item.failed.is_none() {
-            enrich::place(&mut item.alert.row, &[]);
-            item.keys = Keys::of(&item.alert, None, self.key, text);
+            let now = now.or(item.alert.row.time(s::ALERT_TIME)).unwrap_or_default();
+            item.touched = context.fill(&mut item.alert.row, now, &mut work.context);
+            enrich::place(&mut item.alert.row);
+            item.keys = Keys::of(&item.alert, self.unit, self.key, &mut work.text);
         }
     }
 
     fn decide_one(&self, raw: &[u8], item: &mut Item, output: &mut O::Batch) {
         let place = item.alert.place;
-        let Item { alert, problems, observed: Some(observed), .. } = item else {
+        let Item { alert, problems, observed: Some(observed), touched, .. } = item else {
             let problem = item.failed.take().unwrap_or_else(not_observed);
             let failed = Failed { input: place.input, line: place.line, code: &problem.code, detail: &problem.to_string() };
             return self.output.failed(output, &failed);
@@ -139,7 +156,7 @@ impl<'b, O: Output> Triage<'b, O> {
         enrich::travel(&mut alert.row);
         let now = self.options.now.or(alert.row.time(s::ALERT_TIME)).unwrap_or_default();
         let decision = decide::decide(alert, &observed.joined, self.options.book, now);
-        self.output.decided(output, &Decided { raw, alert, decision: &decision, problems, observed });
+        self.output.decided(output, &Decided { raw, alert, decision: &decision, problems, observed, touched: *touched });
     }
 }
 
@@ -149,7 +166,7 @@ impl<O: Output> Job for Triage<'_, O> {
     type Sink = O::Sink;
 
     fn batch(&self) -> Self::Batch {
-        Batch { scratch: Scratch::default(), text: String::new(), items: Vec::new(), output: self.output.batch() }
+        Batch { work: Work::default(), items: Vec::new(), output: self.output.batch() }
     }
 
     fn prepare(&self, chunk: &Chunk, batch: &mut Self::Batch) {
@@ -157,7 +174,7 @@ impl<O: Output> Job for Triage<'_, O> {
         batch.items.resize_with(records.len().max(batch.items.len()), Item::default);
         for (record, item) in records.iter().zip(&mut batch.items) {
             let place = Place { input: chunk.input(), line: record.line };
-            self.prepare_one(RawAlert { bytes: chunk.bytes(record), place }, &mut batch.scratch, &mut batch.text, item);
+            self.prepare_one(RawAlert { bytes: chunk.bytes(record), place }, &mut batch.work, item);
         }
     }
 
