@@ -1,6 +1,7 @@
 //! `cargo xtask quality`: measures what triage gets right on labelled data.
 
 pub mod logins;
+pub mod rules;
 
 use anyhow::Result;
 
@@ -15,6 +16,8 @@ pub struct Arguments {
 enum What {
     /// Logins of a generated company under three kinds of attacker
     Logins(logins::Arguments),
+    /// Events on which a vendor's rule alerts, and events on which it must not
+    Rules(rules::Arguments),
 }
 
 /// Runs `quality`; false when a bar is missed.
@@ -24,5 +27,6 @@ enum What {
 pub fn run(arguments: &Arguments) -> Result<bool> {
     match &arguments.what {
         What::Logins(arguments) => logins::run(arguments),
+        What::Rules(arguments) => rules::run(arguments),
     }
 }
