@@ -49,7 +49,7 @@ pub struct Arguments {
 #[derive(Deserialize)]
 struct Test {
     rule_id: String,
-    log_types: Vec<String>,
+    log_types: Option<Vec<String>>,
     test: String,
     should_alert: bool,
     has_mocks: bool,
@@ -194,7 +194,11 @@ fn measured(decided: &[Decided]) -> impl Iterator<Item = &Decided> {
 fn by_source(decided: &[Decided]) {
     let mut sources: BTreeMap<&str, Vec<&Decided>> = BTreeMap::new();
     for one in measured(decided) {
-        let log_type = if one.test.log_types.len() > 1 { "several sources" } else { one.test.log_types.first().map_or("not said", String::as_str) };
+        let log_type = match one.test.log_types.as_deref() {
+            Some([one]) => one.as_str(),
+            Some([_, ..]) => "several sources",
+            Some([]) | None => "not said",
+        };
         sources.entry(log_type).or_default().push(one);
     }
     println!("{:<32} {:<32} {}", "log type", "alerting events escalated", "benign events closed");
