@@ -17,7 +17,7 @@ mod ranges;
 mod table;
 
 pub use build::{Builder, CELL_BYTES_MAX, ROWS_MAX, Raw, check, short};
-pub use calendar::{Calendar, Freeze, Holiday, Hours};
+pub use calendar::{Calendar, Freeze, Holiday, Hours, Zone};
 
 pub use members::{Members, Stands};
 pub use mmdb::GeoDatabase;
@@ -37,6 +37,8 @@ use table::{Body, Rows};
 pub struct Snapshot {
     contracts: Arc<[Contract]>,
     tables: Vec<Table>,
+    /// What every context fact is as long as nobody was looked for.
+    base: Vec<(Slot, Cell)>,
 }
 
 /// Memory that filling one row after another uses again.
@@ -59,7 +61,8 @@ impl Snapshot {
     pub fn new(contracts: Arc<[Contract]>, mut tables: Vec<Table>) -> Self {
         tables.resize_with(contracts.len(), Table::absent);
         quality::compare(&contracts, &mut tables);
-        Self { contracts, tables }
+        let base = base(&contracts, &tables);
+        Self { contracts, tables, base }
     }
 
     /// No source for any of `contracts`: all their facts are unknown.
@@ -86,32 +89,40 @@ impl Snapshot {
     /// Puts every context fact into `row` as it was known at `now`. Returns which sources could not be used.
     pub fn fill(&self, row: &mut Row, now: Time, scratch: &mut Scratch) -> Touched {
         let mut touched = Touched::default();
+        for (slot, cell) in &self.base {
+            if is_better(cell.value, row.cell(*slot)) {
+                row.set_cell(*slot, *cell);
+            }
+        }
         for (number, (contract, table)) in self.contracts.iter().zip(&self.tables).enumerate() {
+            if table.state() == State::Absent {
+                continue;
+            }
             let origin = Origin::Context(u16::try_from(number).unwrap_or(u16::MAX));
+            let answers_nobody = matches!(table.body, Body::Calendar(_));
             for subject in &contract.subjects {
-                if subject.slots.iter().all(|slot| row.value(*slot).is_known()) {
-                    continue;
-                }
                 let mut filling = Filling { contract, subject, origin, row };
-                touched.note(number, self.fill_subject(&mut filling, table, now, scratch));
+                if (answers_nobody || filling.has_subject()) && filling.is_wanted() {
+                    touched.note(number, self.fill_subject(&mut filling, table, now, scratch));
+                }
             }
         }
         touched
     }
 
-    /// Returns why the whole table could not be used, when somebody was looked for.
+    /// Returns why the whole table could not be used.
     fn fill_subject(&self, filling: &mut Filling<'_, '_>, table: &Table, now: Time, scratch: &mut Scratch) -> Option<Why> {
         if let Some(why) = table.unusable() {
             filling.all_unknown(why);
-            return Some(why).filter(|_| filling.has_subject());
+            return Some(why);
         }
         if table.as_of.is_some_and(|as_of| filling.is_stale(as_of, now)) && !has_own_ages(table) {
             filling.all_unknown(Why::Stale);
-            return Some(Why::Stale).filter(|_| filling.has_subject());
+            return Some(Why::Stale);
         }
         match &table.body {
             Body::Nothing => filling.all_unknown(Why::NoSource),
-            Body::Rows(rows) => return self.fill_from_rows(filling, table, rows, now, scratch),
+            Body::Rows(rows) => return self.fill_from_rows(filling, (rows, table.as_of), now, scratch),
             Body::Geo(database) => filling.fill_from_database(database, table.as_of),
             Body::Calendar(calendar) => filling.fill_from_calendar(calendar, table.as_of, now, scratch),
         }
@@ -121,18 +132,17 @@ impl Snapshot {
     fn fill_from_rows(
         &self,
         filling: &mut Filling<'_, '_>,
-        table: &Table,
-        rows: &Rows,
+        (rows, as_of): (&Rows, Option<Time>),
         now: Time,
         scratch: &mut Scratch,
     ) -> Option<Why> {
         let number = match rows.index.find(filling.subject, filling.row, &mut scratch.key) {
             Found::Row(number) if rows.counts(number, now) => number,
-            Found::Row(_) | Found::Absent => return filling.absent(table.as_of),
+            Found::Row(_) | Found::Absent => return filling.absent(as_of),
             Found::Nobody => return filling.all_unknown_and(Why::NoSubject, None),
             Found::Ambiguous => return filling.all_unknown_and(Why::Disputed, None),
         };
-        let observed = rows.observed(number).or(table.as_of);
+        let observed = rows.observed(number).or(as_of);
         if observed.is_some_and(|observed| filling.is_stale(observed, now)) {
             return filling.all_unknown_and(Why::Stale, Some(Why::Stale));
         }
@@ -162,6 +172,25 @@ impl Snapshot {
     }
 }
 
+/// What every context fact is before anybody is looked for: the gravest of what its contracts say of nobody.
+fn base(contracts: &[Contract], tables: &[Table]) -> Vec<(Slot, Cell)> {
+    let mut base: Vec<(Slot, Cell)> = Vec::new();
+    for (number, (contract, table)) in contracts.iter().zip(tables).enumerate() {
+        let value = Value::Unknown(table.unusable().unwrap_or(Why::NoSubject));
+        let origin = Origin::Context(u16::try_from(number).unwrap_or(u16::MAX));
+        let cell = Cell { value, origin, observed_at: Time(0) };
+        for slot in contract.subjects.iter().flat_map(|subject| &subject.slots) {
+            match base.iter_mut().find(|(known, _)| known == slot) {
+                Some((_, known)) if is_better(value, *known) => *known = cell,
+                Some(_) => {}
+                None => base.push((*slot, cell)),
+            }
+        }
+    }
+    base.sort_by_key(|(slot, _)| *slot);
+    base
+}
+
 /// Whether each row of the table says how old it is.
 fn has_own_ages(table: &Table) -> bool {
     table.body_rows().is_some_and(|rows| !rows.observed.is_empty())
@@ -170,6 +199,11 @@ fn has_own_ages(table: &Table) -> bool {
 impl Filling<'_, '_> {
     fn is_stale(&self, as_of: Time, now: Time) -> bool {
         self.contract.max_age.is_some_and(|max_age| now.since(as_of) > max_age)
+    }
+
+    /// Whether any fact of the subject is still unknown.
+    fn is_wanted(&self) -> bool {
+        self.subject.slots.iter().any(|slot| !self.row.value(*slot).is_known())
     }
 
     /// Whether the alert names anybody that this source could be asked about.
@@ -257,10 +291,10 @@ impl Filling<'_, '_> {
             .lookup
             .iter()
             .any(|(slot, _)| self.row.text(*slot).is_some_and(|text| KeyKind::Word.canonical(text, &mut scratch.key)));
-        let unit = named.then_some(scratch.key.as_str());
+        let answer = calendar.answer(named.then_some(scratch.key.as_str()), now);
         for (fact, slot) in contract.facts.iter().zip(&subject.slots) {
             if let (Reading::Column(column), false) = (&fact.reading, self.row.value(*slot).is_known()) {
-                let value = calendar.value(column, unit, now, self.row);
+                let value = answer.value(column, self.row);
                 self.put(*slot, value, as_of, |value, _| value);
             }
         }
@@ -283,8 +317,8 @@ const fn gravity(why: Why) -> u8 {
         Why::Breach | Why::Disputed => 5,
         Why::Stale => 4,
         Why::Unreadable | Why::NotComparable | Why::Error => 3,
-        Why::NotFound | Why::NoHistory | Why::Evicted => 2,
-        Why::NoSubject | Why::NotStated => 1,
+        Why::NotFound | Why::NotStated | Why::NoHistory | Why::Evicted => 2,
+        Why::NoSubject => 1,
         Why::NoSource => 0,
     }
 }

@@ -140,9 +140,12 @@ fn address(text: &str, out: &mut String) {
 fn domain(text: &str, out: &mut String) {
     let text = text.trim_end_matches('.');
     let plain = text.is_ascii() && !text.contains("xn--") && !text.contains("XN--");
+    if plain {
+        return push_lower(text, out);
+    }
     match idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::EMPTY) {
-        Ok(ascii) if !plain => out.push_str(&ascii),
-        _ => push_lower(text, out),
+        Ok(ascii) => out.push_str(&ascii),
+        Err(_) => push_lower(text, out),
     }
 }
 

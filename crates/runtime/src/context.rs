@@ -22,11 +22,15 @@ use std::sync::Arc;
 
 /// Reads every source of `contracts` from `data`. `previous` is the snapshot that was used before.
 pub fn load(contracts: Arc<[Contract]>, data: &dyn Data, previous: Option<&Snapshot>) -> Snapshot {
-    let tables = contracts.iter().map(|contract| {
+    let read = |contract: &Contract| {
         let rows = previous.and_then(|snapshot| rows_before(snapshot, &contract.name));
         table(contract, data, rows)
+    };
+    let tables = std::thread::scope(|scope| {
+        let reading: Vec<_> = contracts.iter().map(|contract| scope.spawn(move || read(contract))).collect();
+        let lost = || Table::broken("its loader stopped; please report this".into());
+        reading.into_iter().map(|thread| thread.join().unwrap_or_else(|_| lost())).collect()
     });
-    let tables = tables.collect();
     Snapshot::new(contracts, tables)
 }
 

@@ -4,6 +4,7 @@
 //! works, its working hours are unknown: nobody is assumed to work from nine to five.
 
 use adjutant_model::{Row, Time, Value, Why};
+use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
@@ -32,20 +33,18 @@ pub struct Hours {
     /// The minute after the last one; not after `from`: the next day.
     pub until: u16,
     /// Where the unit works.
-    pub zone: TimeZone,
+    pub zone: Zone,
 }
 
 /// Days on which a unit does not work.
 #[derive(Clone, Debug)]
 pub struct Holiday {
-    /// The first day.
-    pub from: Date,
-    /// The last day.
-    pub until: Date,
+    /// The first day and the last, since 1970-01-01.
+    days: (i64, i64),
     /// Where they are days.
-    pub zone: TimeZone,
+    zone: Zone,
     /// What people call it.
-    pub name: String,
+    name: String,
 }
 
 /// A span in which nothing may be changed.
@@ -59,8 +58,26 @@ pub struct Freeze {
     pub name: String,
 }
 
+/// The clock of a place: when it moved to which offset from UTC, computed once for all instants that matter.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// The offset in seconds before the first change.
+    first: i32,
+    /// Unix seconds of each change, and the offset in seconds from then on.
+    changes: Vec<(i64, i32)>,
+}
+
+/// An instant on the clock of a place.
+#[derive(Clone, Copy)]
+struct Local {
+    /// Days since 1970-01-01.
+    day: i64,
+    /// Minutes since midnight.
+    minute: u16,
+}
+
 /// What a calendar says of one instant.
-struct Answer<'c> {
+pub(super) struct Answer<'c> {
     working: Option<bool>,
     holiday: Option<&'c Holiday>,
     freeze: Option<&'c Freeze>,
@@ -88,32 +105,73 @@ impl Calendar {
         self.len() == 0
     }
 
-    /// What `column` is for `unit` at `now`.
-    pub(super) fn value(&self, column: &str, unit: Option<&str>, now: Time, row: &mut Row) -> Value {
-        let Ok(stamp) = jiff::Timestamp::from_microsecond(now.0) else { return Value::Unknown(Why::NotStated) };
-        let answer = self.answer(unit, now, stamp);
-        let name = answer.freeze.map(|freeze| &freeze.name).or(answer.holiday.map(|holiday| &holiday.name));
-        match column {
-            "working_hours" => answer.working.map_or(Value::Unknown(Why::NotFound), Value::Bool),
-            "holiday" => Value::Bool(answer.holiday.is_some()),
-            "freeze" => Value::Bool(answer.freeze.is_some()),
-            _ => name.map_or(Value::Unknown(Why::NotStated), |name| row.push_text(name)),
-        }
-    }
-
-    fn answer(&self, unit: Option<&str>, now: Time, stamp: jiff::Timestamp) -> Answer<'_> {
+    /// What holds for `unit` at `now`.
+    pub(super) fn answer(&self, unit: Option<&str>, now: Time) -> Answer<'_> {
         let holiday = rules(&self.holidays, unit).find(|holiday| {
-            let today = holiday.zone.to_datetime(stamp).date();
-            holiday.from <= today && today <= holiday.until
+            let today = holiday.zone.local(now).day;
+            holiday.days.0 <= today && today <= holiday.days.1
         });
         let freeze = rules(&self.freezes, unit).find(|freeze| freeze.from <= now && now < freeze.until);
         let own = self.hours.iter().any(|rule| rule.unit.is_some() && rule.unit.as_deref() == unit);
-        let mut hours =
-            self.hours.iter().filter(|rule| if own { rule.unit.as_deref() == unit } else { rule.unit.is_none() }).peekable();
+        let mine = |rule: &&Rule<Hours>| if own { rule.unit.as_deref() == unit } else { rule.unit.is_none() };
+        let mut hours = self.hours.iter().filter(mine).peekable();
         let known = hours.peek().is_some();
-        let inside = hours.any(|rule| rule.rule.holds(stamp));
+        let inside = hours.any(|rule| rule.rule.holds(now));
         Answer { working: known.then_some(inside && holiday.is_none()), holiday, freeze }
     }
+}
+
+impl Answer<'_> {
+    /// What `column` is.
+    pub(super) fn value(&self, column: &str, row: &mut Row) -> Value {
+        let name = self.freeze.map(|freeze| &freeze.name).or(self.holiday.map(|holiday| &holiday.name));
+        match column {
+            "working_hours" => self.working.map_or(Value::Unknown(Why::NotFound), Value::Bool),
+            "holiday" => Value::Bool(self.holiday.is_some()),
+            "freeze" => Value::Bool(self.freeze.is_some()),
+            _ => name.map_or(Value::Unknown(Why::NotStated), |name| row.push_text(name)),
+        }
+    }
+}
+
+impl Holiday {
+    /// The days from `from` to `until`, both included, where the clock is `zone`'s.
+    pub fn new(from: Date, until: Date, zone: Zone, name: String) -> Self {
+        Self { days: (day_of(from), day_of(until)), zone, name }
+    }
+}
+
+/// Changes of a clock after this instant (2100-01-01) are not kept: the last offset holds.
+const LAST_CHANGE: i64 = 4_102_444_800;
+
+impl Zone {
+    /// The clock of `zone`.
+    pub fn new(zone: &TimeZone) -> Self {
+        let offset = |stamp: Timestamp| zone.to_offset(stamp).seconds();
+        let first = offset(Timestamp::UNIX_EPOCH);
+        let changes =
+            zone.following(Timestamp::UNIX_EPOCH).map(|change| (change.timestamp().as_second(), change.offset().seconds()));
+        Self { first, changes: changes.take_while(|(second, _)| *second < LAST_CHANGE).collect() }
+    }
+
+    fn local(&self, now: Time) -> Local {
+        let second = now.secs();
+        let before = self.changes.partition_point(|(change, _)| *change <= second).checked_sub(1);
+        let offset = before.and_then(|index| self.changes.get(index)).map_or(self.first, |(_, offset)| *offset);
+        let local = second.saturating_add(i64::from(offset));
+        let minute = u16::try_from(local.rem_euclid(86_400) / 60).unwrap_or(0);
+        Local { day: local.div_euclid(86_400), minute }
+    }
+}
+
+/// Days since 1970-01-01.
+fn day_of(date: Date) -> i64 {
+    date.at(0, 0, 0, 0).to_zoned(TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_second().div_euclid(86_400))
+}
+
+/// The day of the week, Monday 0, of a day since 1970-01-01, which was a Thursday.
+fn weekday(day: i64) -> i64 {
+    day.saturating_add(3).rem_euclid(7)
 }
 
 /// The rules for `unit` and for everybody.
@@ -122,16 +180,13 @@ fn rules<'c, T>(rules: &'c [Rule<T>], unit: Option<&str>) -> impl Iterator<Item 
 }
 
 impl Hours {
-    fn holds(&self, stamp: jiff::Timestamp) -> bool {
-        let local = self.zone.to_datetime(stamp);
-        let minute =
-            u16::try_from(i32::from(local.hour()).saturating_mul(60).saturating_add(i32::from(local.minute()))).unwrap_or(0);
-        let works = |day: Weekday| self.days.contains(&day);
-        let today = local.date().weekday();
+    fn holds(&self, now: Time) -> bool {
+        let Local { day, minute } = self.zone.local(now);
+        let works = |day: i64| self.days.iter().any(|known| i64::from(known.to_monday_zero_offset()) == weekday(day));
         if self.from < self.until {
-            return works(today) && (self.from..self.until).contains(&minute);
+            return works(day) && (self.from..self.until).contains(&minute);
         }
-        (works(today) && minute >= self.from) || (works(today.previous()) && minute < self.until)
+        (works(day) && minute >= self.from) || (works(day.saturating_sub(1)) && minute < self.until)
     }
 }
 
@@ -144,11 +199,16 @@ mod tests {
     }
 
     fn hours(days: &[Weekday], from: u16, until: u16, offset: i8) -> Hours {
-        Hours { days: days.to_vec(), from: from * 60, until: until * 60, zone: TimeZone::fixed(jiff::tz::offset(offset)) }
+        Hours {
+            days: days.to_vec(),
+            from: from * 60,
+            until: until * 60,
+            zone: Zone::new(&TimeZone::fixed(jiff::tz::offset(offset))),
+        }
     }
 
     fn working(calendar: &Calendar, unit: Option<&str>, text: &str) -> Value {
-        calendar.value("working_hours", unit, at(text), &mut Row::new(0))
+        calendar.answer(unit, at(text)).value("working_hours", &mut Row::new(0))
     }
 
     #[test]
@@ -169,16 +229,19 @@ mod tests {
         let mut calendar = Calendar::default();
         let day = jiff::civil::date(2026, 3, 2);
         calendar.add_hours(None, hours(&[Weekday::Monday], 0, 24, 0));
-        calendar
-            .add_holiday(Some("sales".into()), Holiday { from: day, until: day, zone: TimeZone::UTC, name: "Carnival".into() });
+        calendar.add_holiday(Some("sales".into()), Holiday::new(day, day, Zone::new(&TimeZone::UTC), "Carnival".into()));
         assert_eq!(working(&calendar, Some("sales"), "2026-03-02T09:00:00Z"), Value::Bool(false));
         assert_eq!(working(&calendar, None, "2026-03-02T09:00:00Z"), Value::Bool(true));
-        assert_eq!(calendar.value("holiday", Some("sales"), at("2026-03-03T00:00:00Z"), &mut Row::new(0)), Value::Bool(false));
+        let after = calendar.answer(Some("sales"), at("2026-03-03T00:00:00Z"));
+        assert_eq!(after.value("holiday", &mut Row::new(0)), Value::Bool(false));
     }
 
     #[test]
-    fn times_outside_the_calendar_are_unknown() {
-        let value = Calendar::default().value("holiday", None, Time(i64::MAX), &mut Row::new(0));
-        assert_eq!(value, Value::Unknown(Why::NotStated));
+    fn times_outside_the_calendar_do_no_harm() {
+        let mut calendar = Calendar::default();
+        calendar.add_hours(None, hours(&[Weekday::Monday], 8, 18, 1));
+        for now in [Time(i64::MAX), Time(i64::MIN), Time(0)] {
+            assert_eq!(calendar.answer(None, now).value("holiday", &mut Row::new(0)), Value::Bool(false));
+        }
     }
 }

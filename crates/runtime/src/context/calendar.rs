@@ -6,7 +6,7 @@
 //! | sales | holiday | | 2026-12-25 | 2026-12-26 | Europe/Madrid | Christmas |
 //! | `*` | freeze | | 2026-12-20T18:00 | 2027-01-04T06:00 | UTC | year-end close |
 
-use adjutant_engine::context::{Calendar, Freeze, Holiday, Hours, short};
+use adjutant_engine::context::{Calendar, Freeze, Holiday, Hours, Zone, short};
 use adjutant_model::Time;
 use adjutant_rules::contract::KeyKind;
 use jiff::civil::{Date, DateTime, Time as Clock, Weekday};
@@ -50,12 +50,12 @@ fn add(row: &HashMap<&str, &str>, calendar: &mut Calendar) -> Result<(), String>
     match needed("kind")? {
         "hours" => {
             let (from, until) = (minute(needed("from")?)?, minute(needed("until")?)?);
-            calendar.add_hours(unit, Hours { days: days(needed("days")?)?, from, until, zone });
+            calendar.add_hours(unit, Hours { days: days(needed("days")?)?, from, until, zone: Zone::new(&zone) });
         }
         "holiday" => {
             let from = date(needed("from")?)?;
             let until = cell("until").map_or(Ok(from), date)?;
-            calendar.add_holiday(unit, Holiday { from, until, zone, name });
+            calendar.add_holiday(unit, Holiday::new(from, until, Zone::new(&zone), name));
         }
         "freeze" => {
             let (from, until) = (instant(needed("from")?, &zone)?, instant(needed("until")?, &zone)?);

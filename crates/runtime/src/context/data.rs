@@ -25,7 +25,7 @@ pub struct File<'d> {
 }
 
 /// Where context data lies.
-pub trait Data {
+pub trait Data: Sync {
     /// The place, as the end of "it is not in …".
     fn place(&self) -> String;
     /// The file at `path`, decompressed.
