@@ -26,6 +26,8 @@ enum Before {
     Open,
     Comma,
     Colon,
+    /// Inside a number or word, which the next byte may go on with.
+    Word,
     Value,
 }
 
@@ -91,25 +93,36 @@ impl Scanner {
 
     fn token(&mut self, byte: u8) -> Result<(), &'static str> {
         match byte {
-            b'"' if self.before == Before::Value => return Err("a text follows a value without a comma"),
-            b'"' => self.in_string = true,
+            b'"' if self.may_begin() || self.may_be_key() => self.in_string = true,
             b'{' | b'[' => self.open(byte == b'{')?,
             b'}' | b']' => self.close(byte == b'}')?,
             b',' => self.before = Before::Comma,
             b':' => self.before = Before::Colon,
+            b' ' | b'\t' | b'\r' | b'\n' if self.before == Before::Word => self.before = Before::Value,
             b' ' | b'\t' | b'\r' | b'\n' => {}
-            _ => self.before = Before::Value,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'+' | b'.' if self.before == Before::Word || self.may_begin() => {
+                self.before = Before::Word;
+            }
+            _ => return Err("something begins where no value can"),
         }
         Ok(())
     }
 
-    fn open(&mut self, object: bool) -> Result<(), &'static str> {
-        let allowed = match (self.depth, self.inside_object()) {
+    /// Whether a value may begin here.
+    fn may_begin(&self) -> bool {
+        match (self.depth, self.inside_object()) {
             (0, _) => true,
             (_, true) => self.before == Before::Colon,
             (_, false) => matches!(self.before, Before::Open | Before::Comma),
-        };
-        if !allowed {
+        }
+    }
+
+    fn may_be_key(&self) -> bool {
+        self.inside_object() && matches!(self.before, Before::Open | Before::Comma)
+    }
+
+    fn open(&mut self, object: bool) -> Result<(), &'static str> {
+        if !self.may_begin() {
             return Err("a value begins where none can");
         }
         if self.depth >= DEPTH_MAX {

@@ -96,6 +96,11 @@ fn a_line_that_breaks_off_is_one_fault_and_takes_nothing_with_it() {
     check("{\"a\": \"x\n{\"c\":2}\n", &["1! broken-json", "2: {\"c\":2}"]);
     check("{\"a\": [1,\n{\"c\":2}\n{\"d\":3}\n", &["1! broken-json", "2: {\"c\":2}", "3: {\"d\":3}"]);
     check("{\"a\":]}\n{\"c\":2}\n", &["1! broken-json", "2: {\"c\":2}"]);
+    check(
+        "{\"a\":1\n<34>Oct 11 22:14:15 host su: failed\nCEF:0|a\n",
+        &["1! broken-json", "2: <34>Oct 11 22:14:15 host su: failed", "3: CEF:0|a"],
+    );
+    check("{\"a\":\n2026-03-01 text\n{\"b\":2}\n", &["1! broken-json", "2: 2026-03-01 text", "3: {\"b\":2}"]);
     check("{\"c\":2}\n{\"a\":{\"", &["1: {\"c\":2}", "2! broken-json"]);
 }
 
