@@ -1,6 +1,7 @@
-//! Runs the tests that a book carries: each playbook's facts and what must come of them.
+//! Runs the tests that a book carries: each playbook's facts and what must come of them, each source's samples.
 
 use crate::decide::judge;
+use crate::normalize::samples;
 use adjutant_model::decision::Reason;
 use adjutant_model::{AlertId, Autonomy, CaseId, Decision, Outcome, Revision, SignalState, Time};
 use adjutant_rules::Book;
@@ -9,7 +10,7 @@ use adjutant_rules::playbook::{Playbook, Test};
 /// What became of one test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tested {
-    /// The playbook.
+    /// The playbook, or `source` and its name.
     pub playbook: String,
     /// The test's name.
     pub name: String,
@@ -17,7 +18,7 @@ pub struct Tested {
     pub failures: Vec<String>,
 }
 
-/// Runs every test of every playbook.
+/// Runs every test of every playbook, and every sample of every source.
 pub fn run(book: &Book) -> Vec<Tested> {
     let of_playbook = |playbook| {
         let tested = move |test: &Test| Tested {
@@ -27,7 +28,13 @@ pub fn run(book: &Book) -> Vec<Tested> {
         };
         playbook.tests.iter().map(tested)
     };
-    book.playbooks.iter().flat_map(of_playbook).collect()
+    let of_source = |sample: &samples::Sample<'_>| Tested {
+        playbook: format!("source {}", sample.source),
+        name: sample.case.to_owned(),
+        failures: samples::failures(&book.files, &book.sources, &book.schema, sample),
+    };
+    let sources = samples::all(&book.files);
+    book.playbooks.iter().flat_map(of_playbook).chain(sources.iter().map(of_source)).collect()
 }
 
 fn name(playbook: &Playbook) -> String {

@@ -15,6 +15,7 @@ mod country;
 mod decode;
 mod loose;
 mod pairs;
+pub mod samples;
 mod syslog;
 pub mod time;
 
@@ -240,3 +241,6 @@ fn looks_like_a_record(text: &str) -> bool {
     let text = text.trim_start();
     text.starts_with('{') || text.starts_with('<') || cef::find(text).is_some()
 }
+
+#[cfg(test)]
+mod tests;

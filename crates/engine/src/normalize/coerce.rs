@@ -76,7 +76,7 @@ fn one(value: &Val<'_>, shape: &Shape, row: &mut Row, received: Option<Time>) ->
 
 /// What tools write when there is nothing.
 pub(super) fn says_nothing(text: &str) -> bool {
-    const NOTHING: [&str; 9] = ["", "-", "--", "null", "<null>", "n/a", "none", "(null)", "undefined"];
+    const NOTHING: [&str; 10] = ["", "-", "--", "null", "<null>", "n/a", "none", "(null)", "undefined", "unknown"];
     const LONGEST: usize = 9;
     let text = trimmed(text);
     text.len() <= LONGEST && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))

@@ -78,8 +78,11 @@ impl Reader {
 
 /// Whether a `[` begins a JSON list and not a bracketed word of a log line.
 fn is_list(raw: &[u8]) -> bool {
-    let next = raw.get(1..).unwrap_or(&[]).trim_ascii_start().first();
-    matches!(next, None | Some(b'{' | b'[' | b']')) && raw.last() == Some(&b']')
+    match raw.get(1..).unwrap_or(&[]).trim_ascii_start().first() {
+        Some(b'{') => true,
+        None | Some(b'[' | b']') => raw.last() == Some(&b']'),
+        _ => false,
+    }
 }
 
 /// Text that people could read: hardly any control characters.

@@ -89,6 +89,7 @@ fn rfc3164<'t>(rest: &'t str, header: &mut Header<'t>) -> &'t str {
     let Some(time) = leading_time(rest) else { return rest };
     header.time = rest.get(..time).unwrap_or("").trim_end_matches(':');
     let after = rest.get(time..).unwrap_or("").trim_start_matches([':', ' ']);
+    let after = priority_in_words(after);
     let Some((host, message)) = after.split_once(' ') else { return after };
     if host.ends_with(':') {
         // No host: the program follows the time at once.
@@ -96,6 +97,13 @@ fn rfc3164<'t>(rest: &'t str, header: &mut Header<'t>) -> &'t str {
     }
     header.host = host;
     tag(message.trim_start(), header)
+}
+
+/// Some devices write the priority in words, `<local0.info>`, behind the time.
+fn priority_in_words(text: &str) -> &str {
+    const LONGEST: usize = 24;
+    let word = text.strip_prefix('<').and_then(|rest| rest.split_once('>')).filter(|(word, _)| word.len() <= LONGEST);
+    word.map_or(text, |(_, rest)| rest.trim_start())
 }
 
 /// `tag[pid]: message`.

@@ -245,7 +245,7 @@ impl Found {
             self.parts.month = month;
             return Some(());
         }
-        if bytes.contains(&b':') && bytes.iter().take(2).all(u8::is_ascii_digit) && !bytes.contains(&b'/') {
+        if is_clock(bytes) {
             return self.clock(bytes);
         }
         if bytes.iter().all(u8::is_ascii_digit) {
@@ -347,6 +347,11 @@ impl Found {
     }
 }
 
+/// Whether a word begins like `9:05` or `09:05`.
+fn is_clock(word: &[u8]) -> bool {
+    matches!(word, [a, b':', ..] if a.is_ascii_digit()) || matches!(word, [a, b, b':', ..] if a.is_ascii_digit() && b.is_ascii_digit())
+}
+
 fn full_year(year: &str) -> Option<i64> {
     let number = year.parse::<i64>().ok()?;
     match year.len() {
@@ -437,11 +442,18 @@ mod tests {
             "[11/Oct/2018:17:14:15 -0500]",
             "October 11, 2018 10:14:15 PM",
             "10/11/2018 10:14:15 PM",
+            "10/11/2018, 10:14:15 PM",
             "11-Oct-2018 22:14:15",
             "Oct 11 2018 22:14:15.000 GMT",
         ] {
             assert_eq!(at(text).as_deref(), Some("2018-10-11T22:14:15Z"), "{text}");
         }
+    }
+
+    #[test]
+    fn one_digit_is_enough_for_days_and_hours() {
+        assert_eq!(at("3/1/2026 9:14:07 AM").as_deref(), Some("2026-03-01T09:14:07Z"));
+        assert_eq!(at("Mar 1 2026 9:14:07").as_deref(), Some("2026-03-01T09:14:07Z"));
     }
 
     #[test]
