@@ -80,7 +80,7 @@ impl<T: Default> Bounded<T> {
             Some(at) => (*at, true),
             None => (self.insert(key), false),
         };
-        self.to_front(at);
+        self.move_to_front(at);
         #[expect(clippy::indexing_slicing, reason = "`at` comes from the index, whose entries are nodes")]
         (&mut self.nodes[at as usize].value, known)
     }
@@ -164,7 +164,7 @@ impl<T: Default> Bounded<T> {
         at
     }
 
-    fn to_front(&mut self, at: u32) {
+    fn move_to_front(&mut self, at: u32) {
         if self.newest == at {
             return;
         }

@@ -104,7 +104,7 @@ pub fn travel(row: &mut Row) {
     let noise = |far: adjutant_model::Distance| far.0 < NOISE_METRES && elapsed.secs() < NOISE_SECONDS;
     let far = far.map(|far| if noise(far) { adjutant_model::Distance(0) } else { far });
     set_way(row, far, (s::LOGIN_DISTANCE, s::LOGIN_SPEED), elapsed);
-    let at_least = far.or_else(|| Some(country_distance_min(row.text(s::SRC_COUNTRY)?, row.text(s::PREVIOUS_COUNTRY)?)?));
+    let at_least = far.or_else(|| country_distance_min(row.text(s::SRC_COUNTRY)?, row.text(s::PREVIOUS_COUNTRY)?));
     set_way(row, at_least, (s::LOGIN_DISTANCE_MIN, s::LOGIN_SPEED_MIN), elapsed);
 }
 

@@ -119,7 +119,7 @@ fn reasons(record: &Record, width: usize) -> Vec<Line> {
 
 /// Where the thresholds stand above the bars.
 fn axis(record: &Record, top: i32, families: usize) -> Line {
-    let mut marks = vec![' '; BAR];
+    let mut marks = [' '; BAR];
     for threshold in [Some(record.close_below), record.respond_from].into_iter().flatten() {
         if let Some(mark) = marks.get_mut(column(threshold, top).min(BAR - 1)) {
             *mark = '▾';

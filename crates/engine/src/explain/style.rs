@@ -5,9 +5,10 @@
 use std::fmt::Write as _;
 
 /// What a piece of text is, not how it looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Paint {
     /// Ordinary text.
+    #[default]
     Plain,
     /// What the eye should find first.
     Strong,
@@ -26,12 +27,6 @@ pub enum Paint {
 /// One line of styled text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line(Vec<(Paint, String)>);
-
-impl Default for Paint {
-    fn default() -> Self {
-        Paint::Plain
-    }
-}
 
 impl Line {
     /// An empty line.

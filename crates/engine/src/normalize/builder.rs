@@ -50,9 +50,8 @@ impl Builder {
     pub(super) fn end(&mut self) {
         let Some(start) = self.open.pop() else { return };
         let inside = self.pieces.len().saturating_sub(start + 1);
-        match self.pieces.get_mut(start) {
-            Some(Piece::Object { count, .. } | Piece::Array { count, .. }) => *count = inside,
-            _ => {}
+        if let Some(Piece::Object { count, .. } | Piece::Array { count, .. }) = self.pieces.get_mut(start) {
+            *count = inside;
         }
     }
 

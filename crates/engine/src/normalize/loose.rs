@@ -326,7 +326,7 @@ mod tests {
                 assert_eq!(answer, Ok(Forgiven::default()), "{text}");
                 let same = |(a, b): (&Node<'_>, &Node<'_>)| match (a, b) {
                     // The strict parser reads small numbers as unsigned; the value is what counts.
-                    (Node::Static(a), Node::Static(b)) => a.to_string() == b.to_string(),
+                    (Node::Static(a), Node::Static(b)) => format!("{a}") == format!("{b}"),
                     (a, b) => a == b,
                 };
                 assert_eq!(nodes.len(), strict.0.len());

@@ -53,14 +53,13 @@ pub fn stated(sources: &Sources, schema: &Schema, sample: &Sample<'_>) -> Stated
     }
     stated.insert("source".into(), sources.get(alert.source).map_or_else(String::new, |source| source.name.clone()));
     let known = alert.row.cells().filter(|(_, cell)| cell.value.is_known());
-    stated
-        .extend(known.map(|(slot, cell)| {
-            let text = match cell.value {
-                Value::Int(number) => number.to_string(),
-                value => shown(&alert.row, slot, value, schema),
-            };
-            (schema.name(slot).to_owned(), text)
-        }));
+    stated.extend(known.map(|(slot, cell)| {
+        let text = match cell.value {
+            Value::Int(number) => number.to_string(),
+            value => shown(&alert.row, slot, value, schema),
+        };
+        (schema.name(slot).to_owned(), text)
+    }));
     let mut codes: Vec<String> = problems.into_iter().map(|problem| problem.code).collect();
     codes.dedup();
     if !codes.is_empty() {

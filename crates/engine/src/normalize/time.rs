@@ -349,7 +349,8 @@ impl Found {
 
 /// Whether a word begins like `9:05` or `09:05`.
 fn is_clock(word: &[u8]) -> bool {
-    matches!(word, [a, b':', ..] if a.is_ascii_digit()) || matches!(word, [a, b, b':', ..] if a.is_ascii_digit() && b.is_ascii_digit())
+    matches!(word, [a, b':', ..] if a.is_ascii_digit())
+        || matches!(word, [a, b, b':', ..] if a.is_ascii_digit() && b.is_ascii_digit())
 }
 
 fn full_year(year: &str) -> Option<i64> {

@@ -131,7 +131,7 @@ macro_rules! names {
     ($($constant:ident $maker:ident $name:literal $ty:expr, $about:literal;)*) => {
         /// Every built-in name, in slot order.
         pub const BUILT_IN: &[Declaration] = &[$($maker($name, $ty, $about)),*];
-        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "one name for the row and its constant")]
+        #[expect(non_camel_case_types, reason = "one name for the row and its constant")]
         enum Index { $($constant),* }
         /// The slots of the built-in names, as constants.
         pub mod slots {

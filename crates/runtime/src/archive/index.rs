@@ -72,7 +72,7 @@ pub(super) fn find(index: &[u8], prefix: &str) -> Result<Vec<Position>, Damaged>
         let table = take.slice(rows.checked_mul(ROW).ok_or(Damaged)?)?;
         let (rows, _) = table.as_chunks::<ROW>();
         let first = rows.partition_point(|row| hex(row).as_str() < prefix);
-        let matching = rows.iter().skip(first).take_while(|row| hex(*row).starts_with(prefix));
+        let matching = rows.iter().skip(first).take_while(|row| hex(row).starts_with(prefix));
         for row in matching {
             let mut position = Take(row);
             position.slice(16)?;
