@@ -8,7 +8,7 @@
 mod compare;
 mod report;
 
-use adjutant_engine::normalize::{Hints, Scratch, normalize_into};
+use adjutant_engine::normalize::{Hints, Scratch, Terms, normalize_into};
 use adjutant_model::row::Origin;
 use adjutant_model::schema::slots;
 use adjutant_model::{Alert, Place, RawAlert, Schema};
@@ -132,9 +132,7 @@ impl Worker<'_> {
         let record = RawAlert { bytes: raw.as_bytes(), place: Place::default() };
         let read = normalize_into(
             &record,
-            self.sources,
-            self.schema.len(),
-            Hints::default(),
+            Terms { sources: self.sources, slots: self.schema.len(), hints: Hints::default() },
             &mut self.scratch,
             &mut self.alert,
             &mut problems,

@@ -2,7 +2,7 @@
 //!
 //! Prints nanoseconds for each record, best of several rounds, for all lines together and apart.
 
-use adjutant_engine::normalize::{Hints, Scratch, normalize_into};
+use adjutant_engine::normalize::{Hints, Scratch, Terms, normalize_into};
 use adjutant_model::{Alert, Place, RawAlert, Schema};
 use adjutant_rules::lang::Lists;
 use adjutant_rules::source::{Source, Sources};
@@ -15,6 +15,7 @@ fn main() {
     let schema = Schema::built_in();
     let sources = sources(folder, &schema);
     let text = std::fs::read_to_string(file).expect("FILE is readable");
+    let terms = Terms { sources: &sources, slots: schema.len(), hints: Hints::default() };
     let (mut scratch, mut alert, mut problems) = (Scratch::default(), Alert::default(), Vec::new());
     for line in text.lines().take(8) {
         let record = RawAlert { bytes: line.as_bytes(), place: Place::default() };
@@ -23,8 +24,7 @@ fn main() {
             let start = Instant::now();
             for _ in 0..rounds {
                 problems.clear();
-                normalize_into(&record, &sources, schema.len(), Hints::default(), &mut scratch, &mut alert, &mut problems)
-                    .expect("a record");
+                normalize_into(&record, terms, &mut scratch, &mut alert, &mut problems).expect("a record");
             }
             best = best.min(start.elapsed().as_nanos() / u128::from(rounds));
         }

@@ -8,7 +8,7 @@ use crate::decide::decide;
 use crate::enrich;
 use crate::entities::{HashKey, Role};
 use crate::memory::Keys;
-use crate::normalize::{self, Hints, normalize_into};
+use crate::normalize::{self, Hints, Terms, normalize_into};
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, Decision, Problem, RawAlert, Slot, Time};
 use adjutant_rules::Book;
@@ -53,7 +53,7 @@ impl<'b> Desk<'b> {
         alert: &mut Alert,
         problems: &mut Vec<Problem>,
     ) -> Result<Keys, Problem> {
-        normalize_into(raw, &self.book.sources, self.book.schema.len(), hints, &mut scratch.normalize, alert, problems)?;
+        normalize_into(raw, Terms::of(self.book, hints), &mut scratch.normalize, alert, problems)?;
         Ok(self.enrich(alert, scratch))
     }
 

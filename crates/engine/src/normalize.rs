@@ -22,6 +22,7 @@ pub mod time;
 use adjutant_model::row::Origin;
 use adjutant_model::schema::slots;
 use adjutant_model::{Alert, Digest, Problem, RawAlert, Slot, SourceId, Time, Why};
+use adjutant_rules::Book;
 use adjutant_rules::lang::{Doc, Found, List, Map, RawExpr, Val};
 use adjutant_rules::source::{Format, Mapping, Source, Sources};
 use coerce::{Coerced, TEXT_BYTES_MAX, coerce};
@@ -41,6 +42,24 @@ pub struct Hints {
     pub received: Option<Time>,
 }
 
+/// What records are read by.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'b> {
+    /// The sources of the book.
+    pub sources: &'b Sources,
+    /// How many slots the book's schema has.
+    pub slots: usize,
+    /// What is known about this record.
+    pub hints: Hints,
+}
+
+impl<'b> Terms<'b> {
+    /// The terms of `book` for a record of which `hints` is known.
+    pub fn of(book: &'b Book, hints: Hints) -> Self {
+        Self { sources: &book.sources, slots: book.schema.len(), hints }
+    }
+}
+
 /// Memory that records are normalized in, used again and again.
 #[derive(Default)]
 pub struct Scratch {
@@ -55,26 +74,24 @@ struct Stage {
     nodes: Vec<Node<'static>>,
 }
 
-/// Normalizes one record into `alert`, a row of `slots` cells, and tells what could not be read.
+/// Normalizes one record into `alert`, and tells what could not be read.
 ///
 /// # Errors
 /// The bytes are no record at all: empty, binary, or broken beyond what can be forgiven.
 #[expect(clippy::too_many_arguments, reason = "three things in, two to work in, two out")]
 pub fn normalize_into(
     raw: &RawAlert<'_>,
-    sources: &Sources,
-    slots: usize,
-    hints: Hints,
+    terms: Terms<'_>,
     scratch: &mut Scratch,
     alert: &mut Alert,
     problems: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
-    alert.row.clear(slots);
+    alert.row.clear(terms.slots);
     alert.digest = Digest::of(raw.bytes);
     alert.place = raw.place;
-    let mut work = Work { sources, hints, alert, problems };
+    let mut work = Work { terms, inside: false, alert, problems };
     let Some((first, rest)) = scratch.stages.split_first_mut() else { return Ok(()) };
-    match work.bytes(raw.bytes, first, rest, false)? {
+    match work.bytes(raw.bytes, first, rest)? {
         true => Ok(()),
         false => Err(problem("no-source", "", "no source of the book reads such records")),
     }
@@ -84,9 +101,9 @@ pub fn normalize_into(
 ///
 /// # Errors
 /// As [`normalize_into`].
-pub fn normalize(raw: &RawAlert<'_>, sources: &Sources, slots: usize) -> Result<(Alert, Vec<Problem>), Problem> {
+pub fn normalize(raw: &RawAlert<'_>, terms: Terms<'_>) -> Result<(Alert, Vec<Problem>), Problem> {
     let (mut alert, mut problems) = (Alert::default(), Vec::new());
-    normalize_into(raw, sources, slots, Hints::default(), &mut Scratch::default(), &mut alert, &mut problems)?;
+    normalize_into(raw, terms, &mut Scratch::default(), &mut alert, &mut problems)?;
     Ok((alert, problems))
 }
 
@@ -96,28 +113,29 @@ pub(crate) fn problem(code: &str, field: &str, detail: &str) -> Problem {
 
 /// One record on its way.
 struct Work<'w> {
-    sources: &'w Sources,
-    hints: Hints,
+    terms: Terms<'w>,
+    /// Whether an envelope is being taken off: inside one the generic sources and the hint do not count.
+    inside: bool,
     alert: &'w mut Alert,
     problems: &'w mut Vec<Problem>,
 }
 
 impl Work<'_> {
-    /// Reads bytes; true when a source took them. Inside an envelope the generic sources do not count.
-    fn bytes(&mut self, raw: &[u8], stage: &mut Stage, rest: &mut [Stage], inside: bool) -> Result<bool, Problem> {
+    /// Reads bytes; true when a source took them.
+    fn bytes(&mut self, raw: &[u8], stage: &mut Stage, rest: &mut [Stage]) -> Result<bool, Problem> {
         let mut tape = Tape(std::mem::take(&mut stage.nodes)).reset();
         let format = stage.reader.read(raw, &mut tape, self.problems);
-        let taken = format.map(|format| self.nodes(&tape.0, format, &mut stage.found, rest, inside));
+        let taken = format.map(|format| self.nodes(&tape.0, format, &mut stage.found, rest));
         stage.nodes = tape.reset().0;
         taken
     }
 
-    fn nodes(&mut self, tape: &[Node<'_>], format: Format, found: &mut Found, rest: &mut [Stage], inside: bool) -> bool {
-        let sources = self.sources;
-        let named = self.hints.source.filter(|_| !inside);
+    fn nodes(&mut self, tape: &[Node<'_>], format: Format, found: &mut Found, rest: &mut [Stage]) -> bool {
+        let sources = self.terms.sources;
+        let named = self.terms.hints.source.filter(|_| !self.inside);
         let id = named.or_else(|| sources.recognise(format, tape, found));
         let Some((id, source)) = id.and_then(|id| Some((id, sources.get(id)?))) else { return false };
-        if inside && source.is_fallback() {
+        if self.inside && source.is_fallback() {
             return false;
         }
         if named.is_some() {
@@ -136,14 +154,16 @@ impl Work<'_> {
     fn envelope(&mut self, inner: &RawExpr, doc: Doc<'_>, rest: &mut [Stage]) -> bool {
         let Some((stage, rest)) = rest.split_first_mut() else { return false };
         let before = self.problems.len();
+        let was_inside = std::mem::replace(&mut self.inside, true);
         let taken = match inner.eval(doc) {
-            Val::Map(Map::Tape(tape)) => self.nodes(tape, Format::Json, &mut stage.found, rest, true),
+            Val::Map(Map::Tape(tape)) => self.nodes(tape, Format::Json, &mut stage.found, rest),
             Val::List(List::Tape([Node::Array { len: 1, .. }, tape @ ..])) => {
-                self.nodes(tape, Format::Json, &mut stage.found, rest, true)
+                self.nodes(tape, Format::Json, &mut stage.found, rest)
             }
-            Val::Text(text) if looks_like_a_record(&text) => self.bytes(text.as_bytes(), stage, rest, true).unwrap_or(false),
+            Val::Text(text) if looks_like_a_record(&text) => self.bytes(text.as_bytes(), stage, rest).unwrap_or(false),
             _ => false,
         };
+        self.inside = was_inside;
         if !taken {
             self.problems.truncate(before);
         }
@@ -178,7 +198,7 @@ impl Work<'_> {
                 continue;
             }
             let value = expression.eval(doc);
-            let read = coerce(&value, &mapping.shape, &mut self.alert.row, self.hints.received);
+            let read = coerce(&value, &mapping.shape, &mut self.alert.row, self.terms.hints.received);
             let origin = origin(expression);
             match read {
                 Coerced::NotStated => {

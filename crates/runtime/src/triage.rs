@@ -9,7 +9,7 @@ use adjutant_engine::context::{self, Snapshot, Touched};
 use adjutant_engine::correlate::Policy;
 use adjutant_engine::entities::HashKey;
 use adjutant_engine::memory::{Keys, Limits, Memory, Observation};
-use adjutant_engine::normalize::{Hints, Scratch, normalize_into};
+use adjutant_engine::normalize::{Hints, Scratch, Terms, normalize_into};
 use adjutant_engine::{decide, enrich};
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, Decision, Digest, Place, Problem, RawAlert, Slot, SourceId, Time};
@@ -137,7 +137,7 @@ impl<'b, O: Output> Triage<'b, O> {
         item.problems.clear();
         item.observed = None;
         let Item { alert, problems, .. } = item;
-        item.failed = normalize_into(&raw, &book.sources, book.schema.len(), hints, &mut work.normalize, alert, problems).err();
+        item.failed = normalize_into(&raw, Terms::of(book, hints), &mut work.normalize, alert, problems).err();
         if item.failed.is_none() {
             let now = now.or(item.alert.row.time(s::ALERT_TIME)).unwrap_or_default();
             item.touched = context.fill(&mut item.alert.row, now, &mut work.context);

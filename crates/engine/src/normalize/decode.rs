@@ -16,11 +16,16 @@ const SEARCHED_BYTES_MAX: usize = 256 * 1024;
 /// Buffers that one record's reading needs, used again for the next.
 #[derive(Default)]
 pub(super) struct Reader {
+    json: Json,
+    line: Builder,
+}
+
+/// Buffers for JSON: what the fast parser reads in place, and what the forgiving one builds.
+#[derive(Default)]
+struct Json {
     bytes: Vec<u8>,
     buffers: Buffers,
-    /// For what is not strict JSON, and for lines.
-    json: Builder,
-    line: Builder,
+    builder: Builder,
 }
 
 impl Reader {
@@ -34,16 +39,15 @@ impl Reader {
         let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii();
         let Some(first) = raw.first() else { return Err(problem("empty", "", "the record is empty")) };
         match first {
-            b'{' => json(raw, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems).map(|()| Format::Json),
+            b'{' => self.json.read(raw, tape, problems).map(|()| Format::Json),
             b'[' if is_list(raw) => self.list(raw, tape, problems),
-            // A list of texts is one event in several lines.
             _ => self.line(raw, tape, problems),
         }
     }
 
     /// Of a JSON array, its first object: whoever reads files splits arrays before this.
     fn list<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
-        json(raw, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems)?;
+        self.json.read(raw, tape, problems)?;
         let [Node::Array { len, .. }, Node::Object { count, .. }, ..] = tape.0.as_slice() else {
             return Err(problem("not-an-object", "", "the record is a list of something else than objects"));
         };
@@ -62,7 +66,7 @@ impl Reader {
         if let Some(at) = embedded_json(text) {
             let inside = text.as_bytes().get(at..).unwrap_or(&[]);
             let before = problems.len();
-            if json(inside, &mut self.bytes, &mut self.buffers, &mut self.json, tape, problems).is_ok() {
+            if self.json.read(inside, tape, problems).is_ok() {
                 return Ok(Format::Json);
             }
             problems.truncate(before);
@@ -124,25 +128,20 @@ fn write_line(text: &str, builder: &mut Builder) -> Format {
     Format::Text
 }
 
-/// Reads JSON strictly, or else forgivingly.
-fn json<'s>(
-    raw: &[u8],
-    bytes: &'s mut Vec<u8>,
-    buffers: &mut Buffers,
-    builder: &'s mut Builder,
-    tape: &mut Tape<'s>,
-    problems: &mut Vec<Problem>,
-) -> Result<(), Problem> {
-    bytes.clear();
-    bytes.extend_from_slice(raw);
-    bytes.resize(raw.len() + INPUT_PADDING, 0);
-    if simd_json::fill_tape_padded(bytes, raw.len(), buffers, tape).is_ok() {
-        return Ok(());
+impl Json {
+    /// Reads JSON strictly, or else forgivingly.
+    fn read<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<(), Problem> {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(raw);
+        self.bytes.resize(raw.len() + INPUT_PADDING, 0);
+        if simd_json::fill_tape_padded(&mut self.bytes, raw.len(), &mut self.buffers, tape).is_ok() {
+            return Ok(());
+        }
+        tape.0.clear();
+        forgiving(raw, &mut self.builder, problems)?;
+        self.builder.write(tape);
+        Ok(())
     }
-    tape.0.clear();
-    forgiving(raw, builder, problems)?;
-    builder.write(tape);
-    Ok(())
 }
 
 fn forgiving(raw: &[u8], builder: &mut Builder, problems: &mut Vec<Problem>) -> Result<(), Problem> {

@@ -4,7 +4,7 @@
 //! source reads it, every field that it states, and the problems' codes. A field too many is a failure like a
 //! field too few, so that a changed mapping shows in the diff.
 
-use super::{Hints, Scratch, normalize_into};
+use super::{Hints, Scratch, Terms, normalize_into};
 use crate::show::shown;
 use adjutant_model::{Alert, Place, RawAlert, Schema, Value};
 use adjutant_rules::Files;
@@ -45,7 +45,8 @@ pub fn stated(sources: &Sources, schema: &Schema, sample: &Sample<'_>) -> Stated
     let (mut alert, mut problems) = (Alert::default(), Vec::new());
     let raw = RawAlert { bytes: sample.record.trim_end().as_bytes(), place: Place::default() };
     let mut scratch = Scratch::default();
-    let read = normalize_into(&raw, sources, schema.len(), Hints::default(), &mut scratch, &mut alert, &mut problems);
+    let terms = Terms { sources, slots: schema.len(), hints: Hints::default() };
+    let read = normalize_into(&raw, terms, &mut scratch, &mut alert, &mut problems);
     let mut stated = Stated::new();
     if let Err(problem) = read {
         stated.insert("refused".into(), problem.code);

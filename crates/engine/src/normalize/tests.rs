@@ -54,10 +54,14 @@ fn sources() -> (Sources, Schema) {
     (Sources::new([OKTA, ENVELOPE, GENERIC, TEXT, CEF].map(load).into()).unwrap(), schema)
 }
 
+fn terms<'b>(sources: &'b Sources, schema: &Schema) -> Terms<'b> {
+    Terms { sources, slots: schema.len(), hints: Hints::default() }
+}
+
 fn read(bytes: &[u8]) -> Result<(Alert, Vec<Problem>, String), Problem> {
     let (sources, schema) = sources();
     let raw = RawAlert { bytes, place: Place::default() };
-    let (alert, problems) = normalize(&raw, &sources, schema.len())?;
+    let (alert, problems) = normalize(&raw, terms(&sources, &schema))?;
     let name = sources.get(alert.source).map_or_else(String::new, |source| source.name.clone());
     Ok((alert, problems, name))
 }
@@ -132,7 +136,8 @@ fn a_year_comes_from_the_arrival_and_is_called_inferred() {
     let raw = RawAlert { bytes: b"<34>Oct 11 22:14:15 host1 su: failed", place: Place::default() };
     let hints = Hints { received: Some(Time::from_secs(1_539_300_000)), source: None };
     let (mut alert, mut problems) = (Alert::default(), Vec::new());
-    normalize_into(&raw, &sources, schema.len(), hints, &mut Scratch::default(), &mut alert, &mut problems).unwrap();
+    normalize_into(&raw, Terms { hints, ..terms(&sources, &schema) }, &mut Scratch::default(), &mut alert, &mut problems)
+        .unwrap();
     assert_eq!(alert.row.cell(slots::ALERT_TIME).origin, Origin::Inferred);
     assert_eq!(alert.row.time(slots::ALERT_TIME).map(|time| time.to_string()).as_deref(), Some("2018-10-11T22:14:15Z"));
     assert_eq!(codes(&problems), ["time-inferred"]);
@@ -212,7 +217,7 @@ fn the_order_of_records_changes_nothing() {
     let mut read = |record: &String| {
         let (mut alert, mut problems) = (Alert::default(), Vec::new());
         let raw = RawAlert { bytes: record.as_bytes(), place: Place::default() };
-        normalize_into(&raw, &sources, schema.len(), Hints::default(), &mut scratch, &mut alert, &mut problems).unwrap();
+        normalize_into(&raw, terms(&sources, &schema), &mut scratch, &mut alert, &mut problems).unwrap();
         (alert.row, problems)
     };
     let forward: Vec<_> = records.iter().map(&mut read).collect();
