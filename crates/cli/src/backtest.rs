@@ -14,6 +14,7 @@ use adjutant_runtime::archive::Archive;
 use adjutant_runtime::backtest::{self, Labels};
 use anyhow::Context;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,8 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     let archive = Archive::open(&args.archive)?;
     let mut books = HashMap::new();
     for run in archive.runs() {
-        if !books.contains_key(&run.book) {
-            books.insert(run.book, book::load(Some(&archive.book_dir(run.book)))?);
+        if let Entry::Vacant(entry) = books.entry(run.book) {
+            entry.insert(book::load(Some(&archive.book_dir(run.book)))?);
         }
     }
     let labels = args.labels.as_deref().map(labels).transpose()?.unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The one binary. It understands the command line, runs one command and ends with that command's exit code.
 //!
 //! Each command is a file of its own; nothing here or there decides about alerts, which is the engine's work.
+#![expect(clippy::disallowed_methods, reason = "the command line owns the clock, the environment and the exit code")]
 
 mod args;
 mod backtest;

@@ -1,6 +1,7 @@
 //! How long normalizing takes: `normalize SOURCES FILE [ROUNDS]`, FILE with one record a line.
 //!
 //! Prints nanoseconds for each record, best of several rounds, for all lines together and apart.
+#![expect(clippy::disallowed_methods, reason = "measuring reads the clock")]
 
 use adjutant_engine::normalize::{Hints, Scratch, Terms, normalize_into};
 use adjutant_model::{Alert, Place, RawAlert, Schema};
