@@ -53,6 +53,8 @@ const LOOKED_AT: &[&str] = &[
     "ipnet",
     "jiff",
     "libm",
+    // Reads files only in `open_readfile` and `open_mmap`; the engine gives it bytes.
+    "maxminddb",
     "memchr",
     "psl",
     "regex",
