@@ -197,7 +197,8 @@ impl Work<'_> {
             if expression.needs().is_some_and(|path| !doc.has(path)) {
                 continue;
             }
-            let value = expression.eval(doc);
+            let plain = expression.path().and_then(|path| doc.value(path));
+            let value = plain.unwrap_or_else(|| expression.eval(doc));
             let read = coerce(&value, &mapping.shape, &mut self.alert.row, self.terms.hints.received);
             let origin = origin(expression);
             match read {
