@@ -101,7 +101,8 @@ impl Search<'_> {
 }
 
 impl Change {
-    fn put(&self, row: &mut Row) {
+    /// Makes the change in `row`.
+    pub fn put(&self, row: &mut Row) {
         match &self.value {
             Candidate::Plain(value) => row.set(self.slot, *value, Origin::Derived),
             Candidate::Text(text) => row.set_text(self.slot, text, Origin::Derived),
