@@ -6,18 +6,12 @@
 mod countries;
 
 use adjutant_model::{Distance, Geo};
+pub use adjutant_rules::globe::distance;
+use adjutant_rules::globe::metres;
 use countries::CIRCLES;
 
-/// Mean radius of the Earth in metres (IUGG).
-const RADIUS_M: f64 = 6_371_008.8;
 /// The Earth is flattened: a true distance is at least this share of the distance on the mean sphere.
 const FLATTENED: f64 = 0.994;
-
-/// The great-circle distance between two places.
-pub fn distance(a: Geo, b: Geo) -> Distance {
-    let ((lat_a, lon_a), (lat_b, lon_b)) = (a.degrees(), b.degrees());
-    Distance(libm::round(metres(lat_a, lon_a, lat_b, lon_b)) as i64)
-}
 
 /// A lower bound of the distance between a place in country `a` and one in country `b` (ISO 3166-1 alpha-2, any case):
 /// zero for one country and for neighbours; none for a code that is no country.
@@ -29,7 +23,7 @@ pub fn country_distance_min(a: &str, b: &str) -> Option<Distance> {
     let mut least = f64::INFINITY;
     for (_, lat_a, lon_a, radius_a) in circles_a {
         for (_, lat_b, lon_b, radius_b) in circles_b {
-            let centres = metres(degrees(*lat_a), degrees(*lon_a), degrees(*lat_b), degrees(*lon_b));
+            let centres = metres((degrees(*lat_a), degrees(*lon_a)), (degrees(*lat_b), degrees(*lon_b)));
             let apart = centres * FLATTENED - 1000.0 * (f64::from(*radius_a) + f64::from(*radius_b));
             least = libm::fmin(least, apart);
         }
@@ -39,20 +33,10 @@ pub fn country_distance_min(a: &str, b: &str) -> Option<Distance> {
 
 /// A lower bound of the distance between `place` and anywhere in `country`.
 pub fn place_to_country_min(place: Geo, country: &str) -> Option<Distance> {
-    let (lat, lon) = place.degrees();
     let apart = circles(country)?.iter().map(|(_, centre_lat, centre_lon, radius)| {
-        metres(lat, lon, degrees(*centre_lat), degrees(*centre_lon)) * FLATTENED - 1000.0 * f64::from(*radius)
+        metres(place.degrees(), (degrees(*centre_lat), degrees(*centre_lon))) * FLATTENED - 1000.0 * f64::from(*radius)
     });
     Some(Distance(libm::floor(libm::fmax(apart.fold(f64::INFINITY, libm::fmin), 0.0)) as i64))
-}
-
-/// Haversine: exact enough for near places, where the cosine formula is not.
-fn metres(lat_a: f64, lon_a: f64, lat_b: f64, lon_b: f64) -> f64 {
-    let (lat_a, lat_b) = (lat_a.to_radians(), lat_b.to_radians());
-    let half_lat = libm::sin((lat_b - lat_a) / 2.0);
-    let half_lon = libm::sin((lon_b - lon_a).to_radians() / 2.0);
-    let h = half_lat * half_lat + libm::cos(lat_a) * libm::cos(lat_b) * half_lon * half_lon;
-    2.0 * RADIUS_M * libm::asin(libm::sqrt(libm::fmin(h, 1.0)))
 }
 
 fn degrees(hundredths: i16) -> f64 {

@@ -55,7 +55,7 @@ pub use contradiction::Contradiction;
 pub use doc::{Doc, Found, top_keys};
 pub use eval::VISITS_MAX;
 pub use fact::{FactExpr, Probe, condition, fact};
-pub use functions::{TEXT_MADE_BYTES_MAX, distance, edit_distance, names as function_names, registered_domain, time_of};
+pub use functions::{TEXT_MADE_BYTES_MAX, edit_distance, names as function_names, registered_domain, time_of};
 pub use list::{ENTRY_BYTES_MAX, Lists, Set, Table, Tables};
 pub use parse::{NESTING_MAX, TEXT_BYTES_MAX};
 pub use paths::{PATHS_MAX, Paths, Step};

@@ -8,6 +8,7 @@ pub mod check;
 pub mod contract;
 pub mod correlate;
 pub mod diagnostic;
+pub mod globe;
 pub mod lang;
 pub mod playbook;
 pub mod source;

@@ -5,15 +5,11 @@
 
 use crate::pipeline::Job;
 use crate::read::{Chunk, Fault, Record};
-use adjutant_engine::context::{self, Snapshot, Touched};
-use adjutant_engine::correlate::Policy;
-use adjutant_engine::entities::HashKey;
+use adjutant_engine::context::Touched;
+pub use adjutant_engine::desk::Options;
+use adjutant_engine::desk::{Desk, Scratch};
 use adjutant_engine::memory::{Keys, Limits, Memory, Observation};
-use adjutant_engine::normalize::{Hints, Scratch, Terms, normalize_into};
-use adjutant_engine::{decide, enrich};
-use adjutant_model::schema::slots as s;
-use adjutant_model::{Alert, Decision, Digest, Place, Problem, RawAlert, Slot, SourceId, Time};
-use adjutant_rules::Book;
+use adjutant_model::{Alert, Decision, Place, Problem, RawAlert};
 use std::io;
 
 /// One record that was decided.
@@ -70,43 +66,19 @@ pub trait Output: Sync {
     fn emit(&self, sink: &mut Self::Sink, batch: &mut Self::Batch) -> io::Result<()>;
 }
 
-/// How to triage.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'b> {
-    /// The book that decides.
-    pub book: &'b Book,
-    /// What the organisation knows.
-    pub context: &'b Snapshot,
-    /// The source of every record, where somebody says so.
-    pub source: Option<SourceId>,
-    /// Decide as at this time; otherwise at each alert's own.
-    pub now: Option<Time>,
-}
-
 /// A job for [`crate::pipeline::run`].
 pub struct Triage<'b, O> {
-    options: Options<'b>,
-    key: HashKey,
-    /// The business unit of the account that acted, where the book's context knows it.
-    unit: Option<Slot>,
+    desk: Desk<'b>,
     /// What becomes of decisions.
     pub output: O,
 }
 
 /// What a worker makes of one chunk.
 pub struct Batch<B> {
-    work: Work,
+    work: Scratch,
     /// One for each record of the chunk; more from larger chunks before.
     items: Vec<Item>,
     output: B,
-}
-
-/// Memory to work in.
-#[derive(Default)]
-struct Work {
-    normalize: Scratch,
-    context: context::Scratch,
-    text: String,
 }
 
 /// One record on its way.
@@ -123,27 +95,23 @@ struct Item {
 impl<'b, O: Output> Triage<'b, O> {
     /// Triage as `options` say, into `output`.
     pub fn new(options: Options<'b>, output: O) -> Self {
-        Self { key: key(options.book.digest), unit: options.book.schema.slot("user.unit"), options, output }
+        Self { desk: Desk::new(options), output }
     }
 
     /// A memory that has seen nothing yet, for [`crate::pipeline::run`].
     pub fn memory(&self) -> Memory {
-        Memory::new(self.key, Limits::default(), Policy::of(&self.options.book.correlate))
+        self.desk.memory(Limits::default())
     }
 
-    fn prepare_one(&self, raw: RawAlert<'_>, work: &mut Work, item: &mut Item) {
-        let Options { book, context, source, now } = self.options;
-        let hints = Hints { source, received: now };
-        item.problems.clear();
+    fn prepare_one(&self, raw: RawAlert<'_>, work: &mut Scratch, item: &mut Item) {
         item.observed = None;
-        let Item { alert, problems, .. } = item;
-        item.failed = normalize_into(&raw, Terms::of(book, hints), &mut work.normalize, alert, problems).err();
-        if item.failed.is_none() {
-            let now = now.or(item.alert.row.time(s::ALERT_TIME)).unwrap_or_default();
-            item.touched = context.fill(&mut item.alert.row, now, &mut work.context);
-            enrich::place(&mut item.alert.row);
-            item.keys = Keys::of(&item.alert, self.unit, self.key, &mut work.text);
-        }
+        item.failed = match self.desk.read(&raw, work, &mut item.alert, &mut item.problems) {
+            Ok((keys, touched)) => {
+                (item.keys, item.touched) = (keys, touched);
+                None
+            }
+            Err(problem) => Some(problem),
+        };
     }
 
     fn decide_one(&self, raw: &[u8], item: &mut Item, output: &mut O::Batch) {
@@ -153,9 +121,7 @@ impl<'b, O: Output> Triage<'b, O> {
             let failed = Failed { input: place.input, line: place.line, code: &problem.code, detail: &problem.to_string() };
             return self.output.failed(output, &failed);
         };
-        enrich::travel(&mut alert.row);
-        let now = self.options.now.or(alert.row.time(s::ALERT_TIME)).unwrap_or_default();
-        let decision = decide::decide(alert, &observed.joined, self.options.book, now);
+        let decision = self.desk.decide(alert, &observed.joined);
         self.output.decided(output, &Decided { raw, alert, decision: &decision, problems, observed, touched: *touched });
     }
 }
@@ -166,7 +132,7 @@ impl<O: Output> Job for Triage<'_, O> {
     type Sink = O::Sink;
 
     fn batch(&self) -> Self::Batch {
-        Batch { work: Work::default(), items: Vec::new(), output: self.output.batch() }
+        Batch { work: Scratch::default(), items: Vec::new(), output: self.output.batch() }
     }
 
     fn prepare(&self, chunk: &Chunk, batch: &mut Self::Batch) {
@@ -213,9 +179,4 @@ impl<O: Output> Job for Triage<'_, O> {
 /// Every record is observed or failed; this says so should that ever not be true, instead of losing the record.
 fn not_observed() -> Problem {
     Problem { code: "internal".into(), field: String::new(), detail: "the record was not observed; please report it".into() }
-}
-
-/// Files are triaged under a key that is the same each time, so that a replay gives the same bytes.
-fn key(book: Digest) -> HashKey {
-    HashKey(book.prefix())
 }

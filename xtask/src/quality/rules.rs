@@ -6,11 +6,10 @@
 //! figures say nothing about precision in the field; nothing here may be tuned to single records.
 
 use crate::figures::Figures;
-use adjutant_engine::desk::{self, Desk, Scratch};
-use adjutant_engine::entities::HashKey;
+use adjutant_engine::context::Snapshot;
+use adjutant_engine::desk::{Desk, Options, Scratch};
 use adjutant_engine::explain::{explain, style};
-use adjutant_engine::memory::{Limits, Memory};
-use adjutant_engine::normalize::Hints;
+use adjutant_engine::memory::Limits;
 use adjutant_engine::record::{Parts, Record};
 use adjutant_engine::{binomial, flip};
 use adjutant_model::{Alert, Outcome, Place, RawAlert};
@@ -144,13 +143,14 @@ fn tests(arguments: &Arguments) -> Result<Vec<Test>> {
 
 /// Decides about one event as if it were the first that Adjutant ever saw.
 fn decide(test: Test, book: &Book) -> Decided {
-    let key = HashKey([7; 16]);
-    let desk = Desk::new(book, key, None);
-    let mut memory = Memory::new(key, Limits { users_max: 16, addresses_max: 16, entities_max: 16, rules_max: 16, pairs_max: 16, duplicates_max: 16 }, desk::policy(book));
+    let context = Snapshot::empty(book.contracts.clone());
+    let desk = Desk::new(Options { book, context: &context, source: None, now: None });
+    let few = Limits { users_max: 16, addresses_max: 16, entities_max: 16, rules_max: 16, pairs_max: 16, duplicates_max: 16 };
+    let mut memory = desk.memory(few);
     let (mut alert, mut problems) = (Alert::default(), Vec::new());
     let bytes = test.log.to_string();
     let raw = RawAlert { bytes: bytes.as_bytes(), place: Place { input: 0, line: 1 } };
-    let Ok(keys) = desk.read(&raw, Hints::default(), &mut Scratch::default(), &mut alert, &mut problems) else {
+    let Ok((keys, _)) = desk.read(&raw, &mut Scratch::default(), &mut alert, &mut problems) else {
         return Decided { test, record: None, explanation: String::new() };
     };
     let seen = memory.observe(&mut alert, &keys);

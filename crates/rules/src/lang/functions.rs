@@ -10,7 +10,7 @@ mod text;
 mod time;
 
 pub(super) use arithmetic::arithmetic;
-pub use place::{distance, edit_distance, registered_domain};
+pub use place::{edit_distance, registered_domain};
 pub(super) use text::cut;
 pub use time::time_of;
 

@@ -1,24 +1,13 @@
 //! What triage needs and CEL has not: distances, speeds, edit distance, domains.
 
 use super::Args;
+use crate::globe::distance;
 use crate::lang::val::Val;
-use adjutant_model::{Distance, Geo, Speed};
+use adjutant_model::{Distance, Speed};
 use std::borrow::Cow;
 
-/// Mean radius of the Earth (IUGG), in metres.
-const EARTH_RADIUS_M: f64 = 6_371_008.8;
 /// Longer texts are not compared letter by letter.
 const EDIT_CHARS_MAX: usize = 256;
-
-/// The great-circle distance between two places. The same on every machine: the arithmetic is `libm`'s.
-pub fn distance(a: Geo, b: Geo) -> Distance {
-    let radians = |degrees: f64| degrees * (std::f64::consts::PI / 180.0);
-    let ((a_lat, a_lon), (b_lat, b_lon)) = (a.degrees(), b.degrees());
-    let (a_lat, b_lat, turn) = (radians(a_lat), radians(b_lat), radians(b_lon - a_lon));
-    let half = |angle: f64| libm::sin(angle / 2.0) * libm::sin(angle / 2.0);
-    let haversine = half(b_lat - a_lat) + libm::cos(a_lat) * libm::cos(b_lat) * half(turn);
-    Distance(libm::round(2.0 * EARTH_RADIUS_M * libm::asin(libm::sqrt(haversine.clamp(0.0, 1.0)))) as i64)
-}
 
 /// How many letters must be added, removed, changed or swapped to make `a` of `b`; `None` for long texts.
 pub fn edit_distance(a: &str, b: &str) -> Option<usize> {
