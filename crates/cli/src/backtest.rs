@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::table::painted;
 use crate::triage::workers;
 use crate::{book, term};
-use adjutant_engine::backtest::{Flips, Group, Labelled, Tally};
+use adjutant_engine::backtest::{Flips, Group, Labelled};
 use adjutant_engine::binomial;
 use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_model::quantity::Grouped;
@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How sure the bounds are.
 const CONFIDENCE: f64 = 0.95;
 
+/// Changed files that are named.
+const FILES_MAX: usize = 4;
+
 pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     let new = book::load(Some(&args.book))?;
     let archive = Archive::open(&args.archive)?;
@@ -32,11 +35,11 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     }
     let labels = args.labels.as_deref().map(labels).transpose()?.unwrap_or_default();
     let start = Instant::now();
-    let tally = backtest::run(&archive, &books, &new, &labels, workers(args.workers))?;
+    let done = backtest::run(&archive, &books, &new, &labels, workers(args.workers))?;
     let took = start.elapsed();
-    let text = if args.json { json(&tally, took)? } else { painted(&report(&tally, args, took)) };
+    let text = if args.json { json(&done, took)? } else { painted(&report(&done, args, took)) };
     term::output(text.as_bytes())?;
-    Ok(if tally.flipped() == 0 { Exit::Ok } else { Exit::Changes })
+    Ok(if done.tally.flipped() == 0 { Exit::Ok } else { Exit::Changes })
 }
 
 /// Reads `id,verdict` lines.
@@ -69,7 +72,8 @@ fn harmful(verdict: &str) -> Option<bool> {
     }
 }
 
-fn report(tally: &Tally, args: &Backtest, took: Duration) -> Vec<Line> {
+fn report(done: &backtest::Outcome, args: &Backtest, took: Duration) -> Vec<Line> {
+    let tally = &done.tally;
     let mut lines = Vec::new();
     for (group, flips) in &tally.groups {
         lines.extend(group_lines(group, flips, args.top));
@@ -80,13 +84,15 @@ fn report(tally: &Tally, args: &Backtest, took: Duration) -> Vec<Line> {
     let queue = tally.queue();
     let flipped = number(tally.flipped());
     lines.push(Line::new().with(Paint::Strong, format!("{} decisions made again, {flipped} change", number(tally.decisions))));
+    lines.extend(how(done));
     let change = queue.now as i64 - queue.then as i64;
     let sign = if change > 0 { "+" } else { "" };
     lines.push(Line::new().plain(format!(
-        "queue: {} of {} cases before a person, {} under the new book ({sign}{})",
+        "queue: {} of {} cases before a person, {} of {} under the new book ({sign}{})",
         number(queue.then),
         number(queue.cases),
         number(queue.now),
+        number(queue.cases_now),
         Grouped(change)
     )));
     let (then, now) = tally.labelled();
@@ -95,6 +101,29 @@ fn report(tally: &Tally, args: &Backtest, took: Duration) -> Vec<Line> {
     }
     let rate = tally.decisions as f64 / took.as_secs_f64().max(1e-9);
     lines.push(Line::new().with(Paint::Dim, format!("{:.1} s, {} decisions/s", took.as_secs_f64(), Grouped(rate as i64))));
+    lines
+}
+
+/// Whether facts were taken as recorded or alerts were read anew, and why.
+fn how(done: &backtest::Outcome) -> Vec<Line> {
+    let runs = |count: usize| format!("{count} run{}", if count == 1 { "" } else { "s" });
+    let mut lines = Vec::new();
+    if done.from_facts > 0 {
+        let why = "the books read, look up and correlate alike";
+        lines.push(Line::new().plain(format!("{} decided again on the recorded facts: {why}", runs(done.from_facts))));
+    }
+    if done.from_raw > 0 {
+        let mut files: Vec<&str> = done.changed.iter().take(FILES_MAX).map(String::as_str).collect();
+        let more = format!("{} more", done.changed.len().saturating_sub(FILES_MAX));
+        files.extend((done.changed.len() > FILES_MAX).then_some(more.as_str()));
+        let differ = if done.changed.len() == 1 { "differs" } else { "differ" };
+        let why = format!("{} {differ}; context as it was recorded", files.join(", "));
+        lines.push(Line::new().plain(format!("{} read anew from the stored alerts: {why}", runs(done.from_raw))));
+    }
+    if done.tally.unreadable > 0 {
+        let count = number(done.tally.unreadable);
+        lines.push(Line::new().with(Paint::Alarm, format!("{count} stored alerts cannot be read under the new book")));
+    }
     lines
 }
 
@@ -124,12 +153,17 @@ fn labelled_lines(then: &Labelled, now: &Labelled) -> Vec<Line> {
     ]
 }
 
-fn json(tally: &Tally, took: Duration) -> anyhow::Result<String> {
+fn json(done: &backtest::Outcome, took: Duration) -> anyhow::Result<String> {
+    let tally = &done.tally;
     let (queue, (then, now)) = (tally.queue(), tally.labelled());
     let numbers = serde_json::json!({
         "decisions": tally.decisions,
+        "unreadable": tally.unreadable,
+        "runs_from_facts": done.from_facts,
+        "runs_from_raw": done.from_raw,
         "flips": tally.flipped(),
         "cases": queue.cases,
+        "cases_now": queue.cases_now,
         "queue_then": queue.then,
         "queue_now": queue.now,
         "missed_then": then.missed,

@@ -62,7 +62,8 @@ fn now(args: &Triage) -> anyhow::Result<Option<Time>> {
 fn writer(args: &Triage, book: &Book, inputs: &[String]) -> anyhow::Result<Option<Writer>> {
     let Some(dir) = &args.out else { return Ok(None) };
     let writer = Writer::create(dir, book.digest, &book.files, &book.schema, inputs.to_vec());
-    writer.map(Some).with_context(|| format!("`{}` cannot be made into an archive", dir.display()))
+    let told = writer.and_then(|writer| Ok(writer.as_told(args.source.as_deref(), now(args).map_err(io::Error::other)?)));
+    told.map(Some).with_context(|| format!("`{}` cannot be made into an archive", dir.display()))
 }
 
 /// As many workers as asked for, else one for each core.

@@ -120,6 +120,58 @@ fn the_output_does_not_depend_on_the_number_of_workers() {
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n") && !page.contains("<script"));
 }
 
+/// Backtests `archive` under `book`: the figures, and what is told to people.
+fn backtest(book: &Path, archive: &Path) -> (serde_json::Value, String) {
+    let figures = run(&["backtest", "--book", path(book), path(archive), "--json"]);
+    let told = run(&["backtest", "--book", path(book), path(archive)]);
+    (serde_json::from_slice(&figures.stdout).unwrap(), text(&told.stdout))
+}
+
+/// Replaces the first `from` in a file of `book`.
+fn edit(book: &Path, file: &str, from: &str, to: &str) {
+    let text = std::fs::read_to_string(book.join(file)).unwrap();
+    assert!(text.contains(from), "{file} has no `{from}`");
+    std::fs::write(book.join(file), text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn a_book_that_reads_differently_starts_again_from_the_stored_alerts() {
+    let dir = dir("from-raw");
+    let archive = dir.join("archive");
+    let context = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/context");
+    expect(&run(&["triage", DEMO, DEMO, "--quiet", "--context", context, "--out", path(&archive)]), 0);
+    let book = book("from-raw-book");
+    let (figures, told) = backtest(&book, &archive);
+    assert_eq!((&figures["runs_from_raw"], &figures["flips"]), (&0.into(), &0.into()));
+    assert!(told.contains("recorded facts"), "{told}");
+
+    // A change without effect: read anew, with context as it was, every decision is the same.
+    edit(&book, "sources/guardduty.yaml", "source:", "# Another remark.\nsource:");
+    let (figures, told) = backtest(&book, &archive);
+    assert_eq!(
+        (&figures["runs_from_raw"], &figures["decisions"], &figures["flips"]),
+        (&1.into(), &278.into(), &0.into()),
+        "{told}"
+    );
+    assert_eq!((&figures["cases"], &figures["queue_then"]), (&figures["cases_now"], &figures["queue_now"]));
+    assert!(told.contains("read anew from the stored alerts: sources/guardduty.yaml differs"), "{told}");
+
+    // Cases of one alert each.
+    std::fs::write(book.join("correlate.yaml"), "alerts_max: 1\n").unwrap();
+    let (figures, told) = backtest(&book, &archive);
+    assert!(told.contains("correlate.yaml, sources/guardduty.yaml differ"), "{told}");
+    assert_eq!(figures["cases_now"], 139, "only the same bytes again join a case");
+    assert!(figures["cases"].as_u64().unwrap() < 139);
+
+    // Nobody is named any more, so that nothing that was known of people holds.
+    std::fs::remove_file(book.join("correlate.yaml")).unwrap();
+    for source in ["okta", "entra-signin", "o365-audit", "google-workspace"] {
+        edit(&book, &format!("sources/{source}.yaml"), "  user.email:", "  # user.email:");
+    }
+    let (figures, told) = backtest(&book, &archive);
+    assert_ne!(figures["flips"], 0, "{told}");
+}
+
 #[test]
 fn an_archive_explains_and_backtests() {
     let dir = dir("archive");

@@ -4,6 +4,10 @@
 //! points differ most, so that a change of the book can be judged by its parts. The tally of one part of an
 //! archive merges with another's, so that parts run in parallel.
 
+mod reading;
+
+pub use reading::changed;
+
 use crate::bounded::Unhashed;
 use crate::decide;
 use adjutant_model::decision::Reason;
@@ -56,10 +60,12 @@ pub struct Flips {
 pub struct Tally {
     /// Decisions made again.
     pub decisions: u64,
+    /// Stored alerts that the new book cannot read.
+    pub unreadable: u64,
     /// The flips by group.
     pub groups: BTreeMap<Group, Flips>,
-    /// For each case, its highest outcome then and under the new book.
-    cases: HashMap<CaseId, (Outcome, Outcome), BuildHasherDefault<Unhashed>>,
+    /// For each case, its highest outcome then and under the new book; none where it is no case.
+    cases: HashMap<CaseId, (Option<Outcome>, Option<Outcome>), BuildHasherDefault<Unhashed>>,
     /// With labels: counts by (harmful, closed then, closed now).
     labelled: BTreeMap<(bool, bool, bool), u64>,
 }
@@ -71,8 +77,10 @@ pub struct Queue {
     pub then: u64,
     /// Cases escalated or higher under the new book.
     pub now: u64,
-    /// Cases in all.
+    /// Cases in all then.
     pub cases: u64,
+    /// Cases in all under the new book.
+    pub cases_now: u64,
 }
 
 /// Labelled alerts and what became of them.
@@ -93,28 +101,33 @@ pub struct Labelled {
 pub struct Backtest<'b> {
     old: &'b Book,
     new: &'b Book,
+    now: Option<Time>,
 }
 
 impl<'b> Backtest<'b> {
-    /// What was decided under `old`, decided again under `new`.
-    pub const fn new(old: &'b Book, new: &'b Book) -> Self {
-        Self { old, new }
+    /// What was decided under `old`, decided again under `new`; as of `now`, or else of each alert's own time.
+    pub const fn new(old: &'b Book, new: &'b Book, now: Option<Time>) -> Self {
+        Self { old, new, now }
     }
 
     /// Decides `alert` again, its row in the schema of the new book. `harmful` is its label, if it has one.
     pub fn again(&self, alert: &Alert, then: &Decision, harmful: Option<bool>, tally: &mut Tally) {
-        let now = alert.row.time(s::ALERT_TIME).unwrap_or(Time(0));
+        let now = self.now.or_else(|| alert.row.time(s::ALERT_TIME)).unwrap_or_default();
         let mut decision = Decision { book: self.new.digest, playbook: decide::playbook(self.new, &alert.row), ..then.clone() };
-        let playbook = self.new.playbooks.get(usize::from(decision.playbook));
-        if let Some(playbook) = playbook {
+        if let Some(playbook) = self.new.playbooks.get(usize::from(decision.playbook)) {
             decide::judge(playbook, &alert.row, now, &mut decision);
         }
-        tally.add(then, &decision, harmful);
-        if decision.outcome != then.outcome {
+        self.compare(then, &decision, harmful, tally);
+    }
+
+    /// Adds to `tally` what was decided `then` and is decided `now`.
+    pub fn compare(&self, then: &Decision, now: &Decision, harmful: Option<bool>, tally: &mut Tally) {
+        tally.add(then, now, harmful);
+        if now.outcome != then.outcome {
+            let playbook = self.new.playbooks.get(usize::from(now.playbook));
             let name = playbook.map_or_else(String::new, |playbook| playbook.name.clone());
-            let group = Group { to: decision.outcome, from: then.outcome, playbook: name, cause: self.cause(then, &decision) };
-            let example = Example { alert: then.alert, from: then.score, to: decision.score };
-            tally.flip(group, example);
+            let group = Group { to: now.outcome, from: then.outcome, playbook: name, cause: self.cause(then, now) };
+            tally.flip(group, Example { alert: then.alert, from: then.score, to: now.score });
         }
     }
 
@@ -140,14 +153,19 @@ impl<'b> Backtest<'b> {
 impl Tally {
     fn add(&mut self, then: &Decision, now: &Decision, harmful: Option<bool>) {
         self.decisions += 1;
-        self.case(then.case, then.outcome, now.outcome);
+        if then.case == now.case {
+            self.case(then.case, Some(then.outcome), Some(now.outcome));
+        } else {
+            self.case(then.case, Some(then.outcome), None);
+            self.case(now.case, None, Some(now.outcome));
+        }
         if let Some(harmful) = harmful {
             let closed = |decision: &Decision| decision.outcome == Outcome::Close;
             *self.labelled.entry((harmful, closed(then), closed(now))).or_default() += 1;
         }
     }
 
-    fn case(&mut self, case: CaseId, then: Outcome, now: Outcome) {
+    fn case(&mut self, case: CaseId, then: Option<Outcome>, now: Option<Outcome>) {
         let outcomes = self.cases.entry(case).or_insert((then, now));
         *outcomes = (outcomes.0.max(then), outcomes.1.max(now));
     }
@@ -163,6 +181,7 @@ impl Tally {
     /// Adds what another part of the archive came to; call in the archive's order.
     pub fn merge(&mut self, other: Tally) {
         self.decisions += other.decisions;
+        self.unreadable += other.unreadable;
         for (case, (then, now)) in other.cases {
             self.case(case, then, now);
         }
@@ -184,11 +203,12 @@ impl Tally {
 
     /// What people's queue was and would be.
     pub fn queue(&self) -> Queue {
-        let before = |outcome: Outcome| u64::from(outcome > Outcome::Close);
-        let add = |queue: Queue, (then, now): &(Outcome, Outcome)| Queue {
-            then: queue.then + before(*then),
-            now: queue.now + before(*now),
-            cases: queue.cases + 1,
+        let before = |outcome: &Option<Outcome>| u64::from(*outcome > Some(Outcome::Close));
+        let add = |queue: Queue, (then, now): &(Option<Outcome>, Option<Outcome>)| Queue {
+            then: queue.then + before(then),
+            now: queue.now + before(now),
+            cases: queue.cases + u64::from(then.is_some()),
+            cases_now: queue.cases_now + u64::from(now.is_some()),
         };
         self.cases.values().fold(Queue::default(), add)
     }

@@ -14,6 +14,7 @@ mod mmdb;
 mod names;
 mod quality;
 mod ranges;
+mod recorded;
 mod table;
 
 pub use build::{Builder, CELL_BYTES_MAX, ROWS_MAX, Raw, check, short};
@@ -22,6 +23,7 @@ pub use calendar::{Calendar, Freeze, Holiday, Hours, Zone};
 pub use members::{Members, Stands};
 pub use mmdb::GeoDatabase;
 pub use quality::{Condition, Quality, Tally, Touched};
+pub use recorded::Recorded;
 pub use table::{State, Table};
 
 use adjutant_model::row::Cell;

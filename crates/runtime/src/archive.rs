@@ -17,10 +17,10 @@ mod row;
 mod write;
 
 pub use entry::{Entry, Keep};
-pub use open::{Archive, Cursor, Found, Mapping, Segment};
+pub use open::{Archive, Cursor, Found, Mapping, Raws, Segment};
 pub use write::{Batch, Writer};
 
-use adjutant_model::Digest;
+use adjutant_model::{Digest, Time};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
@@ -42,6 +42,12 @@ pub struct Run {
     pub book: Digest,
     /// The names of the inputs, by their number.
     pub inputs: Vec<String>,
+    /// The source that every record was said to be of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The time as of which everything was decided, if not each alert's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Time>,
     /// The files, in the order of intake.
     pub segments: Vec<SegmentFiles>,
     /// False when the run was interrupted: then the archive holds what came before.

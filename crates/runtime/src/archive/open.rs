@@ -31,6 +31,10 @@ pub struct Segment {
     alerts: PathBuf,
 }
 
+/// The alerts of a segment as they came.
+#[derive(Debug)]
+pub struct Raws(Container);
+
 /// One decision that was looked for.
 #[derive(Debug)]
 pub struct Found {
@@ -176,18 +180,12 @@ impl Segment {
         Ok(())
     }
 
-    /// Hands every raw alert of the block with this number to `each`, in the order of [`Entry::raw`].
+    /// The same alerts as they came.
     ///
     /// # Errors
     /// The file cannot be read or is damaged.
-    pub fn read_raw(&self, block: usize, cursor: &mut Cursor, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
-        let alerts = Container::open(&self.alerts)?;
-        let block = alerts.blocks.get(block).ok_or_else(|| alerts.damaged())?;
-        let mut take = Take(alerts.unpack(block, &mut cursor.reading)?);
-        for _ in 0..block.entries {
-            each(take.bytes().map_err(|_| alerts.damaged())?);
-        }
-        Ok(())
+    pub fn raws(&self) -> Result<Raws, Error> {
+        Container::open(&self.alerts).map(Raws)
     }
 
     fn at(&self, position: Position, map: &Mapping) -> Result<Found, Error> {
@@ -203,13 +201,29 @@ impl Segment {
         let entry = entry.ok_or_else(|| self.decisions.damaged())?;
         let mut raw = None;
         let mut nth = 0;
-        self.read_raw(position.block as usize, &mut cursor, |here| {
+        self.raws()?.read(position.block as usize, &mut cursor, |here| {
             if nth == entry.raw {
                 raw = Some(here.to_vec());
             }
             nth += 1;
         })?;
         Ok(Found { run: self.run, raw: raw.ok_or_else(|| self.decisions.damaged())?, entry })
+    }
+}
+
+impl Raws {
+    /// Hands every raw alert of the block with this number to `each`, in the order of [`Entry::raw`].
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn read(&self, block: usize, cursor: &mut Cursor, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
+        let Self(alerts) = self;
+        let block = alerts.blocks.get(block).ok_or_else(|| alerts.damaged())?;
+        let mut take = Take(alerts.unpack(block, &mut cursor.reading)?);
+        for _ in 0..block.entries {
+            each(take.bytes().map_err(|_| alerts.damaged())?);
+        }
+        Ok(())
     }
 }
 

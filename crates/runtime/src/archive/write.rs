@@ -10,7 +10,7 @@ use super::index::{Ids, Index, Position};
 use super::row::names;
 use super::{ALERTS, BOOKS, DECISIONS, FORMAT, RUNS, Run, SegmentFiles};
 use adjutant_engine::record::id_bytes;
-use adjutant_model::{Digest, Schema};
+use adjutant_model::{Digest, Schema, Time};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -104,11 +104,18 @@ impl Writer {
         }
         let incoming = dir.join(format!("incoming-{}", std::process::id()));
         fs::create_dir(&incoming)?;
-        let run = Run { format: FORMAT, book, inputs, segments: Vec::new(), complete: false };
+        let run = Run { format: FORMAT, book, inputs, source: None, now: None, segments: Vec::new(), complete: false };
         let header = serde_json::to_vec(&names(schema)).map_err(io::Error::other)?;
         let writer = Self { dir: dir.into(), incoming, header, open: None, segments: Vec::new(), run };
         writer.write_book(files)?;
         Ok(writer)
+    }
+
+    /// The same, for a run that was told the source of its records or as of when to decide.
+    #[must_use]
+    pub fn as_told(mut self, source: Option<&str>, now: Option<Time>) -> Self {
+        (self.run.source, self.run.now) = (source.map(str::to_owned), now);
+        self
     }
 
     fn write_book(&self, files: &BTreeMap<String, String>) -> io::Result<()> {
