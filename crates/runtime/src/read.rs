@@ -4,6 +4,7 @@
 //! so that workers can take chunks away and memory stays flat however long the input is. Formats are told by
 //! content, never by name. What cannot be read is a [`Fault`] with its line; reading goes on behind it.
 
+mod envelope;
 mod open;
 mod pipe;
 mod scan;

@@ -71,6 +71,13 @@ impl Scanner {
         *self = Self { open: std::mem::take(&mut self.open), ..Self::default() };
     }
 
+    /// The same, to go on inside an object behind one of its values.
+    pub(super) fn restart_inside_object(&mut self) {
+        self.restart();
+        self.open.push(1);
+        (self.depth, self.before) = (1, Before::Value);
+    }
+
     /// Walks on inside a string from `at`; returns where to go on.
     fn string(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, Scan> {
         while let Some(&byte) = bytes.get(at) {

@@ -1,9 +1,10 @@
 //! Cuts a stream of text into records, whatever mixture of formats it carries.
 //!
-//! A record is one JSON object (on a line of its own, over many lines, in a row with others, or inside a
-//! top-level array), or else one line of text. What cannot be cut is a [`Fault`] with its line; nothing is
+//! A record is one JSON object (on a line of its own, over many lines, in a row with others, inside a top-level array
+//! or inside an [envelope](super::envelope)), or else one line of text. What cannot be cut is a [`Fault`] with its line; nothing is
 //! skipped silently. The cuts depend on the bytes alone, never on how many of them came with one read.
 
+use super::envelope::{self, Envelope};
 use super::scan::{Scan, Scanner, is_whole_object};
 use super::{Fault, RECORD_BYTES_MAX, Record};
 use memchr::{memchr, memchr_iter, memrchr};
@@ -22,6 +23,8 @@ pub(super) struct Splitter {
     line: u64,
     /// The line where the open top-level array began.
     array: Option<u64>,
+    /// That array is inside an envelope, which goes on behind it.
+    in_envelope: bool,
     /// A value of that array broke off, so its end may have been lost with it.
     array_hurt: bool,
     /// A record already ended on this line, so the rest of it is walked exactly.
@@ -43,6 +46,8 @@ enum Skip {
     Nothing,
     Line,
     Value,
+    /// What stands behind the records of an envelope.
+    Tail,
 }
 
 /// What the stream offers for one call.
@@ -70,6 +75,7 @@ impl Splitter {
         Self {
             line: 1,
             array: None,
+            in_envelope: false,
             array_hurt: false,
             mid_line: false,
             after_value: false,
@@ -96,6 +102,9 @@ impl Splitter {
         {
             cuts.fault(line, "unclosed-array", "the array that begins here is never closed".into());
         }
+        if last && self.skip == Skip::Tail {
+            cuts.fault(self.line, "broken-json", "the object that the records are in is never closed".into());
+        }
         at
     }
 
@@ -108,11 +117,11 @@ impl Splitter {
     fn step(&mut self, view: View<'_>, at: usize, cuts: &mut Cuts) -> Option<usize> {
         match self.skip {
             Skip::Line => return self.skip_line(view, at),
-            Skip::Value => return self.skip_value(view, at),
+            Skip::Value | Skip::Tail => return self.skip_value(view, at, cuts),
             Skip::Nothing => {}
         }
         let start = self.skip_blank(view, at);
-        if start > at {
+        if start > at || self.skip != Skip::Nothing {
             return Some(start);
         }
         let first = *view.bytes.get(at)?;
@@ -121,6 +130,10 @@ impl Splitter {
             return Some(at);
         }
         match first {
+            b'{' if self.array.is_none() && envelope::may_begin(view.rest(at)) => match self.envelope(view, at) {
+                Some(opened) => opened,
+                None => self.object(view, at, cuts),
+            },
             b'{' => self.object(view, at, cuts),
             b'[' if self.array.is_none() => self.array_or_text(view, at, cuts),
             b'[' => self.object(view, at, cuts),
@@ -142,6 +155,11 @@ impl Splitter {
                 b',' if self.after_value || self.array.is_some() => 1,
                 b']' if self.array.is_some() && !self.remains => {
                     self.array = None;
+                    if std::mem::take(&mut self.in_envelope) {
+                        self.scanner.restart_inside_object();
+                        self.skip = Skip::Tail;
+                        return at + 1;
+                    }
                     1
                 }
                 0xef if view.rest(at).starts_with(b"\xef\xbb\xbf") => 3,
@@ -159,17 +177,40 @@ impl Splitter {
         Some(newline)
     }
 
-    fn skip_value(&mut self, view: View<'_>, at: usize) -> Option<usize> {
-        let rest = view.rest(at);
+    fn skip_value(&mut self, view: View<'_>, at: usize, cuts: &mut Cuts) -> Option<usize> {
+        let (rest, was) = (view.rest(at), self.skip);
         let (skip, len) = match self.scanner.feed(rest) {
             Scan::End(len) => (Skip::Nothing, len),
-            Scan::Broken(len, _) => (Skip::Line, len),
-            Scan::More => (Skip::Value, rest.len()),
+            Scan::Broken(len, why) => {
+                if was == Skip::Tail {
+                    cuts.fault(self.line, "broken-json", format!("behind the records of an object: {why}"));
+                }
+                (Skip::Line, len)
+            }
+            Scan::More => (was, rest.len()),
         };
         self.skip = skip;
         self.mid_line = true;
+        self.after_value = true;
         self.pass(view, at, at + len);
-        (len > 0 || skip != Skip::Value).then_some(at + len)
+        (len > 0 || skip != was).then_some(at + len)
+    }
+
+    /// Opens the envelope at `at`, if there is one: its array's elements are the records.
+    fn envelope(&mut self, view: View<'_>, at: usize) -> Option<Option<usize>> {
+        let rest = view.rest(at);
+        let window = rest.get(..self.longest).unwrap_or(rest);
+        let at_end = view.last || rest.len() > self.longest;
+        match envelope::find(window, at_end) {
+            Envelope::No => None,
+            Envelope::Wait => Some(None),
+            Envelope::Opens(len) => {
+                let inside = self.pass(view, at, at + len);
+                (self.array, self.in_envelope) = (Some(self.line), true);
+                (self.array_hurt, self.remains, self.after_value, self.mid_line) = (false, false, true, true);
+                Some(Some(inside))
+            }
+        }
     }
 
     fn object(&mut self, view: View<'_>, at: usize, cuts: &mut Cuts) -> Option<usize> {
@@ -209,6 +250,7 @@ impl Splitter {
         match rest.get(blank) {
             Some(b'{' | b']') => {
                 self.array = Some(self.line);
+                self.in_envelope = false;
                 self.array_hurt = false;
                 self.remains = false;
                 self.after_value = true;

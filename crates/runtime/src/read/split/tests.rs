@@ -1,6 +1,9 @@
 //! Tests of splitting a stream into records.
 use super::*;
 
+#[path = "envelopes.rs"]
+mod envelopes;
+
 /// The stream cut in pieces of `size`: each record as `line: text`, each fault as `line! code`, in order.
 fn cut(stream: &[u8], size: usize, longest: usize) -> Vec<String> {
     let mut splitter = Splitter::with_longest(longest);
