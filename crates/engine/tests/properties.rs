@@ -8,7 +8,7 @@ use adjutant_model::{Decision, Outcome, Row, SignalState, Time};
 use adjutant_rules::Book;
 use naive::{Case, FIELDS, Random, Truth};
 
-const ROUNDS: u64 = 400;
+const ROUNDS: u64 = 150;
 
 fn load(text: &str) -> Book {
     let files = [("playbooks/p.yaml".to_owned(), text.to_owned())];
