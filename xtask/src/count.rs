@@ -30,8 +30,8 @@ impl Count {
     fn of_line(line: &str) -> Self {
         let words: Vec<&str> = line.split([' ', ';', ',', '(']).filter(|word| !word.is_empty()).collect();
         let before = |name: &str| {
-            let pair = words.windows(2).find(|pair| pair.get(1) == Some(&name))?;
-            pair.first()?.parse().ok()
+            let at = words.iter().position(|word| *word == name)?;
+            words[at.saturating_sub(2)..at].iter().rev().find_map(|word| word.parse().ok())
         };
         Self { passed: before("passed").unwrap_or(0), failed: before("failed").unwrap_or(0) }
     }
@@ -64,6 +64,7 @@ mod tests {
         let nextest = "     Summary [   1.203s] 312 tests run: 310 passed (2 slow), 2 failed, 0 skipped";
         assert_eq!(Count::read(nextest), Count { passed: 310, failed: 2 });
         assert_eq!(Count::read("61 passed, 0 failed"), Count { passed: 61, failed: 0 });
+        assert_eq!(Count::read("61 tests passed, 2 failed"), Count { passed: 61, failed: 2 });
         assert_eq!(Count::read("a test that passed"), Count::default());
     }
 }

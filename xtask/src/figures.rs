@@ -37,7 +37,11 @@ impl Figures {
 /// A whole number stays whole; what is no number is null.
 fn number(value: f64) -> Value {
     let whole = value.fract() == 0.0 && value.abs() < 9e15;
-    if whole { Value::from(value as i64) } else { Number::from_f64((value * 1e4).round() / 1e4).map_or(Value::Null, Value::Number) }
+    if whole {
+        Value::from(value as i64)
+    } else {
+        Number::from_f64((value * 1e4).round() / 1e4).map_or(Value::Null, Value::Number)
+    }
 }
 
 fn readable(value: f64) -> String {

@@ -122,6 +122,12 @@ fn one(target: &str, seconds: u64) -> Result<bool> {
 
 /// Directories whose files are first inputs: the target's own seeds, and what of the repository it reads anyway.
 fn seeds(target: &str) -> Vec<PathBuf> {
+    let read_anyway: &[&str] = match target {
+        "triage" | "read" => &["cases", "book/sources"],
+        "book" => &["book"],
+        _ => &[],
+    };
     let own = sh::root().join("fuzz/seeds").join(target);
-    [own].into_iter().filter(|dir| dir.is_dir()).collect()
+    let all = std::iter::once(own).chain(read_anyway.iter().map(|dir| sh::root().join(dir)));
+    all.filter(|dir| dir.is_dir()).collect()
 }

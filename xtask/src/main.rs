@@ -1,7 +1,10 @@
 //! `cargo xtask`: sets up, tests, proves and measures Adjutant. One file per command.
 //!
 //! Everything here drives the product from outside or measures it; nothing of it ships.
-#![expect(clippy::disallowed_methods, reason = "sets up and measures: it reads the environment and the clock, and decides nothing")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "sets up and measures: it reads the environment and the clock, and decides nothing"
+)]
 #![expect(unreachable_pub, reason = "one binary: `pub` means for other files")]
 
 mod accuracy;

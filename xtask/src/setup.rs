@@ -25,7 +25,12 @@ enum From {
 
 /// Needed by `cargo xtask test`.
 pub const TESTS: &[Need] = &[
-    Need { what: "a C and C++ compiler", why: "SQLite, zstd, libFuzzer", probe: &["c++", "--version"], from: From::Apt(&["build-essential"]) },
+    Need {
+        what: "a C and C++ compiler",
+        why: "SQLite, zstd, libFuzzer",
+        probe: &["c++", "--version"],
+        from: From::Apt(&["build-essential"]),
+    },
     Need { what: "zstd", why: "unpacking measuring data", probe: &["zstd", "--version"], from: From::Apt(&["zstd"]) },
     Need { what: "rustfmt", why: "the format check", probe: &["cargo", "fmt", "--version"], from: From::Rustup("rustfmt") },
     Need { what: "clippy", why: "the lints", probe: &["cargo", "clippy", "--version"], from: From::Rustup("clippy") },

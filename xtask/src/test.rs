@@ -9,6 +9,8 @@ use anyhow::Result;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// Accounts of the generated company in the short form of the logins' harness.
+const SHORT_USERS: &str = "1000";
 /// Seconds of fuzzing in all.
 const FUZZ_SECONDS: u64 = 60;
 
@@ -47,20 +49,32 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     gate.tests("tests", runner());
     gate.tests("doc-tests", sh::cargo(&["test", "--quiet", "--workspace", "--doc"]));
     gate.command("docs", documented());
+    gate.command("book-check", adjutant(&["check"]));
+    gate.tests("book-tests", adjutant(&["test"]));
     gate.step("fuzz", || fuzz::all(Duration::from_secs(FUZZ_SECONDS)).map(Ending::Done));
     measured(&mut gate);
     Ok(gate.report(started.elapsed()))
 }
 
-/// What needs the measuring data.
+/// What measures: logins of a generated company, and real records where there are any.
 fn measured(gate: &mut Gate<'_>) {
-    let found = data::find();
-    gate.step("measuring-data", || {
-        Ok(match found? {
-            Some(dir) => Ending::Done(Count::one(dir.is_dir())),
-            None => Ending::Skipped(data::MISSING.into()),
-        })
-    });
+    gate.measure("logins", &["quality", "logins", "--users", SHORT_USERS]);
+    match data::find() {
+        Ok(Some(dir)) => {
+            let alerts = dir.join("alerts").to_string_lossy().into_owned();
+            gate.measure("accuracy", &["accuracy", &alerts]);
+            gate.measure("rule-pairs", &["quality", "rules", &alerts]);
+        }
+        Ok(None) => gate.step("measuring", || Ok(Ending::Skipped(data::MISSING.into()))),
+        Err(error) => gate.step("measuring", || Err(error)),
+    }
+}
+
+/// The release build of `adjutant`.
+fn adjutant(arguments: &[&str]) -> Command {
+    let mut command = sh::cargo(&["run", "--quiet", "--release", "--package", "adjutant", "--"]);
+    command.args(arguments);
+    command
 }
 
 fn prepare() -> Count {
@@ -89,6 +103,11 @@ impl Gate<'_> {
     /// A command that passes or fails as a whole.
     fn command(&mut self, name: &'static str, command: Command) {
         self.step(name, || Ok(Ending::Done(Count::one(shown(command, name)?.0))));
+    }
+
+    /// One of our own measuring commands; fails when it misses a bar.
+    fn measure(&mut self, name: &'static str, arguments: &[&str]) {
+        self.step(name, || Ok(Ending::Done(Count::one(shown(sh::again(arguments)?, name)?.0))));
     }
 
     /// A command that runs tests and prints how many passed.
@@ -121,7 +140,8 @@ impl Gate<'_> {
     fn report(&self, took: Duration) -> bool {
         println!("\n{} steps in {:.0} s", self.lines.len(), took.as_secs_f64());
         self.lines.iter().for_each(|line| println!("  {}", line.text()));
-        let count: Count = self.lines.iter().map(|line| if let Ending::Done(count) = &line.ending { *count } else { Count::default() }).sum();
+        let count: Count =
+            self.lines.iter().map(|line| if let Ending::Done(count) = &line.ending { *count } else { Count::default() }).sum();
         println!("\n{} passed, {} failed", count.passed, count.failed);
         count.failed == 0
     }

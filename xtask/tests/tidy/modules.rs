@@ -30,6 +30,7 @@ fn is_root(path: &str) -> bool {
     match dir.rsplit('/').next() {
         Some("src") => matches!(name, "lib.rs" | "main.rs"),
         Some("bin") => true,
+        _ if dir.contains("/src/") => false,
         Some(last) if of_cargo.contains(&last) => true,
         _ => name == "main.rs" || name == "build.rs",
     }
@@ -131,9 +132,10 @@ mod tests {
             ("crates/x/src/a.rs", ""),
             ("crates/x/src/tests.rs", "mod more;"),
             ("crates/x/src/tests/more.rs", ""),
+            ("crates/x/src/tests/dead.rs", ""),
         ]);
         assert_eq!(Vec::from_iter(shipped(&tree)), ["crates/x/src/a.rs", "crates/x/src/lib.rs"]);
-        assert!(orphans(&tree).is_empty());
+        assert_eq!(orphans(&tree), ["crates/x/src/tests/dead.rs: no `mod` leads here"]);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub(crate) fn complaints(file: &File) -> Vec<String> {
         return Vec::new();
     }
     let lines = file.text.lines().enumerate();
-    lines.flat_map(|(index, line)| forbidden(line).map(move |(word, why)| (index + 1, word, why)))
+    lines
+        .flat_map(|(index, line)| forbidden(line).map(move |(word, why)| (index + 1, word, why)))
         .map(|(line, word, why)| format!("{}:{line}: `{word}`: {why}", file.path))
         .collect()
 }
