@@ -157,14 +157,14 @@ fn a_book_that_reads_differently_starts_again_from_the_stored_alerts() {
     assert!(told.contains("read anew from the stored alerts: sources/guardduty.yaml differs"), "{told}");
 
     // Cases of one alert each.
-    std::fs::write(book.join("correlate.yaml"), "alerts_max: 1\n").unwrap();
+    edit(&book, "correlate.yaml", "alerts_max: 10000", "alerts_max: 1");
     let (figures, told) = backtest(&book, &archive);
     assert!(told.contains("correlate.yaml, sources/guardduty.yaml differ"), "{told}");
     assert_eq!(figures["cases_now"], 139, "only the same bytes again join a case");
     assert!(figures["cases"].as_u64().unwrap() < 139);
 
     // A source that reads another severity.
-    std::fs::remove_file(book.join("correlate.yaml")).unwrap();
+    edit(&book, "correlate.yaml", "alerts_max: 1", "alerts_max: 10000");
     edit(&book, "sources/github.yaml", "'\"info\"'", "'\"critical\"'");
     let (figures, told) = backtest(&book, &archive);
     assert_ne!(figures["flips"], 0, "{told}");

@@ -20,6 +20,7 @@ use crate::entities::{Entities, Role};
 use crate::memory::unusual::{self, Firing};
 use crate::memory::window::Day;
 use adjutant_model::{AlertId, CaseId, Digest, Duration, Revision, Time};
+use adjutant_rules::correlate::Correlate;
 use evidence::{Evidence, Owner};
 use links::Active;
 use serde::{Deserialize, Serialize};
@@ -94,31 +95,15 @@ impl Default for Apart {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            by: vec![Role::Host, Role::User, Role::Target, Role::Resource, Role::File, Role::Message, Role::Source],
-            gap: Duration::from_hours(1),
-            age_max: Duration::from_hours(6),
-            alerts_max: 10_000,
-            busy_per_day: 1_000,
-            cases_max: 100_000,
-            apart: Apart::default(),
-        }
+        Self::of(&Correlate::default())
     }
 }
 
 impl Policy {
-    /// The policy that a book asks for; what it does not say is as by default.
-    pub fn of(book: &adjutant_rules::correlate::Correlate) -> Self {
-        let default = Self::default();
-        let role = |name: &String| Role::ALL.into_iter().find(|role| role.name() == name);
-        Self {
-            by: book.by.as_ref().map_or(default.by, |names| names.iter().filter_map(role).collect()),
-            gap: book.gap.unwrap_or(default.gap),
-            age_max: book.age_max.unwrap_or(default.age_max),
-            alerts_max: book.alerts_max.unwrap_or(default.alerts_max),
-            busy_per_day: book.busy_per_day.unwrap_or(default.busy_per_day),
-            ..default
-        }
+    /// The policy that a book asks for.
+    pub fn of(book: &Correlate) -> Self {
+        let Correlate { by, gap, age_max, alerts_max, busy_per_day } = book.clone();
+        Self { by, gap, age_max, alerts_max, busy_per_day, cases_max: 100_000, apart: Apart::default() }
     }
 }
 

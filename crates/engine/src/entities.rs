@@ -4,7 +4,7 @@
 //! correlates works on these keys and never on text. The key is secret where alerts come from outside,
 //! so that nobody can aim for collisions.
 
-use adjutant_model::schema::slots as s;
+pub use adjutant_model::Role;
 use adjutant_model::{EntityId, EntityKind, Row, Slot, Value};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
@@ -14,100 +14,6 @@ use std::hash::Hasher;
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HashKey(pub [u8; 16]);
-
-/// What part an entity plays in its alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// The host that the alert is about.
-    Host,
-    /// The account that acted.
-    User,
-    /// The account acted upon.
-    Target,
-    /// The cloud resource.
-    Resource,
-    /// The file.
-    File,
-    /// The device that a user signed in from.
-    Device,
-    /// The mailbox that received a mail.
-    Mailbox,
-    /// The mail message.
-    Message,
-    /// The domain.
-    Domain,
-    /// The address that the activity came from.
-    Source,
-    /// The address that the activity went to.
-    Destination,
-}
-
-impl Role {
-    /// Every role, from the one that says most about what an alert is about to the least.
-    pub const ALL: [Role; 11] = [
-        Role::Host,
-        Role::User,
-        Role::Target,
-        Role::Resource,
-        Role::File,
-        Role::Device,
-        Role::Mailbox,
-        Role::Message,
-        Role::Domain,
-        Role::Source,
-        Role::Destination,
-    ];
-
-    /// The role's name in the book and in records.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Role::Host => "host",
-            Role::User => "user",
-            Role::Target => "target",
-            Role::Resource => "resource",
-            Role::File => "file",
-            Role::Device => "device",
-            Role::Mailbox => "mailbox",
-            Role::Message => "message",
-            Role::Domain => "domain",
-            Role::Source => "source",
-            Role::Destination => "destination",
-        }
-    }
-
-    /// What kind of thing plays the role.
-    pub const fn kind(self) -> EntityKind {
-        match self {
-            Role::Host => EntityKind::Host,
-            Role::User | Role::Target => EntityKind::User,
-            Role::Resource => EntityKind::Resource,
-            Role::File => EntityKind::File,
-            Role::Device => EntityKind::Device,
-            Role::Mailbox => EntityKind::Mailbox,
-            Role::Message => EntityKind::Message,
-            Role::Domain => EntityKind::Domain,
-            Role::Source | Role::Destination => EntityKind::Address,
-        }
-    }
-
-    /// The fields that may name it, best first.
-    pub const fn fields(self) -> &'static [Slot] {
-        match self {
-            Role::Host => &[s::HOST_NAME, s::HOST_ID, s::HOST_IP],
-            Role::User => &[s::USER_EMAIL, s::USER_NAME, s::USER_ID],
-            Role::Target => &[s::TARGET_EMAIL, s::TARGET_NAME, s::TARGET_ID],
-            Role::Resource => &[s::CLOUD_RESOURCE],
-            Role::File => &[s::FILE_SHA256, s::FILE_SHA1, s::FILE_MD5],
-            Role::Device => &[s::DEVICE_ID, s::DEVICE_NAME],
-            Role::Mailbox => &[s::MAIL_TO],
-            Role::Message => &[s::MAIL_MESSAGE_ID],
-            Role::Domain => &[s::DOMAIN_NAME],
-            Role::Source => &[s::SRC_IP],
-            Role::Destination => &[s::DST_IP],
-        }
-    }
-}
 
 /// The entities of one alert, at most one for each role.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -164,6 +70,7 @@ pub fn hash(key: HashKey, space: u8, bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adjutant_model::schema::slots as s;
     use adjutant_model::{Addr, Origin, Schema};
 
     const KEY: HashKey = HashKey([7; 16]);

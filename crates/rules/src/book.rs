@@ -57,7 +57,7 @@ impl Book {
         let playbooks = each(&files, "playbooks/", &mut faults, |file, text| playbook::load(file, text, &schema, &lists));
         let generic = generic(&playbooks, &mut faults);
         let correlate = correlate::load(&files).unwrap_or_else(|fault| {
-            faults.push(*fault);
+            faults.extend(fault);
             Correlate::default()
         });
         if faults.iter().any(|fault| fault.severity == Severity::Error) {

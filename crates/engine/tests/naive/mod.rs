@@ -5,8 +5,14 @@ use adjutant_rules::Book;
 use std::fmt::Write as _;
 
 /// The facts that random conditions read: name and how many values from 0; two values are false and true.
-pub(crate) const FIELDS: [(&str, i64); 6] =
-    [("malware.blocked", 2), ("device.managed", 2), ("login.legacy", 2), ("alert.repeats", 9), ("case.rules", 9), ("rule.confirmed", 9)];
+pub(crate) const FIELDS: [(&str, i64); 6] = [
+    ("malware.blocked", 2),
+    ("device.managed", 2),
+    ("login.legacy", 2),
+    ("alert.repeats", 9),
+    ("case.rules", 9),
+    ("rule.confirmed", 9),
+];
 
 /// The sequence is the same everywhere.
 pub(crate) struct Random(u64);
