@@ -1,5 +1,6 @@
 //! `cargo xtask quality`: measures what triage gets right on labelled data.
 
+pub mod ait;
 pub mod logins;
 pub mod rules;
 
@@ -14,6 +15,8 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// An intrusion-detection stream over five labelled testbeds
+    Ait(ait::Arguments),
     /// Logins of a generated company under three kinds of attacker
     Logins(logins::Arguments),
     /// Events on which a vendor's rule alerts, and events on which it must not
@@ -26,6 +29,7 @@ enum What {
 /// When something cannot be read or written.
 pub fn run(arguments: &Arguments) -> Result<bool> {
     match &arguments.what {
+        What::Ait(arguments) => ait::run(arguments),
         What::Logins(arguments) => logins::run(arguments),
         What::Rules(arguments) => rules::run(arguments),
     }
