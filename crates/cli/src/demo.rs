@@ -2,10 +2,13 @@
 
 use crate::args::Format;
 use crate::exit::Exit;
+use crate::queue::Case;
 use crate::report::{Report, Totals};
 use crate::triage::workers;
 use crate::{book, explain, table, term};
 use adjutant_engine::explain::style::{Line, Paint};
+use adjutant_model::SignalState;
+use adjutant_runtime::archive::Entry;
 use adjutant_runtime::pipeline;
 use adjutant_runtime::read::{Input, Reader};
 use adjutant_runtime::triage::{self, Options};
@@ -33,8 +36,8 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
     let cases = std::mem::take(&mut totals.queue).worst_first();
     let mut lines = table::queue(&cases, &book, TOP);
     lines.push(Line::new());
-    if let Some(worst) = cases.first().and_then(|case| case.worst.as_deref()) {
-        lines.push(Line::new().with(Paint::Strong, "The first of them, explained:"));
+    if let Some(worst) = telling(&cases) {
+        lines.push(Line::new().with(Paint::Strong, "One of them, explained:"));
         lines.push(Line::new());
         lines.extend(explain::lines(worst, &book, &names, term::width().unwrap_or(WIDTH)));
     }
@@ -43,6 +46,12 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
     lines.extend(next());
     term::output(table::painted(&lines).as_bytes())?;
     Ok(Exit::Ok)
+}
+
+/// The decision of the queue's first cases that has the most to tell: the one with the most signals that fired.
+fn telling(cases: &[Case]) -> Option<&Entry> {
+    let fired = |entry: &&Entry| entry.decision.reasons.iter().filter(|reason| reason.state == SignalState::Fired).count();
+    cases.iter().take(TOP).filter_map(|case| case.worst.as_deref()).rev().max_by_key(fired)
 }
 
 fn next() -> Vec<Line> {
