@@ -67,7 +67,13 @@ impl<'a> List<'a> {
     /// The element at `place`.
     pub fn get(&self, place: usize) -> Option<Val<'a>> {
         match self {
-            List::Tape(_) => self.iter().nth(place),
+            List::Tape(tape) => {
+                let mut at = (place < self.len()).then_some(1_usize)?;
+                for _ in 0..place {
+                    at = at.saturating_add(nodes(tape.get(at..)?));
+                }
+                tape.get(at..).map(Val::from_tape)
+            }
             List::Row(row, range) => row.list_at(*range).get(place).map(|item| Val::from_row(*item, row, None)),
             List::Made(items) => items.get(place).cloned(),
         }

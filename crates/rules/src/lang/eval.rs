@@ -102,15 +102,26 @@ impl<'a> Machine<'a> {
             Node::Or(parts) => self.or(parts),
             Node::Compare(relation, sides) => {
                 let [a, b] = sides.as_ref();
-                let (a, b) = (self.eval(a), self.eval(b));
-                compare(*relation, &a, &b, &mut self.visits)
+                let a = self.eval(a);
+                self.beside(b, |machine, b| compare(*relation, &a, b, &mut machine.visits))
             }
             Node::In(sides) => {
                 let [a, b] = sides.as_ref();
-                let (a, b) = (self.eval(a), self.eval(b));
-                self.is_in(&a, &b)
+                let a = self.eval(a);
+                self.beside(b, |machine, b| machine.is_in(&a, b))
             }
             other => self.eval(other).truth(),
+        }
+    }
+
+    /// What `test` says of `node`'s value; a constant, as most are, is not copied for it.
+    fn beside(&mut self, node: &'a Node, test: impl FnOnce(&mut Self, &Val<'a>) -> Truth) -> Truth {
+        match node {
+            Node::Const(value) => test(self, value),
+            node => {
+                let value = self.eval(node);
+                test(self, &value)
+            }
         }
     }
 
@@ -178,13 +189,15 @@ impl<'a> Machine<'a> {
                 _ => Val::ERROR,
             },
             Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::ERROR),
-            Node::HasKey(operand, key) => has_key(&self.eval(operand), key),
-            Node::Select(operand, key) => select(self.eval(operand), key),
-            Node::Index(parts) => {
-                let [operand, index] = parts.as_ref();
-                let operand = self.eval(operand);
-                index_of(&operand, self.eval(index))
-            }
+            Node::HasKey(operand, key) => match operand.as_ref() {
+                Node::Local(place) => self.locals.get(*place).map_or(Val::ERROR, |operand| has_key(operand, key)),
+                operand => has_key(&self.eval(operand), key),
+            },
+            Node::Select(operand, key) => match operand.as_ref() {
+                Node::Local(place) => self.locals.get(*place).map_or(Val::ERROR, |operand| select(operand, key)),
+                operand => select(&self.eval(operand), key),
+            },
+            Node::Index(parts) => self.element_at(parts),
             Node::Negate(inner) => negate(&self.eval(inner)),
             Node::If(parts) => self.choose(parts),
             Node::Arithmetic(op, sides) => {
@@ -231,6 +244,21 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// `a[b]`; of `a.filter(…)[n]` no list is made.
+    fn element_at(&mut self, parts: &'a [Node; 2]) -> Val<'a> {
+        let [operand, index] = parts;
+        if let (Node::Macro(made), Node::Const(Val::Int(place))) = (operand, index)
+            && made.kind == MacroKind::Filter
+        {
+            return match self.gather(made) {
+                Ok(state) => state.kept_at(*place),
+                Err(why) => Val::Unknown(why),
+            };
+        }
+        let operand = self.eval(operand);
+        index_of(&operand, self.eval(index))
+    }
+
     fn choose(&mut self, parts: &'a [Node; 3]) -> Val<'a> {
         let [test, yes, no] = parts;
         match self.truth(test) {
@@ -244,17 +272,8 @@ impl<'a> Machine<'a> {
         match (item, holder) {
             (Val::Unknown(why), _) | (_, Val::Unknown(why)) => Truth::Unknown(*why),
             (_, Val::List(list)) => {
-                let mut any = Truth::False;
-                for element in list.iter() {
-                    if !self.visit() {
-                        return Truth::Unknown(Why::Error);
-                    }
-                    any = any.or(item.equals(&element, &mut self.visits, 0));
-                    if any == Truth::True {
-                        break;
-                    }
-                }
-                any
+                let List::Made(items) = list else { return self.is_any_of(item, list.iter()) };
+                self.is_any_of(item, items.iter().map(Val::lend))
             }
             (_, Val::Map(map)) => {
                 self.visits = self.visits.saturating_sub(u32::try_from(map.len()).unwrap_or(u32::MAX));
@@ -262,6 +281,20 @@ impl<'a> Machine<'a> {
             }
             _ => Truth::Unknown(Why::Error),
         }
+    }
+
+    fn is_any_of<'i>(&mut self, item: &Val<'a>, elements: impl Iterator<Item = Val<'i>>) -> Truth {
+        let mut any = Truth::False;
+        for element in elements {
+            if !self.visit() {
+                return Truth::Unknown(Why::Error);
+            }
+            any = any.or(item.equals(&element, &mut self.visits, 0));
+            if any == Truth::True {
+                break;
+            }
+        }
+        any
     }
 
     fn matches(&mut self, inner: &'a Node, regex: &regex::Regex) -> Val<'a> {
@@ -341,19 +374,26 @@ impl<'a> Machine<'a> {
     }
 
     fn run(&mut self, made: &'a Macro) -> Val<'a> {
-        match self.eval(&made.range) {
-            Val::List(list) => self.over(made, list.iter()),
-            Val::Map(map) => self.over(made, map.entries().map(|(key, _)| key)),
-            Val::Unknown(why) => Val::Unknown(why),
-            _ => Val::ERROR,
+        match self.gather(made) {
+            Ok(state) => state.result(made.kind),
+            Err(why) => Val::Unknown(why),
         }
     }
 
-    fn over(&mut self, made: &'a Macro, items: impl Iterator<Item = Val<'a>>) -> Val<'a> {
+    fn gather(&mut self, made: &'a Macro) -> Result<MacroState<'a>, Why> {
+        match self.eval(&made.range) {
+            Val::List(list) => self.over(made, list.iter()),
+            Val::Map(map) => self.over(made, map.entries().map(|(key, _)| key)),
+            Val::Unknown(why) => Err(why),
+            _ => Err(Why::Error),
+        }
+    }
+
+    fn over(&mut self, made: &'a Macro, items: impl Iterator<Item = Val<'a>>) -> Result<MacroState<'a>, Why> {
         let mut state = MacroState { folded: Truth::from(made.kind == MacroKind::All), count: 0, kept: Vec::new() };
         for item in items {
             if !self.visit() {
-                return Val::ERROR;
+                return Err(Why::Error);
             }
             self.locals.push(item);
             let go_on = self.element(made, &mut state);
@@ -362,7 +402,7 @@ impl<'a> Machine<'a> {
                 break;
             }
         }
-        state.result(made.kind)
+        Ok(state)
     }
 
     /// One element of a macro; false when the rest cannot matter.
@@ -396,6 +436,15 @@ struct MacroState<'a> {
 }
 
 impl<'a> MacroState<'a> {
+    /// What `[place]` says of the list that was kept.
+    fn kept_at(self, place: i64) -> Val<'a> {
+        match (self.folded, usize::try_from(place)) {
+            (Truth::Unknown(why), _) => Val::Unknown(why),
+            (_, Ok(place)) => self.kept.into_iter().nth(place).unwrap_or(Val::Unknown(Why::NotStated)),
+            (_, Err(_)) => Val::ERROR,
+        }
+    }
+
     fn result(self, kind: MacroKind) -> Val<'a> {
         match (self.folded, kind) {
             (Truth::Unknown(why), _) => Val::Unknown(why),
@@ -460,10 +509,10 @@ fn has_key(operand: &Val<'_>, key: &str) -> Val<'static> {
     }
 }
 
-fn select<'a>(operand: Val<'a>, key: &str) -> Val<'a> {
+fn select<'a>(operand: &Val<'a>, key: &str) -> Val<'a> {
     match operand {
         Val::Map(map) => map.field(key).unwrap_or(Val::Unknown(Why::NotStated)),
-        Val::Unknown(why) => Val::Unknown(why),
+        Val::Unknown(why) => Val::Unknown(*why),
         Val::Null => Val::Unknown(Why::NotStated),
         _ => Val::ERROR,
     }
