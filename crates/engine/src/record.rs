@@ -12,7 +12,6 @@ use adjutant_rules::playbook::Playbook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::entities::Role;
 use crate::show::{shown, why_name};
@@ -222,10 +221,8 @@ impl Record {
 
 /// The name of a decision, as records write it.
 pub fn id(decision: &Decision) -> String {
-    id_bytes(decision).iter().fold(String::with_capacity(16), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    let nibbles = id_bytes(decision).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
 /// The name of a decision: the first eight bytes of a digest of alert, book, case and revision.

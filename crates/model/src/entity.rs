@@ -105,7 +105,11 @@ fn names_nobody(text: &str) -> bool {
 
 fn push_lower(text: &str, out: &mut String) {
     if text.is_ascii() {
-        out.extend(text.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+        let start = out.len();
+        out.push_str(text);
+        if let Some(pushed) = out.get_mut(start..) {
+            pushed.make_ascii_lowercase();
+        }
     } else {
         out.extend(text.chars().flat_map(char::to_lowercase));
     }

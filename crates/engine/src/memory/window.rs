@@ -39,6 +39,9 @@ impl Day {
     /// How many events there were in the 24 hours up to `time`.
     pub fn count(&self, time: Time) -> i64 {
         let hour = time.secs().div_euclid(3600);
+        if hour == self.latest_hour {
+            return self.counts.iter().map(|count| i64::from(*count)).sum();
+        }
         let inside = |past: &i64| *past <= hour && hour - past < HOURS as i64 && self.latest_hour - past < HOURS as i64;
         let oldest = self.latest_hour - HOURS as i64 + 1;
         (oldest..=self.latest_hour).filter(inside).filter_map(|past| self.counts.get(slot(past))).map(|c| i64::from(*c)).sum()

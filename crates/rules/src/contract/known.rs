@@ -55,7 +55,8 @@ pub fn split(text: &str, separator: char) -> Vec<String> {
 /// Whether `text` is what tables write where they say nothing.
 pub fn says_nothing(text: &str) -> bool {
     const NOTHING: [&str; 7] = ["", "-", "n/a", "null", "none", "nil", "unknown"];
-    NOTHING.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
+    let text = text.trim();
+    NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn yes_or_no(text: &str) -> Option<bool> {

@@ -5,6 +5,8 @@
 //! grammar to notice that a value breaks off, so that one broken record cannot swallow those after it.
 //! Neither judges numbers, words or escapes: that is the parser's work.
 
+use memchr::memchr3;
+
 /// What became of a walk over some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scan {
@@ -80,20 +82,28 @@ impl Scanner {
 
     /// Walks on inside a string from `at`; returns where to go on.
     fn string(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, Scan> {
-        while let Some(&byte) = bytes.get(at) {
-            at += 1;
+        const UNCLOSED: &str = "a text is not closed on its line";
+        while let Some(&next) = bytes.get(at) {
             if self.escaped {
                 self.escaped = false;
-            } else if byte == b'"' {
-                self.in_string = false;
-                self.before = Before::Value;
-                return Ok(at);
-            } else if byte == b'\\' {
-                self.escaped = true;
+                if next == b'\n' {
+                    return Err(Scan::Broken(at, UNCLOSED));
+                }
+                at += 1;
+                continue;
             }
-            if byte == b'\n' {
-                return Err(Scan::Broken(at - 1, "a text is not closed on its line"));
+            let Some(len) = memchr3(b'"', b'\\', b'\n', &bytes[at..]) else { return Ok(bytes.len()) };
+            at += len;
+            match bytes[at] {
+                b'"' => {
+                    self.in_string = false;
+                    self.before = Before::Value;
+                    return Ok(at + 1);
+                }
+                b'\\' => self.escaped = true,
+                _ => return Err(Scan::Broken(at, UNCLOSED)),
             }
+            at += 1;
         }
         Ok(at)
     }
