@@ -15,16 +15,18 @@ mod device;
 mod directory;
 mod event;
 mod life;
+mod measure;
 mod microsoft;
 mod network;
 mod okta;
 mod people;
 mod places;
 mod random;
+mod report;
 mod travel;
 mod upstream;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use company::Company;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -57,12 +59,12 @@ impl Arguments {
 /// Runs `quality logins`; false when a bar is missed.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// When the book has faults or a file cannot be written.
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let company = Company::new(arguments.seed, arguments.users, arguments.attacks_each());
     match &arguments.write {
         Some(directory) => write(company, directory).map(|()| true),
-        None => bail!("give --write DIR"),
+        None => measure::measure(company)?.report(arguments.json.as_deref()),
     }
 }
 
@@ -71,8 +73,8 @@ fn write(company: Company, directory: &Path) -> Result<()> {
     let context = directory.join("context");
     fs::create_dir_all(&context).with_context(|| format!("cannot make {}", context.display()))?;
     fs::write(context.join("identities.csv"), directory::identities(&company, people::DAYS))?;
-    fs::write(context.join("travel.csv"), directory::travel(&company))?;
-    fs::write(directory.join("corporate-vpn.txt"), directory::own_addresses(company.network()))?;
+    fs::create_dir_all(context.join("networks"))?;
+    fs::write(context.join("networks/corporate.txt"), directory::own_networks(company.network()))?;
     let mut records = BufWriter::new(File::create(directory.join("records.jsonl"))?);
     let mut truths = BufWriter::new(File::create(directory.join("truth.csv"))?);
     writeln!(truths, "person,act,cause,alert,attacker,attack,afterwards,privileged,unreliable,counted")?;

@@ -34,7 +34,7 @@ pub struct Truth {
     pub attack: Option<Attack>,
     /// Whether the account is privileged.
     pub privileged: bool,
-    /// Whether the directory's row is stale, missing or silent, or the place of the address is not known.
+    /// Whether the directory's row is stale, missing or silent, or it is a login from nobody knows where.
     pub unreliable: bool,
     /// Whether it is after the backfill.
     pub counted: bool,
@@ -111,7 +111,7 @@ impl Company {
             alert: alerts(event.act, behaviours),
             attack: event.attack,
             privileged: person.privileged,
-            unreliable: person.defect != Defect::Sound || event.origin.known != Known::Place,
+            unreliable: person.defect != Defect::Sound || login && event.origin.known != Known::Place,
             counted: event.day() >= BACKFILL_DAYS,
         };
         (behaviours, truth)

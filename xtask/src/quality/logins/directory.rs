@@ -1,22 +1,26 @@
-//! The context that a company brings: directory, travel calendar, own addresses, as files.
+//! The context that a company brings: its directory and its own networks, as files.
 //!
 //! The directory is exported anew every week. Rows that are stale were last confirmed 200 days before the
 //! time begins; a quarter of them no longer say the truth. Some accounts have no row and some rows do not say
-//! whether the account is privileged: see `people` for how many.
+//! whether the account is privileged: see `people` for how many. Journeys that were announced stand in the
+//! row of the traveller while they last.
 
 use super::company::Company;
 use super::event::START;
 use super::network::Network;
-use super::people::{Defect, Kind};
+use super::people::{Defect, Kind, Person};
 use super::places::{CITIES, COUNTRIES};
 use super::random::Random;
 use std::fmt::Write as _;
 
 const DAY: i64 = 86_400;
 
+/// How often the directory is exported, in days.
+pub const EXPORT_DAYS: i64 = 7;
+
 /// The directory as exported on `day` of the generated time.
 pub fn identities(company: &Company, day: i64) -> String {
-    let mut out = String::from("id,login,email,name,department,kind,status,privileged,updated_at\n");
+    let mut out = String::from("id,upn,sam,privileged,vip,service_account,active,on_leave,travel,country,department,unit,title,manager,updated_at\n");
     for person in company.people().filter(|person| person.defect != Defect::Missing) {
         let privileged = match person.defect {
             Defect::NoRole => "",
@@ -24,40 +28,35 @@ pub fn identities(company: &Company, day: i64) -> String {
             _ => word(person.privileged),
         };
         let stale = matches!(person.defect, Defect::Stale | Defect::StaleAndWrong);
-        let updated = if stale { -200 } else { day };
-        let kind = if person.kind == Kind::Service { "service" } else { "person" };
-        let status = if (person.days.0..person.days.1).contains(&day) { "active" } else { "inactive" };
+        let login = person.login();
         let _ = writeln!(
             out,
-            "{},{login},{login},Person {:05},{},{kind},{status},{privileged},{}",
+            "{},{login},{},{privileged},false,{},{},false,{},{},{},corp,,,{}",
             person.id(),
-            person.number,
+            login.split('@').next().unwrap_or_default(),
+            word(person.kind == Kind::Service),
+            word((person.days.0..person.days.1).contains(&day)),
+            travel(person, day),
+            COUNTRIES[CITIES[person.city].country].code,
             person.department,
-            date(updated),
-            login = person.login(),
+            date(if stale { -200 } else { day }),
         );
     }
     out
 }
 
-/// Journeys that the travel calendar knows of.
-pub fn travel(company: &Company) -> String {
-    let mut out = String::from("login,from,until,city,country\n");
-    for (person, trip) in company.people().flat_map(|person| person.trips.iter().map(move |trip| (person, trip))) {
-        if trip.announced {
-            let city = &CITIES[trip.city];
-            let country = COUNTRIES[city.country].name;
-            let (from, until) = (date(trip.leave.div_euclid(DAY)), date(trip.back.div_euclid(DAY) + 1));
-            let _ = writeln!(out, "{},{from},{until},{},{country}", person.login(), city.name);
-        }
-    }
-    out
+/// Where the person is known to travel to in the week after `day`, as ISO codes.
+fn travel(person: &Person, day: i64) -> String {
+    let week = (day * DAY, (day + EXPORT_DAYS) * DAY);
+    let during = person.trips.iter().filter(|trip| trip.announced && trip.leave < week.1 && trip.back > week.0);
+    let codes: Vec<&str> = during.map(|trip| COUNTRIES[CITIES[trip.city].country].code).collect();
+    codes.join(";")
 }
 
-/// The list of addresses that the company itself leaves the Internet from: VPN gateways and offices.
-pub fn own_addresses(network: Network) -> String {
+/// The networks that the company itself leaves the Internet from: offices and VPN gateways.
+pub fn own_networks(network: Network) -> String {
     let mut random = Random::new(0);
-    let mut out = String::from("# VPN gateways and offices\n");
+    let mut out = String::from("# offices and VPN gateways\n");
     for (index, city) in CITIES.iter().enumerate().filter(|(_, city)| city.staff > 0) {
         for origin in [network.office(index, &mut random), network.corporate_vpn(index, &mut random)] {
             let _ = writeln!(out, "{}/24  # {}", std::net::Ipv4Addr::from(origin.ip & !0xff), city.name);
@@ -86,13 +85,12 @@ mod tests {
         let text = identities(&company, 70);
         let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
         let missing = 3000 - rows.len();
-        let stale = rows.iter().filter(|row| row[8] == "2025-06-19").count();
-        let silent = rows.iter().filter(|row| row[7].is_empty()).count();
-        assert!(rows.iter().all(|row| row.len() == 9 && (row[8] == "2025-06-19" || row[8] == "2026-03-16")));
-        assert!(
-            (4..30).contains(&missing) && (15..70).contains(&stale) && (4..30).contains(&silent),
-            "{missing} {stale} {silent}"
-        );
+        let stale = rows.iter().filter(|row| row[14] == "2025-06-19").count();
+        let silent = rows.iter().filter(|row| row[3].is_empty()).count();
+        let away = rows.iter().filter(|row| !row[8].is_empty()).count();
+        assert!(rows.iter().all(|row| row.len() == 15 && (row[14] == "2025-06-19" || row[14] == "2026-03-16")));
+        assert!((4..30).contains(&missing) && (15..70).contains(&stale) && (4..30).contains(&silent), "{missing} {stale} {silent}");
+        assert!((20..400).contains(&away), "{away} of 3000 away");
         let share = company.people().filter(|person| person.privileged).count();
         assert!((50..110).contains(&share), "{share} of 3000 privileged");
     }

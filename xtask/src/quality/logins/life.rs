@@ -65,10 +65,11 @@ impl Life {
             return;
         }
         let sessions = 1 + [25, 8, 2].into_iter().filter(|percent| random.percent(*percent)).count();
+        let mut times: Vec<i64> = (0..sessions).map(|_| self.draw_time(day, &mut random)).collect();
+        times.sort_unstable(); // browsers remember in the order of time
         let mut first = None;
-        for session in 0..sessions {
+        for (session, time) in times.into_iter().enumerate() {
             let device = if session == 0 { replaced.unwrap_or(0) } else { self.draw_device(&mut random) };
-            let time = self.draw_time(day, &mut random);
             let cause = if session == 0 && replaced.is_some() { Cause::NewMachine } else { Cause::Ordinary };
             if let Some(sign_in) = self.sign_in(network, device, time, cause, &mut random) {
                 first.get_or_insert(self.report(sign_in, &mut random, out));
