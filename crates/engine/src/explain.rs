@@ -14,6 +14,9 @@ use style::{Line, Paint};
 /// Columns of the waterfall.
 const BAR: usize = 22;
 
+/// Signals that did not fire are named up to here; the record names them all.
+const SILENT_SHOWN_MAX: usize = 6;
+
 /// Narrower than this, a terminal gets this width all the same.
 const WIDTH_MIN: usize = 60;
 
@@ -23,7 +26,7 @@ pub fn explain(record: &Record, flips: &[Flip], width: usize) -> Vec<Line> {
     let mut lines = head(record, width);
     lines.push(Line::new());
     lines.extend(reasons(record, width));
-    lines.extend(notes(record));
+    lines.extend(notes(record, width));
     lines.push(Line::new());
     lines.extend(labelled("would be", flips.iter().map(Flip::sentence), width));
     lines.extend(labelled("recommended", record.recommended.iter().cloned(), width));
@@ -108,13 +111,21 @@ fn reasons(record: &Record, width: usize) -> Vec<Line> {
                 .with(Paint::Dim, "the family's cap"),
         );
     }
-    let silent: Vec<&str> =
-        record.signals.iter().filter(|signal| signal.state == "silent").map(|signal| signal.id.as_str()).collect();
-    if !silent.is_empty() {
-        let label = format!("{:>5}  {:<families$}  ", "·", "silent");
-        lines.extend(wrapped(&label, &silent.join(", "), width));
-    }
+    lines.extend(silent(record, families, width));
     lines
+}
+
+/// The signals that did not fire: the first few by name.
+fn silent(record: &Record, families: usize, width: usize) -> Vec<Line> {
+    let names: Vec<&str> =
+        record.signals.iter().filter(|signal| signal.state == "silent").map(|signal| signal.id.as_str()).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let shown = names.iter().take(SILENT_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(SILENT_SHOWN_MAX);
+    let text = if more > 0 { format!("{shown} and {more} more") } else { shown };
+    wrapped(&format!("{:>5}  {:<families$}  ", "·", "silent"), &text, width)
 }
 
 /// Where the thresholds stand above the bars.
@@ -135,7 +146,7 @@ fn reason(record: &Record, signal: &Signal, so_far: i32, top: i32, families: usi
         _ => (format!("+{} ?", signal.points).replace("+0 ?", "?"), Paint::Doubt),
     };
     let shade = if signal.state == "fired" { '█' } else { '▒' };
-    let sources = sources(record, signal);
+    let sources = if signal.state == "unknown" { String::new() } else { sources(record, signal) };
     let mut text = signal.because.clone();
     if signal.state == "unknown" {
         text = format!("{}: {}", signal.id, unknown(record, signal));
@@ -208,10 +219,10 @@ fn age(record: &Record, fact: &Fact) -> String {
     }
 }
 
-fn notes(record: &Record) -> Vec<Line> {
+fn notes(record: &Record, width: usize) -> Vec<Line> {
     let guards = record.guards.iter().map(|guard| format!("not closed: {guard}"));
     let held = record.held_by.iter().map(|held| format!("held: {held}"));
-    guards.chain(held).map(|note| Line::new().plain("       ").with(Paint::Doubt, note)).collect()
+    guards.chain(held).flat_map(|note| wrapped("       ", &note, width)).collect()
 }
 
 fn labelled(label: &str, items: impl Iterator<Item = String>, width: usize) -> Vec<Line> {

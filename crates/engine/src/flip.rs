@@ -1,12 +1,14 @@
 //! The smallest change of facts that would flip a decision.
 //!
 //! Exact for one and two facts, over the domain that the playbook names: true and false, every value of an
-//! enumeration, and just below, at and just above each constant that a condition compares a fact with.
+//! enumeration, and just below, at and just above each constant that a condition compares a fact with. What the
+//! alert's texts say (its rule, its user) is what happened and does not vary.
 //! Every candidate is decided again, none is guessed. Facts that are computed from a changed one are not
 //! recomputed: a flip speaks of what the playbook reads.
 
 use crate::decide::judge;
 use crate::show::shown;
+use adjutant_model::schema::{Field, Kind};
 use adjutant_model::{Decision, Distance, Duration, Origin, Outcome, Row, Schema, Slot, Speed, Time, Type, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::{FactExpr, Probe};
@@ -126,7 +128,7 @@ fn smallest(mut found: Vec<Flip>, now: Outcome) -> Vec<Flip> {
 fn changes(playbook: &Playbook, row: &Row, schema: &Schema) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     for slot in read(playbook) {
-        let Some(field) = schema.field(slot) else { continue };
+        let Some(field) = schema.field(slot).filter(|field| !is_name(field)) else { continue };
         let probes: Vec<&Probe> = expressions(playbook).flat_map(FactExpr::probes).filter(|probe| probe.slot == slot).collect();
         for value in domain(&field.ty, &probes, row) {
             let change = Change { slot, sentence: sentence(slot, &value, row, schema), value };
@@ -139,6 +141,11 @@ fn changes(playbook: &Playbook, row: &Row, schema: &Schema) -> Vec<Change> {
         }
     }
     changes
+}
+
+/// What the alert says it is about (its rule, its user …) is what happened: another name would be another alert.
+fn is_name(field: &Field) -> bool {
+    field.kind == Kind::Field && matches!(field.ty, Type::Text | Type::Texts)
 }
 
 fn expressions(playbook: &Playbook) -> impl Iterator<Item = &FactExpr> {
