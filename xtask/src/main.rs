@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Accuracy { dir, json, examples } => {
-            accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|_| true)
+            accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())
         }
         Command::Quality(arguments) => quality::run(&arguments),
     };

@@ -64,6 +64,7 @@ fn measured(gate: &mut Gate<'_>) {
             let alerts = dir.join("alerts").to_string_lossy().into_owned();
             gate.measure("accuracy", &["accuracy", &alerts]);
             gate.measure("rule-pairs", &["quality", "rules", &alerts]);
+            gate.measure("ids-stream", &["quality", "ait", &alerts]);
         }
         Ok(None) => gate.step("measuring", || Ok(Ending::Skipped(data::MISSING.into()))),
         Err(error) => gate.step("measuring", || Err(error)),

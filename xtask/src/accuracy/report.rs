@@ -30,6 +30,9 @@ const NAMED: [&str; 22] = [
     "text/citrix",
 ];
 
+/// Per cent of what is stated that must be right.
+const RIGHT_PCT_MIN: f64 = 98.0;
+
 impl Tally {
     /// Right of stated, in per cent.
     pub(crate) fn percent(self) -> f64 {
@@ -72,6 +75,15 @@ impl Accuracy {
         flat.insert("records_recognised".into(), json!(total(|product| product.recognised)));
         flat.insert("records_dropped".into(), json!(total(|product| product.dropped.len() as u64)));
         Value::Object(flat)
+    }
+
+    /// Whether the named sources state at least [`RIGHT_PCT_MIN`] rightly, no time is wrong and no record was dropped.
+    pub(crate) fn meets_bars(&self) -> bool {
+        let figures = self.figures();
+        let is = |name: &str, holds: fn(f64) -> bool| figures.get(name).and_then(Value::as_f64).is_some_and(holds);
+        is("fields_right_pct", |pct| pct >= RIGHT_PCT_MIN)
+            && is("timestamps_wrong", |times| times == 0.0)
+            && is("records_dropped", |records| records == 0.0)
     }
 
     /// Prints the tables.
