@@ -78,7 +78,6 @@ struct Stage {
 ///
 /// # Errors
 /// The bytes are no record at all: empty, binary, or broken beyond what can be forgiven.
-#[expect(clippy::too_many_arguments, reason = "three things in, two to work in, two out")]
 pub fn normalize_into(
     raw: &RawAlert<'_>,
     terms: Terms<'_>,

@@ -277,7 +277,7 @@ fn compare_time(row: &Row, doc: &Value, stated: &Stated) -> Verdict {
     verdict(right, &shown, &[theirs.time.to_string()])
 }
 
-fn level(word: &String) -> String {
+fn level(word: &str) -> String {
     if word.to_lowercase().starts_with("info") { "info".to_owned() } else { word.to_lowercase() }
 }
 

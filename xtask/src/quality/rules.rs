@@ -119,7 +119,8 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         Some(dir) => book_dir::read(dir)?,
         None => book_dir::shipped(),
     };
-    let book = Book::load(files).map_err(|faults| anyhow!("the book has {} faults; `adjutant check` shows them", faults.len()))?;
+    let book =
+        Book::load(files).map_err(|faults| anyhow!("the book has {} faults; `adjutant check` shows them", faults.len()))?;
     let decided: Vec<Decided> = tests(arguments)?.into_iter().map(|test| decide(test, &book)).collect();
     if let Some(path) = &arguments.list {
         fs::write(path, decided.iter().map(line).collect::<String>())?;
@@ -201,7 +202,7 @@ fn by_source(decided: &[Decided]) {
         };
         sources.entry(log_type).or_default().push(one);
     }
-    println!("{:<32} {:<32} {}", "log type", "alerting events escalated", "benign events closed");
+    println!("{:<32} {:<32} benign events closed", "log type", "alerting events escalated");
     let mut sources: Vec<_> = sources.into_iter().collect();
     sources.sort_by_key(|(_, tests)| std::cmp::Reverse(tests.len()));
     for (name, tests) in sources {
@@ -229,7 +230,11 @@ fn report(decided: &[Decided], arguments: &Arguments) -> Result<()> {
     let shares = Shares::of(measured(decided));
     let mocked = Shares::of(decided.iter().filter(|one| one.test.has_mocks));
     println!("\nall        {}   {}", shares.alerting.shown(), shares.benign.shown());
-    println!("with mocks {}   {}   (their verdict needs a lookup that is not in the event)\n", mocked.alerting.shown(), mocked.benign.shown());
+    println!(
+        "with mocks {}   {}   (their verdict needs a lookup that is not in the event)\n",
+        mocked.alerting.shown(),
+        mocked.benign.shown()
+    );
     let mut figures = Figures::default();
     figures.add("alerting_escalated_pct", shares.alerting.percent(), "% of alerting events that a person gets to see");
     figures.add("benign_closed_pct", shares.benign.percent(), "% of benign events proposed for closing");

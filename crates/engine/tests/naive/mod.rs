@@ -50,7 +50,7 @@ impl When {
     fn new(random: &mut Random, depth: i64) -> Self {
         let inner = |random: &mut Random| Box::new(When::new(random, depth - 1));
         match random.below(if depth > 0 { 6 } else { 2 }) {
-            0 | 1 | 2 => {
+            0..=2 => {
                 let field = random.below(FIELDS.len() as i64) as usize;
                 When::AtLeast(field, 1 + random.below(FIELDS[field].1 - 1))
             }

@@ -20,7 +20,9 @@ pub const EXPORT_DAYS: i64 = 7;
 
 /// The directory as exported on `day` of the generated time.
 pub fn identities(company: &Company, day: i64) -> String {
-    let mut out = String::from("id,upn,sam,privileged,vip,service_account,active,on_leave,travel,country,department,unit,title,manager,updated_at\n");
+    let mut out = String::from(
+        "id,upn,sam,privileged,vip,service_account,active,on_leave,travel,country,department,unit,title,manager,updated_at\n",
+    );
     for person in company.people().filter(|person| person.defect != Defect::Missing) {
         let privileged = match person.defect {
             Defect::NoRole => "",
@@ -89,7 +91,10 @@ mod tests {
         let silent = rows.iter().filter(|row| row[3].is_empty()).count();
         let away = rows.iter().filter(|row| !row[8].is_empty()).count();
         assert!(rows.iter().all(|row| row.len() == 15 && (row[14] == "2025-06-19" || row[14] == "2026-03-16")));
-        assert!((4..30).contains(&missing) && (15..70).contains(&stale) && (4..30).contains(&silent), "{missing} {stale} {silent}");
+        assert!(
+            (4..30).contains(&missing) && (15..70).contains(&stale) && (4..30).contains(&silent),
+            "{missing} {stale} {silent}"
+        );
         assert!((20..400).contains(&away), "{away} of 3000 away");
         let share = company.people().filter(|person| person.privileged).count();
         assert!((50..110).contains(&share), "{share} of 3000 privileged");

@@ -72,7 +72,8 @@ const fn country(name: &'static str, code: &'static str, fixed: &'static [Provid
 /// Every country, in the order that [`CITIES`] refers to.
 pub const COUNTRIES: &[Country] = &[
     country(
-        "Germany", "DE",
+        "Germany",
+        "DE",
         &[
             daily(3320, "deutsche telekom ag", 40),
             fixed(3209, "vodafone gmbh", 30),
@@ -82,7 +83,8 @@ pub const COUNTRIES: &[Country] = &[
         &[fixed(3320, "deutsche telekom ag", 35), fixed(3209, "vodafone gmbh", 30), fixed(6805, "telefonica germany", 35)],
     ),
     country(
-        "United States", "US",
+        "United States",
+        "US",
         &[
             fixed(7922, "comcast cable", 40),
             fixed(20115, "charter communications", 30),
@@ -92,7 +94,8 @@ pub const COUNTRIES: &[Country] = &[
         &[fixed(21928, "t-mobile usa", 35), fixed(22394, "verizon wireless", 35), fixed(20057, "att mobility", 30)],
     ),
     country(
-        "United Kingdom", "GB",
+        "United Kingdom",
+        "GB",
         &[
             fixed(2856, "british telecommunications", 35),
             fixed(5089, "virgin media", 30),
@@ -102,7 +105,8 @@ pub const COUNTRIES: &[Country] = &[
         &[fixed(12576, "ee limited", 35), fixed(35228, "telefonica uk", 35), fixed(25135, "vodafone uk", 30)],
     ),
     country(
-        "France", "FR",
+        "France",
+        "FR",
         &[
             fixed(3215, "orange sa", 40),
             fixed(12322, "free sas", 25),
@@ -112,75 +116,98 @@ pub const COUNTRIES: &[Country] = &[
         &[fixed(3215, "orange sa", 40), fixed(51207, "free mobile", 30), fixed(15557, "sfr sa", 30)],
     ),
     country(
-        "Spain", "ES",
+        "Spain",
+        "ES",
         &[fixed(3352, "telefonica de espana", 40), fixed(12479, "orange espagne", 30), fixed(12430, "vodafone espana", 30)],
         &[fixed(3352, "telefonica de espana", 40), fixed(12479, "orange espagne", 30), fixed(12430, "vodafone espana", 30)],
     ),
     country(
-        "Poland", "PL",
+        "Poland",
+        "PL",
         &[daily(5617, "orange polska", 45), fixed(6830, "liberty global", 30), fixed(12741, "netia", 25)],
         &[fixed(5617, "orange polska", 35), fixed(12912, "t-mobile polska", 35), fixed(8374, "polkomtel", 30)],
     ),
     country(
-        "India", "IN",
+        "India",
+        "IN",
         &[daily(55836, "reliance jio", 45), fixed(24560, "bharti airtel", 35), fixed(18209, "atria convergence", 20)],
         &[fixed(55836, "reliance jio", 50), fixed(45609, "bharti airtel mobile", 50)],
     ),
     country(
-        "Singapore", "SG",
+        "Singapore",
+        "SG",
         &[fixed(9506, "singtel fibre", 45), fixed(55430, "starhub", 30), fixed(18106, "viewqwest", 25)],
         &[fixed(45143, "singtel mobile", 50), fixed(4657, "starhub", 50)],
     ),
     country(
-        "Australia", "AU",
+        "Australia",
+        "AU",
         &[fixed(1221, "telstra", 40), fixed(7545, "tpg telecom", 35), fixed(4804, "optus", 25)],
         &[fixed(1221, "telstra", 50), fixed(133612, "vodafone australia", 50)],
     ),
     country(
-        "Brazil", "BR",
+        "Brazil",
+        "BR",
         &[fixed(28573, "claro nxt", 40), daily(27699, "telefonica brasil", 35), fixed(7738, "v tal", 25)],
         &[fixed(26599, "telefonica brasil mobile", 50), fixed(26615, "tim sa", 50)],
     ),
     country(
-        "Japan", "JP",
+        "Japan",
+        "JP",
         &[fixed(4713, "ntt ocn", 40), fixed(17676, "softbank", 30), fixed(2516, "kddi", 30)],
         &[fixed(9605, "ntt docomo", 50), fixed(2516, "kddi", 50)],
     ),
     country(
-        "Netherlands", "NL",
+        "Netherlands",
+        "NL",
         &[fixed(1136, "kpn", 50), fixed(33915, "vodafone libertel", 50)],
         &[fixed(1136, "kpn", 50), fixed(31615, "t-mobile netherlands", 50)],
     ),
     country(
-        "Nigeria", "NG",
+        "Nigeria",
+        "NG",
         &[fixed(29465, "mtn nigeria", 60), fixed(37148, "globacom", 40)],
         &[fixed(29465, "mtn nigeria", 60), fixed(36873, "airtel nigeria", 40)],
     ),
     country(
-        "Russia", "RU",
+        "Russia",
+        "RU",
         &[fixed(12389, "rostelecom", 60), fixed(8402, "vimpelcom", 40)],
         &[fixed(8359, "mts pjsc", 60), fixed(31133, "megafon", 40)],
     ),
     country("China", "CN", &[fixed(4134, "chinanet", 60), fixed(4837, "china unicom", 40)], &[fixed(9808, "china mobile", 100)]),
     country("Vietnam", "VN", &[fixed(45899, "vnpt", 50), fixed(18403, "fpt telecom", 50)], &[fixed(7552, "viettel", 100)]),
     country(
-        "Romania", "RO",
+        "Romania",
+        "RO",
         &[fixed(8708, "rcs and rds", 60), fixed(9050, "orange romania", 40)],
         &[fixed(8953, "orange romania mobile", 100)],
     ),
     country("Turkey", "TR", &[fixed(47331, "ttnet", 60), fixed(34984, "superonline", 40)], &[fixed(16135, "turkcell", 100)]),
     country(
-        "United Arab Emirates", "AE",
+        "United Arab Emirates",
+        "AE",
         &[fixed(5384, "emirates telecom", 60), fixed(15802, "du", 40)],
         &[fixed(5384, "emirates telecom", 100)],
     ),
     country(
-        "South Africa", "ZA",
+        "South Africa",
+        "ZA",
         &[fixed(37457, "telkom sa", 60), fixed(3741, "internet solutions", 40)],
         &[fixed(29975, "vodacom", 100)],
     ),
-    country("Mexico", "MX", &[fixed(8151, "uninet", 60), fixed(13999, "mega cable", 40)], &[fixed(28403, "radiomovil dipsa", 100)]),
-    country("Indonesia", "ID", &[fixed(7713, "telkom indonesia", 70), fixed(23700, "fastnet", 30)], &[fixed(23693, "telkomsel", 100)]),
+    country(
+        "Mexico",
+        "MX",
+        &[fixed(8151, "uninet", 60), fixed(13999, "mega cable", 40)],
+        &[fixed(28403, "radiomovil dipsa", 100)],
+    ),
+    country(
+        "Indonesia",
+        "ID",
+        &[fixed(7713, "telkom indonesia", 70), fixed(23700, "fastnet", 30)],
+        &[fixed(23693, "telkomsel", 100)],
+    ),
 ];
 
 const fn city(name: &'static str, country: usize, lat: f64, lon: f64, offset_min: i64, staff: u64) -> City {

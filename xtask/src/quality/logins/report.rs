@@ -148,7 +148,8 @@ impl Tally {
     }
 
     fn found(&self, attacker: Attacker, followed: bool, of: impl Fn(&Seen) -> bool) -> Share {
-        let planned = self.planned.iter().filter(|planned| planned.attack.attacker == attacker && (planned.followed || !followed));
+        let planned =
+            self.planned.iter().filter(|planned| planned.attack.attacker == attacker && (planned.followed || !followed));
         let seen: Vec<bool> = planned.map(|planned| self.attacks.get(&planned.attack.number).is_some_and(&of)).collect();
         Share { hits: seen.iter().filter(|seen| **seen).count() as u64, all: seen.len() as u64 }
     }
