@@ -13,6 +13,9 @@ use std::net::IpAddr;
 const NOISE_METRES: i64 = 50_000;
 const NOISE_SECONDS: i64 = 600;
 
+/// `alert.class == "network"`.
+const NETWORK: Value = Value::Level(2);
+
 /// Facts about where the activity came from, once context has spoken.
 pub fn place(row: &mut Row) {
     for (address, public) in [(s::SRC_IP, s::SRC_PUBLIC), (s::DST_IP, s::DST_PUBLIC)] {
@@ -20,8 +23,33 @@ pub fn place(row: &mut Row) {
             row.set(public, Value::Bool(addr.is_public()), Origin::Derived);
         }
     }
+    inside(row);
     network(row);
     via_vpn(row);
+}
+
+/// The host of a network alert that names none: its end inside, the attacked one if both are.
+fn inside(row: &mut Row) {
+    let named = [s::HOST_NAME, s::HOST_ID, s::HOST_IP].into_iter().any(|slot| row.value(slot).is_known());
+    if named || row.value(s::ALERT_CLASS) != NETWORK {
+        return;
+    }
+    let end = |address: Slot| match row.value(address) {
+        Value::Addr(addr) if is_inside(addr) => Some(Value::Addr(addr)),
+        _ => None,
+    };
+    if let Some(host) = end(s::DST_IP).or_else(|| end(s::SRC_IP)) {
+        row.set(s::HOST_IP, host, Origin::Derived);
+    }
+}
+
+/// Whether the address is one machine of a private network: a group or everybody is nobody.
+fn is_inside(addr: Addr) -> bool {
+    let nobody = match addr.ip() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_multicast() || v6.is_unspecified(),
+    };
+    !addr.is_public() && !nobody
 }
 
 /// The autonomous system where it is known, else the /24 or /48 of the address.
@@ -204,5 +232,34 @@ mod tests {
         assert_eq!(network("192.0.2.17").as_deref(), Some("192.0.2.0/24"));
         assert_eq!(network("2001:db8:1:2::9").as_deref(), Some("2001:db8:1::/48"));
         assert_eq!(network("ffff:ffff:ffff:2::9").as_deref(), Some("ffff:ffff:ffff::/48"));
+    }
+
+    #[test]
+    fn a_network_alert_is_about_its_end_inside() {
+        let addr = |text: &str| Addr::parse(text).map_or(Value::default(), Value::Addr);
+        let host = |class: Value, from: &str, to: &str, named: &str| {
+            let mut row = Row::new(Schema::built_in().len());
+            row.set(s::ALERT_CLASS, class, Origin::Raw(0));
+            row.set(s::SRC_IP, addr(from), Origin::Raw(0));
+            row.set(s::DST_IP, addr(to), Origin::Raw(0));
+            if !named.is_empty() {
+                row.set_text(s::HOST_NAME, named, Origin::Raw(0));
+            }
+            place(&mut row);
+            row.value(s::HOST_IP)
+        };
+        assert_eq!(host(NETWORK, "8.8.8.8", "10.0.0.5", ""), addr("10.0.0.5"));
+        assert_eq!(host(NETWORK, "10.0.0.5", "8.8.8.8", ""), addr("10.0.0.5"));
+        assert_eq!(host(NETWORK, "10.0.0.5", "10.0.0.9", ""), addr("10.0.0.9"));
+        assert_eq!(host(NETWORK, "10.0.0.5", "224.0.0.251", ""), addr("10.0.0.5"));
+        for none in [
+            host(NETWORK, "8.8.8.8", "9.9.9.9", ""),
+            host(NETWORK, "8.8.8.8", "10.0.0.5", "web01"),
+            host(Value::Level(0), "10.0.0.5", "8.8.8.8", ""),
+        ] {
+            assert!(!none.is_known());
+        }
+        let class = Schema::built_in().field(s::ALERT_CLASS).map(|field| field.ty.clone());
+        assert!(matches!(class, Some(adjutant_model::Type::Level(levels)) if levels.name_of(2) == "network"));
     }
 }
