@@ -63,8 +63,11 @@ fn read(dir: &Path) -> Option<()> {
     for segment in archive.segments().ok()? {
         let map = segment.map(&schema);
         for block in 0..segment.blocks() {
-            let _ = segment.read(block, &map, &mut cursor, |entry| drop(entry.alert.id()));
-            let _ = segment.read_raw(block, &mut cursor, |_| {});
+            let _ = segment.read(block, &map, &mut cursor, |entry| assert!(entry.alert.row.len() <= schema.len()));
+        }
+        let raws = segment.raws().ok()?;
+        for block in 0..segment.blocks() {
+            let _ = raws.read(block, &mut cursor, |_| {});
         }
     }
     Some(())

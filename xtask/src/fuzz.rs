@@ -87,7 +87,7 @@ fn triple() -> Result<String> {
 
 fn build() -> Result<()> {
     let target_dir = sh::target().join("fuzz");
-    let mut command = sh::cargo(&["build", "--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", &triple()?]);
+    let mut command = sh::cargo(&["build", "--quiet", "--profile", "fuzz", "--package", "adjutant-fuzz", "--target", &triple()?]);
     command.arg("--target-dir").arg(&target_dir).env("RUSTFLAGS", COVERAGE).env_remove("CARGO_ENCODED_RUSTFLAGS");
     let (built, text) = sh::captured(command, "fuzz-build")?;
     ensure!(built, "the fuzz targets do not build:\n{text}");
@@ -100,7 +100,7 @@ fn one(target: &str, seconds: u64) -> Result<bool> {
     let artifacts = sh::target().join("fuzz/artifacts").join(target);
     fs::create_dir_all(&corpus)?;
     fs::create_dir_all(&artifacts)?;
-    let program = sh::target().join("fuzz").join(triple()?).join("release").join(target);
+    let program = sh::target().join("fuzz").join(triple()?).join("fuzz").join(target);
     let mut command = Command::new(&program);
     command
         .arg(format!("-max_total_time={seconds}"))

@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("server", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server"]),
+    ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("xtask", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server", "sim"]),
 ];
 
@@ -67,8 +68,7 @@ pub(crate) fn complaints(metadata: &Value) -> Vec<String> {
 
 /// A manifest that does not take the workspace's lints.
 pub(crate) fn without_lints(manifest: &File) -> Option<String> {
-    let own_workspace = manifest.text.contains("[workspace]");
-    (!own_workspace && !manifest.text.contains("[lints]\nworkspace = true"))
+    (!manifest.text.contains("[lints]\nworkspace = true"))
         .then(|| format!("{}: add `[lints]` with `workspace = true`", manifest.path))
 }
 
