@@ -1,7 +1,7 @@
 //! Cuts a stream of text into records, whatever mixture of formats it carries.
 //!
 //! A record is one JSON object (on a line of its own, over many lines, in a row with others, inside a top-level array
-//! or inside an [`envelope`](super::envelope)), or else one line of text. What cannot be cut is a [`Fault`] with its line; nothing is
+//! or inside an envelope), or else one line of text. What cannot be cut is a [`Fault`] with its line; nothing is
 //! skipped silently. The cuts depend on the bytes alone, never on how many of them came with one read.
 
 use super::envelope::{self, Envelope};
