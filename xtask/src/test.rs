@@ -91,7 +91,7 @@ fn runner() -> Command {
 /// The documentation, whose links must lead somewhere.
 fn documented() -> Command {
     let mut command = sh::cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]);
-    command.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
+    command.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links -A rustdoc::redundant_explicit_links");
     command
 }
 

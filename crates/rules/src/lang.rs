@@ -3,9 +3,9 @@
 //! Two scopes share one grammar, one set of functions and one evaluator:
 //!
 //! * **facts** (playbooks, sentences): a dotted name is a declared field and becomes a [`Slot`](adjutant_model::Slot); types are
-//!   checked when the book is loaded. [`condition`] and [`fact`] compile, [`FactExpr::truth`] and [`FactExpr::eval`] evaluate
+//!   checked when the book is loaded. [`condition`] and [`fact()`] compile, [`FactExpr::truth`] and [`FactExpr::eval`] evaluate
 //!   against a [`Row`](adjutant_model::Row); a [`Sentence`] is text with such expressions in braces.
-//! * **raw** (sources): `raw.a.b[0]["x-y"]` reads one parsed record; types are looked at when evaluating. [`raw`] compiles and
+//! * **raw** (sources): `raw.a.b[0]["x-y"]` reads one parsed record; types are looked at when evaluating. [`raw()`] compiles and
 //!   interns every path into the source's [`Paths`]; [`Found::fill`] finds them all in one walk over the record's tape; a [`Doc`] is
 //!   both together and what [`RawExpr::eval`] reads.
 //!
