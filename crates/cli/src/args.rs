@@ -230,9 +230,16 @@ pub(crate) struct Schema {
     pub(crate) record: bool,
 }
 
-/// Triage bundled real alerts, show the queue and explain one decision.
+/// Triage bundled alerts, show the queue and explain one decision.
+///
+/// Real alerts of several vendors, and a month of logins at an invented company whose directory and inventory come with it.
 #[derive(Debug, Args)]
-pub(crate) struct Demo {}
+#[command(after_help = "Example:\n  adjutant demo --out arc && adjutant explain 4f1c9e --in arc")]
+pub(crate) struct Demo {
+    /// Keep the decisions, the alerts and the book in this directory.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+}
 
 /// Print a completion script for a shell.
 #[derive(Debug, Args)]

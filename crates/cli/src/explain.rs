@@ -70,3 +70,8 @@ pub(crate) fn lines(entry: &Entry, book: &Book, inputs: &[String], width: usize)
     let flips = flip::flips(&entry.decision, row, row.time(s::ALERT_TIME).unwrap_or_default(), book);
     explain::explain(&record, &flips, width)
 }
+
+/// The name of a kept decision.
+pub(crate) fn id(entry: &Entry) -> String {
+    record::id(&entry.decision)
+}

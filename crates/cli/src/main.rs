@@ -51,7 +51,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Backtest(args) => backtest::run(args),
         Command::Sources(args) => sources::run(args),
         Command::Schema(args) => schema::run(args),
-        Command::Demo(_) => demo::run(),
+        Command::Demo(args) => demo::run(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),
     }

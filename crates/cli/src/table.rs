@@ -5,6 +5,7 @@ use crate::report::{Counts, Report, Totals};
 use crate::term;
 use adjutant_engine::context::{Condition, Quality};
 use adjutant_engine::explain::style::{Line, Paint, ansi, plain};
+use adjutant_engine::explain::text::wrapped;
 use adjutant_model::quantity::Grouped;
 use adjutant_model::{Outcome, Time};
 use adjutant_rules::Book;
@@ -13,8 +14,14 @@ use std::path::Path;
 /// Failures shown one by one.
 const FAILURES_SHOWN: usize = 10;
 
-/// Columns that do not grow: outcome, score, alerts, time, id and the blanks between them.
-const FIXED: usize = 9 + 6 + 8 + 21 + 18;
+/// Digits of an id that are shown; `explain` takes any beginning that is the only one.
+pub(crate) const ID: usize = 8;
+
+/// Narrower than this, the queue does without the playbook's name.
+const ROOMY: usize = 120;
+
+/// Narrower than this, it does without the time of day.
+const NARROW: usize = 100;
 
 /// The lines as this terminal takes them.
 pub(crate) fn painted(lines: &[Line]) -> String {
@@ -27,12 +34,9 @@ pub(crate) fn queue(cases: &[Case], book: &Book, top: usize) -> Vec<Line> {
     if shown.is_empty() {
         return Vec::new();
     }
-    let widths = Widths::of(shown, book);
-    let mut lines = vec![
-        Line::new()
-            .with(Paint::Dim, widths.row(["outcome", "score", "alerts", "latest", "playbook", "about", "what"], "decision")),
-    ];
-    lines.extend(shown.iter().map(|case| row(case, book, &widths)));
+    let columns = Columns::of(shown, book);
+    let mut lines = vec![Line::new().with(Paint::Dim, columns.head())];
+    lines.extend(shown.iter().map(|case| columns.row(case, book)));
     if cases.len() > shown.len() {
         let more = format!("… and {} more; --top ROWS shows more", Grouped((cases.len() - shown.len()) as i64));
         lines.push(Line::new().with(Paint::Dim, more));
@@ -40,54 +44,71 @@ pub(crate) fn queue(cases: &[Case], book: &Book, top: usize) -> Vec<Line> {
     lines
 }
 
-/// How wide the columns are that grow with what is in them.
-struct Widths {
-    playbook: usize,
+/// How wide the columns are that give way to a narrow terminal.
+struct Columns {
+    time: usize,
+    /// None where there is no room.
+    playbook: Option<usize>,
     subject: usize,
     title: usize,
 }
 
-impl Widths {
+impl Columns {
     fn of(cases: &[Case], book: &Book) -> Self {
-        let widest = |width: &dyn Fn(&Case) -> usize| cases.iter().map(width).max().unwrap_or(0);
-        let playbook = widest(&|case| playbook(case, book).chars().count()).max(8);
-        let subject = widest(&|case| case.subject.chars().count()).max(5);
-        let title = widest(&|case| case.title.chars().count()).max(4);
-        let Some(columns) = term::width() else { return Self { playbook, subject, title } };
-        let room = columns.saturating_sub(FIXED + playbook + 4).max(24);
-        let subject = subject.min(room * 2 / 5);
-        Self { playbook, subject, title: title.min(room - subject) }
+        let widest = |least: usize, width: &dyn Fn(&Case) -> usize| cases.iter().map(width).max().unwrap_or(0).max(least);
+        let playbook = widest(8, &|case| playbook(case, book).chars().count());
+        let subject = widest(5, &|case| subject(case).chars().count());
+        let title = widest(4, &|case| case.title.chars().count());
+        let Some(width) = term::width() else { return Self { time: 16, playbook: Some(playbook), subject, title } };
+        let time = if width < NARROW { 10 } else { 16 };
+        let playbook = (width >= ROOMY).then_some(playbook);
+        // Outcome, score and alerts before; then the blanks between the columns, and the id.
+        let fixed = 8 + 6 + 8 + 2 + time + playbook.map_or(0, |playbook| playbook + 2) + 2 + 2 + 2 + ID;
+        let room = width.saturating_sub(fixed).max(24);
+        let subject = subject.min((room * 2 / 5).max(room.saturating_sub(title)));
+        Self { time, playbook, subject, title: title.min(room - subject) }
     }
 
-    fn row(&self, [outcome, score, alerts, latest, playbook, subject, title]: [&str; 7], decision: &str) -> String {
-        let (wide, subject, title) = (self.playbook, cut(subject, self.subject), cut(title, self.title));
-        let (subjects, titles) = (self.subject, self.title);
-        format!(
-            "{outcome:<9}{score:>5} {alerts:>7} {latest:<20} {playbook:<wide$}  {subject:<subjects$}  {title:<titles$}  {decision}"
-        )
+    fn head(&self) -> String {
+        self.text(["outcome", "score", "alerts", "latest", "playbook", "about", "what", "decision"])
+    }
+
+    fn row(&self, case: &Case, book: &Book) -> Line {
+        let paint = match case.outcome {
+            Outcome::Respond => Paint::Alarm,
+            Outcome::Escalate => Paint::Warm,
+            Outcome::Close => Paint::Calm,
+        };
+        let (score, alerts) = (case.score.to_string(), Grouped(case.alerts as i64).to_string());
+        let (time, outcome) = (minutes(case.last), case.outcome.word());
+        let fields = [outcome, &score, &alerts, &time, playbook(case, book), subject(case), &case.title, &case.decision];
+        let text = self.text(fields);
+        let (outcome, rest) = text.split_at(outcome.len());
+        Line::new().with(paint, outcome).plain(rest)
+    }
+
+    fn text(&self, [outcome, score, alerts, latest, playbook, subject, title, id]: [&str; 8]) -> String {
+        let (time, subjects, titles) = (self.time, self.subject, self.title);
+        let playbook = self.playbook.map_or_else(String::new, |wide| format!("{playbook:<wide$}  "));
+        let (latest, subject, title) = (latest.get(..time).unwrap_or(latest), cut(subject, subjects), cut(title, titles));
+        let id = id.get(..ID).unwrap_or(id);
+        format!("{outcome:<8}{score:>6}{alerts:>8}  {latest:<time$}  {playbook}{subject:<subjects$}  {title:<titles$}  {id}")
     }
 }
 
-fn row(case: &Case, book: &Book, widths: &Widths) -> Line {
-    let paint = match case.outcome {
-        Outcome::Respond => Paint::Alarm,
-        Outcome::Escalate => Paint::Warm,
-        Outcome::Close => Paint::Calm,
-    };
-    let (score, alerts) = (case.score.to_string(), Grouped(case.alerts as i64).to_string());
-    let fields = [case.outcome.word(), &score, &alerts, &seconds(case.last), playbook(case, book), &case.subject, &case.title];
-    let text = widths.row(fields, &case.decision);
-    let (outcome, rest) = text.split_at(9);
-    Line::new().with(paint, outcome).plain(rest)
+/// What the case is about: of a resource in a cloud what tells it from its neighbours, the end of its name.
+fn subject(case: &Case) -> &str {
+    let own = case.subject.strip_prefix("arn:").and_then(|arn| arn.splitn(5, ':').last());
+    own.filter(|own| !own.is_empty()).unwrap_or(&case.subject)
 }
 
 fn playbook<'b>(case: &Case, book: &'b Book) -> &'b str {
     book.playbooks.get(usize::from(case.playbook)).map_or("?", |playbook| playbook.name.as_str())
 }
 
-/// RFC 3339 without fractions of a second.
-fn seconds(time: Time) -> String {
-    Time::from_secs(time.secs()).to_string()
+/// Date, hours and minutes, in UTC.
+fn minutes(time: Time) -> String {
+    time.to_string().replacen('T', " ", 1).chars().take(16).collect()
 }
 
 /// `text` in at most `width` columns.
@@ -107,8 +128,9 @@ pub(crate) fn summary(totals: &Totals, report: &Report<'_>, out: Option<&Path>, 
     let sum = format!("{how}{} in = {} decided + {} with a problem", number(decided + failed), number(decided), number(failed));
     lines.push(Line::new().with(Paint::Strong, sum));
     lines.push(outcomes(counts, totals.cases));
-    lines.push(sources(counts, report.book));
-    lines.push(Line::new().with(Paint::Dim, "data quality  ").plain(quality(counts, report)));
+    let width = term::width().unwrap_or(usize::MAX);
+    lines.extend(wrapped("sources       ", &sources(counts, report.book), width));
+    lines.extend(wrapped("data quality  ", &quality(counts, report), width));
     if let Some(out) = out {
         lines.push(Line::new().plain(format!("kept in {0}; next: adjutant explain ID --in {0}", out.display())));
     }
@@ -140,7 +162,7 @@ fn outcomes(counts: &Counts, cases: u64) -> Line {
         .plain(format!(" (proposed) · {} cases", number(cases)))
 }
 
-fn sources(counts: &Counts, book: &Book) -> Line {
+fn sources(counts: &Counts, book: &Book) -> String {
     const SHOWN: usize = 6;
     let mut by_count: Vec<(u64, &str)> = book
         .sources
@@ -152,7 +174,7 @@ fn sources(counts: &Counts, book: &Book) -> Line {
     let shown: Vec<String> = by_count.iter().take(SHOWN).map(|(count, name)| format!("{name} {}", number(*count))).collect();
     let more = by_count.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" · {more} more") } else { String::new() };
-    Line::new().with(Paint::Dim, "sources  ").plain(format!("{}{more}", shown.join(" · ")))
+    format!("{}{more}", shown.join(" · "))
 }
 
 /// What about the data should make a reader careful.

@@ -15,6 +15,7 @@ use adjutant_runtime::triage::{self, Options};
 use anyhow::Context;
 use std::io::{self, BufWriter};
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
     };
     let bar = Bar::start(&inputs, reader.progress(), Arc::clone(&report.seen), args.quiet);
     let job = triage::Triage::new(options(args, &book, &context)?, report);
-    let totals = Totals::new(Box::new(BufWriter::new(io::stdout())), writer(args, &book, &names)?);
+    let totals = Totals::new(Box::new(BufWriter::new(io::stdout())), told(args, &book, &names)?);
     let ended = pipeline::run(&job, reader, job.memory(), totals, workers(args.workers));
     drop(bar);
     let (_, totals) = ended.map_err(|error| output_failed(error, args))?;
@@ -59,11 +60,15 @@ fn now(args: &Triage) -> anyhow::Result<Option<Time>> {
     read.map(Some).with_context(|| format!("`{text}` is no time; write it as 2026-03-01T09:14:07Z"))
 }
 
-fn writer(args: &Triage, book: &Book, inputs: &[String]) -> anyhow::Result<Option<Writer>> {
-    let Some(dir) = &args.out else { return Ok(None) };
+/// Makes `dir` an archive of what the book decides about `inputs`.
+pub(crate) fn writer(dir: &Path, book: &Book, inputs: &[String]) -> anyhow::Result<Writer> {
     let writer = Writer::create(dir, book.digest, &book.files, &book.schema, inputs.to_vec());
-    let told = writer.and_then(|writer| Ok(writer.as_told(args.source.as_deref(), now(args).map_err(io::Error::other)?)));
-    told.map(Some).with_context(|| format!("`{}` cannot be made into an archive", dir.display()))
+    writer.with_context(|| format!("`{}` cannot be made into an archive", dir.display()))
+}
+
+fn told(args: &Triage, book: &Book, inputs: &[String]) -> anyhow::Result<Option<Writer>> {
+    let Some(dir) = &args.out else { return Ok(None) };
+    Ok(Some(writer(dir, book, inputs)?.as_told(args.source.as_deref(), now(args)?)))
 }
 
 /// As many workers as asked for, else one for each core.

@@ -211,7 +211,7 @@ impl Record {
             facts,
             signals: playbook.map_or_else(Vec::new, |playbook| signals(playbook, decision, row, &book.schema)),
             caps: playbook.map_or_else(Vec::new, |playbook| caps(playbook, decision)),
-            guards: decision.guards.iter().map(|guard| guarded(*guard, row, &book.schema)).collect(),
+            guards: guards(decision, playbook, row, &book.schema),
             held_by: playbook.and_then(|playbook| held(playbook, decision)),
             recommended: playbook.map_or_else(Vec::new, |playbook| recommended(playbook, decision, row)),
             problems: parts.problems.iter().map(problem).collect(),
@@ -361,11 +361,40 @@ fn caps(playbook: &Playbook, decision: &Decision) -> Vec<Cap> {
     decision.caps.iter().filter_map(cap).collect()
 }
 
-fn guarded(guard: Guard, row: &Row, schema: &Schema) -> String {
+/// What stood in the way of closing, each fact named once.
+fn guards(decision: &Decision, playbook: Option<&Playbook>, row: &Row, schema: &Schema) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for guard in &decision.guards {
+        let sentence = guarded(*guard, playbook, row, schema);
+        if !said.iter().any(|other| other.contains(&sentence)) {
+            said.push(sentence);
+        }
+    }
+    said
+}
+
+fn guarded(guard: Guard, playbook: Option<&Playbook>, row: &Row, schema: &Schema) -> String {
+    use adjutant_rules::lang::Truth;
+    let named = |slot: Slot| match row.value(slot) {
+        Value::Unknown(why) => format!("{} is unknown ({})", schema.name(slot), why.because()),
+        value => format!("{} is {}", schema.name(slot), shown(row, slot, value, schema)),
+    };
+    let never = playbook.and_then(|playbook| playbook.decide.never_close.as_ref());
+    let read = |wanted: &dyn Fn(Value) -> bool| {
+        let slots = never.map_or_else(Vec::new, |never| never.slots().to_vec());
+        slots.into_iter().filter(|slot| wanted(row.value(*slot))).map(named).collect::<Vec<_>>().join(", ")
+    };
     match guard {
-        Guard::NeverClose => "the playbook never closes this by itself".into(),
-        Guard::NeverCloseUnknown => "whether it may be closed at all cannot be told".into(),
-        Guard::NeedUnknown(slot) => format!("{} is {}", schema.name(slot), shown(row, slot, row.value(slot), schema)),
+        // What is false speaks for closing, and is not why it was refused.
+        Guard::NeverClose => {
+            format!("{}: only a person may close this", read(&|value| value.is_known() && value != Value::Bool(false)))
+        }
+        Guard::NeverCloseUnknown => {
+            let told = never.map(|never| never.truth(row));
+            let the_reason = |value| matches!((value, told), (Value::Unknown(why), Some(Truth::Unknown(told))) if why == told);
+            format!("{}, and there are values that only a person may close", read(&the_reason))
+        }
+        Guard::NeedUnknown(slot) => named(slot),
     }
 }
 
