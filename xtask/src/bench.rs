@@ -4,11 +4,11 @@
 //! programs used more than a third of a core is marked, because on shared cores it says little.
 
 mod instructions;
-mod measure;
+pub mod measure;
 mod mixed;
 mod reference;
 mod step;
-mod vary;
+pub mod vary;
 
 use crate::figures::{Figures, thousands};
 use crate::{data, sh};

@@ -13,10 +13,13 @@ mod count;
 mod data;
 mod figures;
 mod fuzz;
+mod gate;
+mod measured;
 mod prove;
 mod quality;
 mod setup;
 mod sh;
+mod stream;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +45,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Measures speed and memory beside a reference written by hand
     Bench(bench::Arguments),
+    /// Sends a long stream of alerts through `triage -`: memory stays flat, and the counts add up
+    Stream(stream::Arguments),
     /// Compares the fields that we read with a reference's, record by record
     Accuracy {
         /// The directory with `<product>.jsonl` and `expected/`
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         Command::Prove(arguments) => prove::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Stream(arguments) => stream::run(&arguments),
         Command::Accuracy { dir, json, examples } => {
             accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())
         }

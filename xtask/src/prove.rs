@@ -1,21 +1,27 @@
-//! `cargo xtask prove`: the same harnesses as `test`, for hours.
+//! `cargo xtask prove`: the same harnesses as `test`, in full and for hours.
 
-use crate::count::Count;
 use crate::fuzz;
+use crate::gate::{Ending, Gate};
+use crate::measured::{self, Size};
 use anyhow::Result;
 use std::time::Duration;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How long in all
+    /// How long to fuzz, in all
     #[arg(long, value_name = "H", default_value_t = 1.0)]
     hours: f64,
+    /// Run only the steps whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
 }
 
 /// `cargo xtask prove`.
 pub fn run(arguments: &Arguments) -> Result<bool> {
+    let mut gate = Gate::new(arguments.only.as_deref());
+    measured::build(&mut gate);
+    measured::all(&mut gate, Size::Full);
     let time = Duration::from_secs_f64((arguments.hours * 3600.0).clamp(1.0, 1e7));
-    let Count { passed, failed } = fuzz::all(time)?;
-    println!("\n{passed} passed, {failed} failed");
-    Ok(failed == 0)
+    gate.step("fuzz", || fuzz::all(time).map(Ending::Done));
+    Ok(gate.report())
 }

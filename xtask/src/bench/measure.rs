@@ -49,7 +49,7 @@ pub fn run(mut command: Command) -> Result<Run> {
 }
 
 /// CPU seconds and peak memory of a process so far.
-fn look(pid: u32) -> Option<(f64, f64)> {
+pub fn look(pid: u32) -> Option<(f64, f64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let ticks = |nth| stat.rsplit_once(')')?.1.split_whitespace().nth(nth)?.parse::<f64>().ok();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -222,6 +222,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_finds_nothing_and_closes_nothing_misses_the_bars() {
+        assert_eq!(Tally::new(&[]).report(None).ok(), Some(false));
+    }
+
+    #[test]
     fn a_share_comes_with_its_exact_bounds() {
         let share = Share { hits: 299, all: 299 };
         assert!((share.percent() - 100.0).abs() < 1e-9);
