@@ -8,8 +8,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "adjutant", version, about, long_about = LONG, after_help = exit::HELP, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// When to use colour.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour; `auto` is on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 900)]
     pub(crate) color: Color,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -32,7 +32,6 @@ Examples:
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
     Auto,
     Always,
     Never,
@@ -72,7 +71,7 @@ pub(crate) struct Init {
 
 /// Find every fault of a book, with file, line, column and what to do.
 #[derive(Debug, Args)]
-#[command(after_help = "Exits with 3 when there is a fault.")]
+#[command(after_help = "Exits with 3 when there is a fault.\n\nExample:\n  adjutant check mybook")]
 pub(crate) struct Check {
     /// The book's directory [default: the book that is part of adjutant].
     #[arg(value_hint = ValueHint::DirPath)]
@@ -81,7 +80,7 @@ pub(crate) struct Check {
 
 /// Run the tests that a book carries.
 #[derive(Debug, Args)]
-#[command(after_help = "Exits with 1 when a test fails.")]
+#[command(after_help = "Exits with 1 when a test fails.\n\nExample:\n  adjutant test mybook --format junit > results.xml")]
 pub(crate) struct Test {
     /// The book's directory [default: the book that is part of adjutant].
     #[arg(value_hint = ValueHint::DirPath)]
@@ -109,7 +108,7 @@ Examples:
   adjutant triage alerts/*.jsonl
   adjutant triage day.json.gz --format jsonl > decisions.jsonl
   tail -F eve.json | adjutant triage - --format jsonl
-  adjutant triage alerts/ --out archive && adjutant explain 4f1c9e --in archive")]
+  adjutant triage alerts/*.jsonl --out arc && adjutant explain 4f1c9e --in arc")]
 pub(crate) struct Triage {
     /// Files to read; `-` is standard input.
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -158,7 +157,9 @@ pub(crate) enum Format {
 
 /// Explain one decision: the walk from the raw field to the outcome.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  adjutant triage alerts.jsonl --out arc && adjutant explain 4f1c9e --in arc")]
+#[command(
+    after_help = "Examples:\n  adjutant triage alerts.jsonl --out arc\n  adjutant explain 4f1c9e --in arc                       the first digits are enough\n  adjutant explain 4f1c9e --in arc --format html > e.html"
+)]
 pub(crate) struct Explain {
     /// The first digits of a decision's, an alert's or a case's id.
     pub(crate) id: String,
@@ -189,6 +190,7 @@ pub(crate) enum ExplainFormat {
 Exits with 2 when decisions change.
 
 Example:
+  adjutant init mybook && vi mybook/playbooks/network-ids.yaml
   adjutant backtest --book mybook arc")]
 pub(crate) struct Backtest {
     /// The other book.
@@ -213,6 +215,9 @@ pub(crate) struct Backtest {
 
 /// List the sources that are recognised.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  adjutant sources            all of them\n  adjutant sources guardduty  what of a finding becomes which field"
+)]
 pub(crate) struct Sources {
     #[command(flatten)]
     pub(crate) book: BookArg,
@@ -222,6 +227,7 @@ pub(crate) struct Sources {
 
 /// Print the names that conditions may use, or the shape of the decision record.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant schema | grep ^history\n  adjutant schema --record > decision.schema.json")]
 pub(crate) struct Schema {
     #[command(flatten)]
     pub(crate) book: BookArg,
@@ -250,6 +256,7 @@ pub(crate) struct Completions {
 
 /// Print the manual page, or write one for each command.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant man | man -l -\n  adjutant man /usr/local/share/man/man1")]
 pub(crate) struct Man {
     /// Write a page for each command into this directory.
     #[arg(value_hint = ValueHint::DirPath)]

@@ -3,7 +3,7 @@
 use crate::term;
 use adjutant_engine::context::Snapshot;
 use adjutant_rules::diagnostic::{Diagnostic, Severity};
-use adjutant_rules::{Book, Files};
+use adjutant_rules::{Book, Files, lang};
 use adjutant_runtime::book_dir;
 use adjutant_runtime::context::{self, Data, Directory, Embedded, Layers};
 use std::fmt::Write as _;
@@ -14,10 +14,11 @@ const SHOWN_MAX: usize = 10;
 
 /// A book that cannot be used; what is wrong was shown.
 #[derive(Debug, thiserror::Error)]
-#[error("{name} has {errors}; nothing was done (`adjutant check` shows all)")]
+#[error("{name} has {errors}; nothing was done (`{check}` shows all)")]
 pub(crate) struct Faulty {
     name: String,
     errors: String,
+    check: String,
 }
 
 /// The files of the book in `dir`, or of the one that is part of the program.
@@ -32,7 +33,8 @@ pub(crate) fn load(dir: Option<&Path>) -> anyhow::Result<Book> {
     Book::load(files).map_err(|found| {
         eprint!("{}", show(found.get(..SHOWN_MAX).unwrap_or(&found), &texts));
         let name = dir.map_or_else(|| "the shipped book".to_owned(), |dir| format!("the book in `{}`", dir.display()));
-        Faulty { name, errors: count(&found, Severity::Error) }.into()
+        let check = dir.map_or_else(|| "adjutant check".to_owned(), |dir| format!("adjutant check {}", dir.display()));
+        Faulty { name, errors: count(&found, Severity::Error), check }.into()
     })
 }
 
@@ -67,4 +69,11 @@ pub(crate) fn context(book: &Book, dir: Option<&Path>, asked: Option<&Path>) -> 
     layers.extend(asked.as_ref().map(|directory| directory as &dyn Data));
     layers.push(&*own);
     Ok(context::load(book.contracts.clone(), &Layers(layers), None))
+}
+
+/// That no source is called `name`, and which one was probably meant.
+pub(crate) fn no_source(book: &Book, name: &str) -> String {
+    let nearest = lang::nearest(name, book.sources.iter().map(|(_, source)| source.name.as_str()));
+    let meant = nearest.map_or_else(String::new, |nearest| format!("did you mean `{nearest}`? "));
+    format!("the book has no source `{name}`; {meant}`adjutant sources` lists them")
 }

@@ -14,7 +14,7 @@ pub(crate) fn run(args: &Sources) -> anyhow::Result<Exit> {
         None => list(&book),
         Some(name) => match book.sources.iter().find(|(_, source)| &source.name == name) {
             Some((_, source)) => fields(&book, source),
-            None => anyhow::bail!("the book has no source `{name}`; `adjutant sources` lists them"),
+            None => anyhow::bail!("{}", book::no_source(&book, name)),
         },
     };
     output(text.as_bytes())?;

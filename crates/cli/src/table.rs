@@ -106,8 +106,11 @@ fn playbook<'b>(case: &Case, book: &'b Book) -> &'b str {
     book.playbooks.get(usize::from(case.playbook)).map_or("?", |playbook| playbook.name.as_str())
 }
 
-/// Date, hours and minutes, in UTC.
+/// Date, hours and minutes, in UTC. No alert is from the very first moment that a clock can show.
 fn minutes(time: Time) -> String {
+    if time == Time::default() {
+        return "not stated".into();
+    }
     time.to_string().replacen('T', " ", 1).chars().take(16).collect()
 }
 
@@ -129,7 +132,9 @@ pub(crate) fn summary(totals: &Totals, report: &Report<'_>, out: Option<&Path>, 
     lines.push(Line::new().with(Paint::Strong, sum));
     lines.push(outcomes(counts, totals.cases));
     let width = term::width().unwrap_or(usize::MAX);
-    lines.extend(wrapped("sources       ", &sources(counts, report.book), width));
+    if decided > 0 {
+        lines.extend(wrapped("sources       ", &sources(counts, report.book), width));
+    }
     lines.extend(wrapped("data quality  ", &quality(counts, report), width));
     if let Some(out) = out {
         lines.push(Line::new().plain(format!("kept in {0}; next: adjutant explain ID --in {0}", out.display())));

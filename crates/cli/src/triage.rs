@@ -51,7 +51,7 @@ fn options<'b>(args: &Triage, book: &'b Book, context: &'b Snapshot) -> anyhow::
 fn source(args: &Triage, book: &Book) -> anyhow::Result<Option<SourceId>> {
     let Some(name) = &args.source else { return Ok(None) };
     let source = book.sources.named(name);
-    source.map(Some).with_context(|| format!("the book has no source `{name}`; `adjutant sources` lists them"))
+    source.map(Some).with_context(|| book::no_source(book, name))
 }
 
 fn now(args: &Triage) -> anyhow::Result<Option<Time>> {

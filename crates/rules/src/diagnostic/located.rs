@@ -64,9 +64,10 @@ impl<T: AsRef<str>> Located<T> {
 /// What is wrong with it, at its place.
 pub fn read_yaml<T: DeserializeOwned>(file: &str, source: &str) -> Result<T, Box<Diagnostic>> {
     serde_saphyr::from_str(source).map_err(|error| {
-        let span = error.location().map(place).unwrap_or_default();
+        let span = error.location().map(|location| placed(location, source)).unwrap_or_default();
         let full = error.without_snippet().to_string();
-        let message = full.split(" at line ").next().unwrap_or(&full).lines().next().unwrap_or("").to_owned();
+        let said = full.split(" at line ").next().unwrap_or(&full).lines().next().unwrap_or("");
+        let message = in_plain_words(said);
         let help = nearest_of_expected(&message);
         Box::new(Diagnostic::error("yaml", file, span, message).with_help(help))
     })
@@ -79,6 +80,29 @@ fn nearest_of_expected(message: &str) -> String {
     let names = names.trim_start_matches("one of ").split([',', ' ']).map(|name| name.trim_matches('`'));
     crate::lang::nearest(wrong, names.filter(|name| !name.is_empty() && *name != "or"))
         .map_or_else(String::new, |name| format!("did you mean `{name}`?"))
+}
+
+/// What the parser says in the words of its language, said to people who write YAML.
+fn in_plain_words(message: &str) -> String {
+    const NUMBERS: [&str; 8] = ["i32", "u32", "i64", "u64", "u8", "u16", "usize", "i16"];
+    match message.strip_prefix("invalid ") {
+        Some(kind) if NUMBERS.contains(&kind) => "a whole number is needed here".to_owned(),
+        Some("bool") => "`true` or `false` is needed here".to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
+/// The place of an error. What does not even scan has a line and a column, and no bytes.
+fn placed(location: serde_saphyr::Location, source: &str) -> Span {
+    if location.span().byte_offset().is_some() {
+        return place(location);
+    }
+    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let (line, column) = (whole(location.line()).saturating_sub(1), whole(location.column()).saturating_sub(1));
+    let start = source.split_inclusive('\n').take(line).map(str::len).sum::<usize>();
+    let before = source.get(start..).unwrap_or("").chars().take_while(|c| *c != '\n').take(column);
+    let at = start + before.map(char::len_utf8).sum::<usize>();
+    Span::new(at, at + 1)
 }
 
 fn place(location: serde_saphyr::Location) -> Span {
@@ -251,5 +275,16 @@ mod tests {
         let error = read_yaml::<File>("a.yaml", "condition: a\npoints: many\n").map(|_| ()).unwrap_err();
         assert_eq!(error.line_and_column("condition: a\npoints: many\n"), (2, 9), "{error}");
         assert!(read_yaml::<File>("a.yaml", "condition: [\n").is_err());
+    }
+
+    #[test]
+    fn what_does_not_even_scan_has_its_place_too() {
+        let at = |source: &str| {
+            let error = read_yaml::<File>("a.yaml", source).unwrap_err();
+            (error.line_and_column(source), error.message)
+        };
+        let ((line, _), message) = at("# é\ncondition: a\n  b: c\npoints: 3\n");
+        assert_eq!((line, message.as_str()), (3, "mapping values are not allowed in this context"));
+        assert_eq!(at("condition: a\npoints: many\n"), ((2, 9), "a whole number is needed here".to_owned()));
     }
 }
