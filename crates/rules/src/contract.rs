@@ -114,7 +114,7 @@ pub enum KeyKind {
 }
 
 /// Columns whose cells identify a row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// What the cells are compared as.
     pub kind: KeyKind,

@@ -1,11 +1,12 @@
 //! Context as it was: facts recorded with an alert, brought into the alert as it is read anew.
 //!
-//! Nothing is looked up afresh. A fact is taken over when its source was asked about the same subject then; where the
-//! subject is another one now, what the source would have said of it was never recorded, and is unknown.
+//! Nothing is looked up afresh. A fact is taken over when its source was asked about the same subject then, found its
+//! rows by the same columns and read the fact from the same one; otherwise what the source would have said was never
+//! recorded, and is unknown.
 
 use adjutant_model::{Cell, Origin, Row, Schema, Slot, Time, Value, Why};
 use adjutant_rules::Book;
-use adjutant_rules::contract::{KeyKind, Subject};
+use adjutant_rules::contract::{self, Contract, KeyKind, Subject};
 
 /// Which recorded facts belong to which source of another book.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub struct Recorded {
 #[derive(Clone, Debug)]
 struct Fact {
     slot: Slot,
-    /// The number of its contract in the book that decided, when that asked by the same fields.
+    /// The number of its contract in the book that decided, when that asked for the same by the same fields.
     then: Option<u16>,
     /// The number of its contract in the new book.
     now: u16,
@@ -31,11 +32,15 @@ impl Recorded {
         let mut facts = Vec::new();
         for (number, contract) in (0_u16..).zip(new.contracts.iter()) {
             let before = (0_u16..).zip(old.contracts.iter()).find(|(_, before)| before.name == contract.name);
+            let before = before.filter(|(_, before)| before.keys == contract.keys);
             for subject in &contract.subjects {
-                let same = |was: &&Subject| was.name == subject.name && asked(was, &old.schema) == asked(subject, &new.schema);
-                let then = before.filter(|(_, before)| before.subjects.iter().any(|was| same(&was))).map(|(number, _)| number);
+                let same = |was: &Subject| was.name == subject.name && asked(was, &old.schema) == asked(subject, &new.schema);
+                let before = before.filter(|(_, before)| before.subjects.iter().any(same));
                 let keys: Vec<Slot> = subject.lookup.iter().map(|(slot, _)| *slot).collect();
-                facts.extend(subject.slots.iter().map(|slot| Fact { slot: *slot, then, now: number, keys: keys.clone() }));
+                for (slot, fact) in subject.slots.iter().zip(&contract.facts) {
+                    let then = before.filter(|(_, before)| tells(before, fact)).map(|(number, _)| number);
+                    facts.push(Fact { slot: *slot, then, now: number, keys: keys.clone() });
+                }
             }
         }
         Self { facts }
@@ -61,6 +66,12 @@ impl Recorded {
             row.set_cell(fact.slot, cell);
         }
     }
+}
+
+/// Whether `contract` reads `fact` as well, in the same way.
+fn tells(contract: &Contract, fact: &contract::Fact) -> bool {
+    let same = |was: &contract::Fact| (&was.reading, &was.absent, &was.words) == (&fact.reading, &fact.absent, &fact.words);
+    contract.facts.iter().any(|was| was.name == fact.name && was.ty == fact.ty && was.range == fact.range && same(was))
 }
 
 /// By which fields, compared as what, a subject is asked about.

@@ -1,4 +1,5 @@
 //! A second, simple implementation of what a playbook says about a row, and random playbooks to compare it on.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use adjutant_model::{AlertId, Autonomy, CaseId, Decision, Origin, Outcome, Revision, Row, SignalState, Value, Why};
 use adjutant_rules::Book;
@@ -21,7 +22,7 @@ impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
-    fn below(&mut self, bound: i64) -> i64 {
+    pub(crate) fn below(&mut self, bound: i64) -> i64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -189,6 +190,16 @@ impl Case {
             }
         }
         row
+    }
+
+    /// The same playbook about what `row` holds.
+    pub(crate) fn about(&self, row: &Row, book: &Book) -> Self {
+        let fact = |(name, _): (&str, i64)| match row.value(book.schema.slot(name)?) {
+            Value::Bool(value) => Some(i64::from(value)),
+            Value::Int(value) => Some(value),
+            _ => None,
+        };
+        Self { facts: FIELDS.map(fact), ..self.clone() }
     }
 
     pub(crate) fn truth_of(&self, signal: usize) -> Truth {
