@@ -1,7 +1,8 @@
 //! One alert's fields and facts, each in the slot that the schema gave its name.
 //!
-//! A row owns one text arena and one list arena, so building one costs three allocations that
-//! [`Row::clear`] lets the next alert use again. A row never says that something is absent: a cell
+//! Of the several hundred slots an alert fills a few dozen, so a slot holds two bytes: why nothing is known, or which
+//! of the row's cells is its. A row owns its cells, one text arena and one list arena, so building one costs four
+//! allocations that [`Row::clear`] lets the next alert use again. A row never says that something is absent: a cell
 //! is known, with its origin, or unknown, with its reason.
 
 use crate::quantity::Time;
@@ -38,35 +39,54 @@ pub struct Cell {
 }
 
 /// The fields and facts of one alert.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Row {
+    /// For each slot the code of a [`Why`], or [`CELLS_FROM`] and more for the cell with that number.
+    places: Vec<u16>,
     cells: Vec<Cell>,
     text: String,
     list: Vec<Value>,
 }
 
+/// The first place that is the number of a cell; those below are why nothing is known.
+const CELLS_FROM: u16 = 64;
+
+const _: () = assert!(Why::ALL.len() <= CELLS_FROM as usize);
+
 impl Row {
     /// A row with `slots` unknown cells.
     pub fn new(slots: usize) -> Self {
-        Self { cells: vec![Cell::default(); slots], ..Self::default() }
+        Self { places: vec![0; slots], ..Self::default() }
     }
 
     /// Makes every cell unknown again, keeping the memory.
     pub fn clear(&mut self, slots: usize) {
+        self.places.clear();
+        self.places.resize(slots, 0);
         self.cells.clear();
-        self.cells.resize(slots, Cell::default());
         self.text.clear();
         self.list.clear();
     }
 
     /// The cell in `slot`; unknown when the row has no such slot.
     pub fn cell(&self, slot: Slot) -> Cell {
-        self.cells.get(slot.index()).copied().unwrap_or_default()
+        self.places.get(slot.index()).map_or_else(Cell::default, |place| self.cell_at(*place))
+    }
+
+    fn cell_at(&self, place: u16) -> Cell {
+        match place.checked_sub(CELLS_FROM) {
+            Some(number) => self.cells.get(usize::from(number)).copied().unwrap_or_default(),
+            None => Cell { value: unknown(place), ..Cell::default() },
+        }
     }
 
     /// The value in `slot`.
     pub fn value(&self, slot: Slot) -> Value {
-        self.cell(slot).value
+        let place = self.places.get(slot.index()).copied().unwrap_or(0);
+        match place.checked_sub(CELLS_FROM) {
+            Some(number) => self.cells.get(usize::from(number)).map_or_else(Value::default, |cell| cell.value),
+            None => unknown(place),
+        }
     }
 
     /// Puts `value` into `slot`; a slot beyond the row is ignored.
@@ -74,10 +94,16 @@ impl Row {
         self.set_cell(slot, Cell { value, origin, observed_at: Time(0) });
     }
 
-    /// Puts a whole cell into `slot`; a slot beyond the row is ignored.
+    /// Puts a whole cell into `slot`; a slot beyond the row is ignored, as is what a full row (65,472 cells) cannot take.
     pub fn set_cell(&mut self, slot: Slot, cell: Cell) {
-        if let Some(place) = self.cells.get_mut(slot.index()) {
-            *place = cell;
+        let Some(place) = self.places.get_mut(slot.index()) else { return };
+        if let Cell { value: Value::Unknown(why), origin: Origin::Nothing, observed_at: Time(0) } = cell {
+            *place = why as u16;
+        } else if let Some(taken) = place.checked_sub(CELLS_FROM).and_then(|number| self.cells.get_mut(usize::from(number))) {
+            *taken = cell;
+        } else if let Ok(number) = u16::try_from(self.cells.len().saturating_add(usize::from(CELLS_FROM))) {
+            *place = number;
+            self.cells.push(cell);
         }
     }
 
@@ -171,18 +197,29 @@ impl Row {
 
     /// How many slots the row has.
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.places.len()
     }
 
     /// Whether the row has no slot at all.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.places.is_empty()
     }
 
     /// Every cell with its slot, in slot order.
     pub fn cells(&self) -> impl Iterator<Item = (Slot, Cell)> + '_ {
-        self.cells.iter().enumerate().map(|(index, cell)| (Slot::new(index), *cell))
+        self.places.iter().enumerate().map(|(index, place)| (Slot::new(index), self.cell_at(*place)))
     }
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.arenas() == other.arenas() && self.cells().eq(other.cells())
+    }
+}
+
+/// What a place below [`CELLS_FROM`] says.
+fn unknown(place: u16) -> Value {
+    Value::Unknown(u8::try_from(place).ok().and_then(Why::from_code).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -200,6 +237,34 @@ mod tests {
         assert_eq!(row.texts(Slot::new(1)).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(row.value(Slot::new(2)), Value::Unknown(Why::NotStated));
         assert_eq!(row.value(Slot::new(99)), Value::Unknown(Why::NotStated));
+    }
+
+    #[test]
+    fn a_slot_says_what_was_put_last_and_its_neighbours_nothing() {
+        let mut row = Row::new(3);
+        row.set(Slot::new(1), Value::Int(7), Origin::History);
+        row.set_unknown(Slot::new(1), Why::Stale, Origin::Context(4));
+        assert_eq!(
+            row.cell(Slot::new(1)),
+            Cell { value: Value::Unknown(Why::Stale), origin: Origin::Context(4), ..Cell::default() }
+        );
+        row.set_unknown(Slot::new(1), Why::NoSource, Origin::Nothing);
+        assert_eq!(row.value(Slot::new(1)), Value::Unknown(Why::NoSource));
+        row.set(Slot::new(1), Value::Bool(true), Origin::Derived);
+        assert_eq!(
+            row.cells().map(|(_, cell)| cell.value).collect::<Vec<_>>(),
+            [Value::default(), Value::Bool(true), Value::default()]
+        );
+        assert_ne!(row, Row::new(3));
+    }
+
+    #[test]
+    fn every_reason_is_kept_without_a_cell() {
+        let mut row = Row::new(1);
+        for why in Why::ALL {
+            row.set_unknown(Slot::new(0), why, Origin::Nothing);
+            assert_eq!((row.value(Slot::new(0)), row.cell(Slot::new(0)).value), (Value::Unknown(why), Value::Unknown(why)));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 /// A chunk is handed on when it holds this many bytes: enough to make taking turns cheap, and few enough that what a
 /// worker makes of them stays in its cache.
-pub const CHUNK_BYTES: usize = 256 << 10;
+pub const CHUNK_BYTES: usize = 64 << 10;
 
 /// One thing to read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,15 @@
 //! The reference: what a good programmer writes by hand when the vendors are known.
 //!
 //! Each record is parsed into a struct of its vendor that borrows its text; the same things are looked up as triage does:
-//! the user in the directory, the addresses on the block list and in the geo database, the user's previous login.
+//! the user in the directory, the addresses on the block lists, the warning lists and in the geo database, whether
+//! the same bytes came before, how often the rule fired and where, and what is known of the user's logins.
 //! No policy, no explanation, no record of the decision: it is the floor under what triage has to do anyway.
 
 mod lookups;
 mod records;
+mod seen;
 mod text;
+mod warning_lists;
 
 pub use lookups::Lookups;
 pub use records::parse;
@@ -63,7 +66,7 @@ fn worker(input: &Input, lookups: &Lookups) -> Result<Total> {
         for line in chunk.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             total.records += 1;
             match parse(line) {
-                Some(event) => total.hits += lookups.all(&event),
+                Some(event) => total.hits += lookups.all(line, &event),
                 None => {
                     total.failed += 1;
                     total.example.get_or_insert_with(|| String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned());

@@ -2,9 +2,12 @@
 //!
 //! [`Found::fill`] walks the record's tape once: it follows the source's trie of paths and skips every other
 //! value by the tape's own counts. Of a key that a record has twice the last one counts, and the path is
-//! reported. The scratch is used again for the next record, so that a record costs no allocation.
+//! reported. Where a source tells the elements of a list apart by a key of theirs, as most ask several times
+//! (`filter(e, e.type == "ip")`), the keys' places are noted once. The scratch is used again for the next record,
+//! so that a record costs no allocation.
 
-use super::collection::nodes;
+use super::collection::{field_of, nodes};
+use super::node::Keyed;
 use super::paths::{Paths, TrieNode};
 use super::val::Val;
 use simd_json::Node;
@@ -14,7 +17,14 @@ use simd_json::Node;
 pub struct Found {
     at: Vec<u32>,
     duplicates: Vec<u16>,
+    /// For each list that is told apart by a key, where in `elements` it begins and how many it has.
+    keyed: Vec<Option<(u32, u32)>>,
+    /// The nodes of an element and of its key's text.
+    elements: Vec<(u32, u32)>,
 }
+
+/// Longer lists are visited element by element, on the budget of the expression.
+const ELEMENTS_MAX: usize = 1_000;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -24,12 +34,20 @@ impl Found {
         self.at.clear();
         self.at.resize(paths.len(), NOWHERE);
         self.duplicates.clear();
+        self.keyed.clear();
+        self.keyed.resize(paths.keyed_lists(), None);
+        self.elements.clear();
         Walk { paths, tape, found: self }.value(root, 0);
     }
 
     /// The node of the record's tape where the path with this number is.
     pub fn node(&self, path: u16) -> Option<usize> {
         self.at.get(usize::from(path)).filter(|at| **at != NOWHERE).map(|at| *at as usize)
+    }
+
+    fn elements(&self, list: u16) -> Option<&[(u32, u32)]> {
+        let (start, len) = (*self.keyed.get(usize::from(list))?)?;
+        self.elements.get(start as usize..)?.get(..len as usize)
     }
 
     /// The paths that the record states more than once.
@@ -60,6 +78,9 @@ impl<'w> Walk<'w, '_> {
         let Some(node) = self.trie(trie) else { return };
         if let Some(place) = node.path.and_then(|path| self.found.at.get_mut(usize::from(path))) {
             *place = u32::try_from(at).unwrap_or(NOWHERE);
+        }
+        if let (Some(Node::Array { len, .. }), false) = (self.tape.get(at), node.keyed.is_empty()) {
+            self.keyed(at, *len, node);
         }
         match self.tape.get(at) {
             Some(Node::Object { len, .. }) if !node.keys.is_empty() => self.object(at, *len, trie),
@@ -104,6 +125,35 @@ impl<'w> Walk<'w, '_> {
         }
     }
 
+    /// Notes the elements of the list at `at` by the keys that tell them apart.
+    fn keyed(&mut self, at: usize, len: usize, node: &TrieNode) {
+        for (key, list) in &node.keyed {
+            let start = self.found.elements.len();
+            let noted = self.elements(at, len, key);
+            let place = u32::try_from(start).ok().zip(u32::try_from(len).ok());
+            if let Some(keyed) = self.found.keyed.get_mut(usize::from(*list)) {
+                *keyed = noted.and(place);
+            }
+        }
+    }
+
+    /// Notes every element with its `key`; nothing when one has no text there, for that one's condition is not known.
+    fn elements(&mut self, at: usize, len: usize, key: &str) -> Option<()> {
+        if len > ELEMENTS_MAX {
+            return None;
+        }
+        let mut at = at.saturating_add(1);
+        for _ in 0..len {
+            let element = self.tape.get(at..)?;
+            let text = field_of(element, key)?;
+            let Some(Node::String(_)) = element.get(text) else { return None };
+            let places = (u32::try_from(at).ok()?, u32::try_from(at.saturating_add(text)).ok()?);
+            self.found.elements.push(places);
+            at = at.saturating_add(nodes(element));
+        }
+        Some(())
+    }
+
     /// Whether any path through `trie` has been found.
     fn is_found(&self, trie: u32) -> bool {
         let Some(node) = self.trie(trie) else { return false };
@@ -120,6 +170,11 @@ impl<'w> Walk<'w, '_> {
             }
             if !self.found.duplicates.contains(&path) {
                 self.found.duplicates.push(path);
+            }
+        }
+        for (_, list) in &node.keyed {
+            if let Some(keyed) = self.found.keyed.get_mut(usize::from(*list)) {
+                *keyed = None;
             }
         }
         node.children().for_each(|child| self.forget(child));
@@ -142,6 +197,16 @@ impl<'d> Doc<'d> {
     /// The value at the path with this number; `None` when the record has no such path.
     pub fn value(&self, path: u16) -> Option<Val<'d>> {
         self.found.node(path).and_then(|at| self.tape.get(at..)).map(Val::from_tape)
+    }
+
+    /// The elements of a list whose key is one of `wanted`; `None` when that cannot be told of every element.
+    pub(super) fn elements_with(&self, keyed: &'d Keyed) -> Option<impl Iterator<Item = Val<'d>> + use<'d>> {
+        let (elements, tape) = (self.found.elements(keyed.list)?, self.tape);
+        let is_wanted = move |(_, text): &&(u32, u32)| match tape.get(*text as usize) {
+            Some(Node::String(text)) => keyed.wanted.iter().any(|wanted| wanted.as_ref() == *text),
+            _ => false,
+        };
+        Some(elements.iter().filter(is_wanted).filter_map(move |(at, _)| tape.get(*at as usize..)).map(Val::from_tape))
     }
 
     /// Whether the record has the path with this number.

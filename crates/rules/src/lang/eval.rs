@@ -8,6 +8,7 @@ use super::collection::{List, Map};
 use super::doc::Doc;
 use super::functions;
 use super::node::{Macro, MacroKind, Node, TextTest};
+use super::pattern::Pattern;
 use super::{Relation, Truth, Val};
 use adjutant_model::schema::Levels;
 use adjutant_model::{Row, Slot, Value, Why};
@@ -206,7 +207,7 @@ impl<'a> Machine<'a> {
                 functions::arithmetic(*op, a, b, &mut self.visits)
             }
             Node::InSet(inner, set) => member(&self.eval(inner), set),
-            Node::Matches(inner, regex) => self.matches(inner, regex),
+            Node::Matches(inner, pattern) => self.matches(inner, pattern),
             Node::Extract(inner, regex) => self.extract(inner, regex),
             Node::Table(table, key) => {
                 let key = self.eval(key);
@@ -297,11 +298,11 @@ impl<'a> Machine<'a> {
         any
     }
 
-    fn matches(&mut self, inner: &'a Node, regex: &regex::Regex) -> Val<'a> {
+    fn matches(&mut self, inner: &'a Node, pattern: &Pattern) -> Val<'a> {
         match self.eval(inner) {
             Val::Text(text) => {
                 functions::spend(&mut self.visits, text.len());
-                Val::Bool(regex.is_match(&text))
+                Val::Bool(pattern.is_match(&text))
             }
             Val::Unknown(why) => Val::Unknown(why),
             _ => Val::ERROR,
@@ -381,6 +382,11 @@ impl<'a> Machine<'a> {
     }
 
     fn gather(&mut self, made: &'a Macro) -> Result<MacroState<'a>, Why> {
+        if let (Some(keyed), Scope::Doc(doc)) = (&made.keyed, self.scope)
+            && let Some(elements) = doc.elements_with(keyed)
+        {
+            return self.over(made, elements);
+        }
         match self.eval(&made.range) {
             Val::List(list) => self.over(made, list.iter()),
             Val::Map(map) => self.over(made, map.entries().map(|(key, _)| key)),

@@ -5,6 +5,7 @@
 
 use super::functions::Function;
 use super::list::{Set, Table};
+use super::pattern::Pattern;
 use super::syntax::Binary;
 use super::{Relation, Val};
 use adjutant_model::schema::Levels;
@@ -67,7 +68,7 @@ pub(super) enum Node {
     /// `a.contains("…")` and its like with a constant.
     TextHas(Box<Node>, TextTest, Box<str>),
     /// `a.matches("…")`
-    Matches(Box<Node>, regex::Regex),
+    Matches(Box<Node>, Pattern),
     /// `extract(a, "…(…)…")`
     Extract(Box<Node>, regex::Regex),
     /// `table("…", a)`
@@ -121,6 +122,16 @@ pub(super) struct Macro {
     pub test: Node,
     /// What `map` makes of an element.
     pub made: Option<Node>,
+    /// Which elements can be told to matter before the condition is evaluated.
+    pub keyed: Option<Keyed>,
+}
+
+/// A macro over a list of the record whose condition is false but where an element's key has one of these values.
+#[derive(Clone, Debug)]
+pub(super) struct Keyed {
+    /// The list and the key, as its source's paths number them.
+    pub list: u16,
+    pub wanted: Box<[Box<str>]>,
 }
 
 /// Which macro.

@@ -20,6 +20,7 @@ pub enum Step {
 pub struct Paths {
     texts: Vec<String>,
     pub(super) nodes: Vec<TrieNode>,
+    keyed: u16,
 }
 
 /// A place in records that some path goes through.
@@ -29,8 +30,10 @@ pub(super) struct TrieNode {
     pub path: Option<u16>,
     /// Keys that paths go on with, sorted by length.
     pub keys: Vec<(Box<str>, u32)>,
-    /// One bit for each length (modulo 64) that a key here has.
-    pub lengths: u64,
+    /// One bit for the [`sign`] of each key.
+    pub signs: u64,
+    /// Keys by which the elements of the list here are told apart, each with the number of list and key.
+    pub keyed: Vec<(Box<str>, u16)>,
     /// Indices that paths go on with, ascending.
     pub indices: Vec<(u32, u32)>,
 }
@@ -44,18 +47,30 @@ impl TrieNode {
 
     /// The place that `key` leads to.
     pub(super) fn child(&self, key: &str) -> Option<u32> {
-        if self.lengths & (1 << (key.len() % 64)) == 0 {
+        if self.signs & sign(key) == 0 {
             return None;
         }
         let first = self.keys.partition_point(|(known, _)| known.len() < key.len());
         let same_length = self.keys.get(first..)?.iter().take_while(|(known, _)| known.len() == key.len());
-        same_length.into_iter().find(|(known, _)| known.as_ref() == key).map(|(_, node)| *node)
+        same_length.into_iter().find(|(known, _)| same_key(known, key)).map(|(_, node)| *node)
     }
+}
+
+/// One bit that keys rarely share: most keys of a record are on no path, and this tells most of them.
+fn sign(key: &str) -> u64 {
+    let (first, last) = (key.as_bytes().first(), key.as_bytes().last());
+    let mixed = key.len() ^ usize::from(first.copied().unwrap_or(0)) << 1 ^ usize::from(last.copied().unwrap_or(0)) << 3;
+    1 << (mixed % 64)
+}
+
+/// Whether two keys of one length are the same; the last byte tells most others before the rest is compared.
+pub(crate) fn same_key(a: &str, b: &str) -> bool {
+    a.as_bytes().last() == b.as_bytes().last() && a == b
 }
 
 impl Default for Paths {
     fn default() -> Self {
-        Self { texts: Vec::new(), nodes: vec![TrieNode::default()] }
+        Self { texts: Vec::new(), nodes: vec![TrieNode::default()], keyed: 0 }
     }
 }
 
@@ -92,7 +107,7 @@ impl Paths {
         }
         match step {
             Step::Key(key) => {
-                node.lengths |= 1 << (key.len() % 64);
+                node.signs |= sign(key);
                 let place = node.keys.partition_point(|(known, _)| known.len() < key.len());
                 node.keys.insert(place, (key.as_str().into(), new));
             }
@@ -103,6 +118,23 @@ impl Paths {
         }
         self.nodes.push(TrieNode::default());
         Some(new as usize)
+    }
+
+    /// The number of the list at `path` whose elements are told apart by `key`; `None` when there are too many.
+    pub(super) fn keyed_list(&mut self, path: u16, key: &str) -> Option<u16> {
+        let node = self.nodes.iter_mut().find(|node| node.path == Some(path))?;
+        if let Some((_, list)) = node.keyed.iter().find(|(known, _)| known.as_ref() == key) {
+            return Some(*list);
+        }
+        let list = self.keyed;
+        self.keyed = list.checked_add(1)?;
+        node.keyed.push((key.into(), list));
+        Some(list)
+    }
+
+    /// How many lists are told apart by a key.
+    pub(super) fn keyed_lists(&self) -> usize {
+        usize::from(self.keyed)
     }
 
     /// The path with number `path` as the book writes it, without `raw.`; empty for the whole record.

@@ -174,6 +174,50 @@ fn of_two_equal_keys_the_last_one_counts() {
 }
 
 #[test]
+fn a_list_told_apart_by_a_key_says_the_same() {
+    let long = format!(r#"{{"l":[{}]}}"#, vec![r#"{"t":"a","v":1}"#; 1_200].join(","));
+    let records = [
+        r#"{"l":[{"t":"a","v":1},{"t":"b","v":2},{"t":"a","v":3},{"v":9,"t":"c"}]}"#,
+        r#"{"l":[{"t":"a","v":1},{"v":2}]}"#,
+        r#"{"l":[{"v":2},{"t":"a","v":1}]}"#,
+        r#"{"l":[{"t":"b","v":1},{"t":7,"v":2}]}"#,
+        r#"{"l":[{"t":"b","t":"a","v":1},"a",[]]}"#,
+        r#"{"l":[{"t":"b","t":"a","v":1},{"t":"a","t":"b","v":2}]}"#,
+        r#"{"l":[{"t":"a"},{"t":"b"}],"l":[{"t":"b","v":5},{"t":"a","v":6}]}"#,
+        r#"{"l":[{"t":"a","v":6}],"l":"gone"}"#,
+        r#"{"l":[]}"#,
+        r#"{"l":{"t":"a"}}"#,
+        r#"{"l":null}"#,
+        "{}",
+        &long,
+    ];
+    let tests = [
+        r#"e.t == "a""#,
+        r#"e.t == "a" && e.v > 1"#,
+        r#"e.t in ["b", "c"]"#,
+        r#"e.t == "b" || e.t == "c" && has(e.v)"#,
+        r#"e.t == "none""#,
+        r#"e.t == "a" && e.missing == 1"#,
+    ];
+    let uses = [
+        "filter(e, TEST)[0].v",
+        "filter(e, TEST)[1].v",
+        "exists(e, TEST)",
+        "exists_one(e, TEST)",
+        "map(e, TEST, e.v)",
+        "all(e, TEST)",
+    ];
+    for record in records {
+        for (test, used) in tests.iter().flat_map(|test| uses.map(|used| (test, used))) {
+            let keyed = format!("raw.l.{}", used.replace("TEST", test));
+            // A condition that begins with a constant is evaluated element by element.
+            let plain = format!("raw.l.{}", used.replace("TEST", &format!("(true && ({test}))")));
+            assert_eq!(over(record, &keyed), over(record, &plain), "{keyed} over {record:.100}");
+        }
+    }
+}
+
+#[test]
 fn enumerations_may_be_long() {
     let mut schema = Schema::built_in();
     let names = (0..200).map(|n| format!("unit-{n}")).collect();

@@ -2,7 +2,7 @@
 
 use super::{Format, Source};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::lang::{Doc, Found, Truth, top_keys};
+use crate::lang::{Doc, Found, Truth, same_key, top_keys};
 use adjutant_model::SourceId;
 use simd_json::Node;
 
@@ -97,7 +97,7 @@ impl Sources {
     }
 
     fn bit(&self, key: &str) -> Option<usize> {
-        self.keys.get(key.len())?.iter().find(|(known, _)| known == key).map(|(_, bit)| *bit)
+        self.keys.get(key.len())?.iter().find(|(known, _)| same_key(known, key)).map(|(_, bit)| *bit)
     }
 
     /// The source with this number.

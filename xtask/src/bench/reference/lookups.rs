@@ -1,17 +1,15 @@
-//! The same lookups as triage does, by hand: directory, block list, countries, previous logins.
+//! The same lookups as triage does, by hand: directory, block lists, warning lists, countries, and what was seen before.
 
 use super::records::{Event, Text};
+use super::seen::Seen;
+use super::warning_lists::WarningLists;
 use anyhow::{Context as _, Result};
 use maxminddb::Reader;
 use serde::Deserialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-
-/// Locks over which the users are spread.
-const SHARDS: usize = 64;
 
 /// What the directory says of a user.
 struct User {
@@ -19,20 +17,13 @@ struct User {
     department: Box<str>,
 }
 
-/// Where a user last came from.
-#[derive(Clone, Copy)]
-struct Login {
-    time: i64,
-    address: IpAddr,
-    country: Option<[u8; 2]>,
-}
-
 /// Everything that records are looked up in.
 pub struct Lookups {
     users: HashMap<Box<str>, User>,
-    blocked: HashSet<IpAddr>,
+    blocked: HashMap<IpAddr, u8>,
+    known: WarningLists,
     countries: Reader<Vec<u8>>,
-    logins: Vec<Mutex<HashMap<Box<str>, Login>>>,
+    seen: Seen,
 }
 
 #[derive(Deserialize)]
@@ -50,53 +41,41 @@ impl Lookups {
             let name = parts.nth(2)?.into();
             Some((name, User { privileged: parts.next()? == "true", department: parts.next()?.into() }))
         };
+        let mut blocked = HashMap::new();
+        for level in 1..=8 {
+            for line in read(&intel.join(format!("ipsum/levels/{level}.txt")))?.lines() {
+                blocked.extend(line.trim().parse().ok().map(|address: IpAddr| (address, level)));
+            }
+        }
         let mmdb = intel.join("geo/geo-whois-asn-country.mmdb");
         Ok(Self {
             users: read(users)?.lines().skip(1).filter_map(user).collect(),
-            blocked: read(&intel.join("ipsum/levels/1.txt"))?.lines().filter_map(|line| line.trim().parse().ok()).collect(),
+            blocked,
+            known: WarningLists::load(&intel.join("misp-warninglists"))?,
             countries: Reader::open_readfile(&mmdb).with_context(|| format!("open {}", mmdb.display()))?,
-            logins: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            seen: Seen::default(),
         })
     }
 
-    /// Looks up everything of `event`; something of every answer.
-    pub fn all(&self, event: &Event<'_>) -> u64 {
+    /// Looks up everything of the `event` in `line`; something of every answer.
+    pub fn all(&self, line: &[u8], event: &Event<'_>) -> u64 {
         let country = event.source.and_then(|address| self.country(address));
-        let blocked = [event.source, event.destination].iter().flatten().any(|address| self.blocked.contains(address));
-        let mut hits = u64::from(blocked) + u64::from(country.is_some()) + u64::from(event.severity);
+        let mut hits = u64::from(country.is_some()) + u64::from(event.severity);
+        for address in [event.source, event.destination].into_iter().flatten() {
+            hits += self.blocked.get(&address).copied().map_or(0, u64::from) + self.known.address(address);
+        }
+        hits += event.domain.as_ref().map_or(0, |domain| self.known.domain(&domain.0));
         hits += event.said().map(|text| text.len() as u64).sum::<u64>();
-        let Some(name) = event.user.as_ref().map(canonical) else { return hits };
-        if let Some(user) = self.users.get(&*name) {
+        let name = event.user.as_ref().map(canonical);
+        if let Some(user) = name.as_ref().and_then(|name| self.users.get(&**name)) {
             hits += 1 + u64::from(user.privileged) + user.department.len() as u64;
         }
-        if event.login
-            && let Some(address) = event.source
-        {
-            hits += self.login(&name, Login { time: event.time, address, country });
-        }
-        hits
+        hits + self.seen.note(line, event, name.as_deref(), country)
     }
 
     fn country(&self, address: IpAddr) -> Option<[u8; 2]> {
         let place: Place<'_> = self.countries.lookup(address).ok()?.decode().ok()??;
         place.country_code?.as_bytes().try_into().ok()
-    }
-
-    fn login(&self, name: &str, now: Login) -> u64 {
-        let shard = name.bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte))) % SHARDS;
-        let mut logins = self.logins[shard].lock().unwrap_or_else(PoisonError::into_inner);
-        match logins.get_mut(name) {
-            Some(before) => {
-                let moved = before.country != now.country || before.address != now.address;
-                let soon = now.time - before.time < 3_600_000_000;
-                *before = now;
-                u64::from(moved) + u64::from(soon)
-            }
-            None => {
-                logins.insert(name.into(), now);
-                0
-            }
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 use super::{Compiler, Names, Typed};
 use crate::diagnostic::Span;
 use crate::lang::functions::{ARGS_MAX, FUNCTIONS, Function, Style};
-use crate::lang::node::{Macro, MacroKind, Node, TextTest};
+use crate::lang::node::{Keyed, Macro, MacroKind, Node, TextTest};
+use crate::lang::pattern::Pattern;
 use crate::lang::syntax::{Call, Expr, Kind, Literal};
 use crate::lang::types::Ty;
 use crate::lang::{Fault, Relation, Val, function_names, nearest};
@@ -11,6 +12,37 @@ use std::sync::Arc;
 
 /// How large a compiled regular expression may become.
 pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// A key of the variable, and the texts without one of which under it `test` is false.
+fn wanted(test: &Node, variable: usize) -> Option<(&str, Vec<Box<str>>)> {
+    let of_variable = |side: &Node| matches!(side, Node::Local(place) if *place == variable);
+    match test {
+        Node::And(parts) => wanted(parts.first()?, variable),
+        Node::Or(parts) => {
+            let mut all = parts.iter().map(|part| wanted(part, variable));
+            let (key, mut texts) = all.next()??;
+            for more in all {
+                let (other, more) = more?;
+                texts.extend((other == key).then_some(more)?);
+            }
+            Some((key, texts))
+        }
+        Node::Compare(Relation::Equal, sides) | Node::In(sides) => match sides.as_ref() {
+            [Node::Select(of, key), Node::Const(value)] if of_variable(of) => Some((key, texts(value)?)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A text, or a list of nothing but texts.
+fn texts(value: &Val<'_>) -> Option<Vec<Box<str>>> {
+    match value {
+        Val::Text(text) => Some(vec![text.as_ref().into()]),
+        Val::List(list) => list.iter().map(|item| item.as_text().map(Box::from)).collect(),
+        _ => None,
+    }
+}
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, span: Span, call: &Call) -> Typed {
@@ -37,7 +69,7 @@ impl Compiler<'_> {
             (None, "extract") => self.regex(span, &call.args, |inner, regex| (Node::Extract(inner, regex), Ty::Text)),
             (target, "matches") => {
                 let all: Vec<Expr> = target.iter().chain(&call.args).cloned().collect();
-                self.regex(span, &all, |inner, regex| (Node::Matches(inner, regex), Ty::Bool))
+                self.regex(span, &all, |inner, regex| (Node::Matches(inner, Pattern::new(regex)), Ty::Bool))
             }
             _ => self.function(span, call),
         }
@@ -66,7 +98,16 @@ impl Compiler<'_> {
             _ => Ty::Bool,
         };
         let made = made.map(|(node, _)| node);
-        (Node::Macro(Box::new(Macro { kind, range, test, made })), ty)
+        let keyed = if kind == MacroKind::All { None } else { self.keyed(&range, &test) };
+        (Node::Macro(Box::new(Macro { kind, range, test, made, keyed })), ty)
+    }
+
+    /// The key by which `test` tells the elements of `range` apart, when it is a list of the record.
+    fn keyed(&mut self, range: &Node, test: &Node) -> Option<Keyed> {
+        let variable = self.variables.len().checked_sub(1)?;
+        let (Node::Path(path), Names::Record(paths)) = (range, &mut self.names) else { return None };
+        let (key, wanted) = wanted(test, variable)?;
+        Some(Keyed { list: paths.keyed_list(*path, key)?, wanted: wanted.into() })
     }
 
     fn has(&mut self, span: Span, args: &[Expr]) -> Typed {

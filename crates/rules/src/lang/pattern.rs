@@ -1,0 +1,78 @@
+//! A regular expression that remembers its latest answers.
+//!
+//! The same few names of rules, actions and groups come again and again, and a book asks dozens of patterns of each.
+//! An answer is found again by a hash of 126 bits, so one text never gets another's. Safe to share: an entry that is
+//! read while it is written fits no text.
+
+use regex::Regex;
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Answers that one pattern remembers.
+const ANSWERS: usize = 256;
+
+/// Longer texts (command lines, scripts) hardly ever come again.
+const TEXT_BYTES_MAX: usize = 160;
+
+/// A compiled pattern of a condition. Clones share what is remembered.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    regex: Regex,
+    answers: Arc<[Answer]>,
+}
+
+/// The hash of a text, of which the last bit is the answer. Zero until something is remembered.
+#[derive(Debug, Default)]
+struct Answer {
+    high: AtomicU64,
+    low: AtomicU64,
+}
+
+impl Pattern {
+    pub(super) fn new(regex: Regex) -> Self {
+        Self { regex, answers: (0..ANSWERS).map(|_| Answer::default()).collect() }
+    }
+
+    /// Whether the pattern is found in `text`.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        if text.len() > TEXT_BYTES_MAX {
+            return self.regex.is_match(text);
+        }
+        let mut hasher = SipHasher13::new();
+        hasher.write(text.as_bytes());
+        let hash = hasher.finish128();
+        let (high, low) = (hash.h1 | 1, hash.h2 & !1);
+        let Some(answer) = self.answers.get((hash.h1 >> 32) as usize % ANSWERS) else { return self.regex.is_match(text) };
+        let remembered = answer.low.load(Relaxed);
+        if answer.high.load(Relaxed) == high && remembered & !1 == low {
+            return remembered & 1 == 1;
+        }
+        let found = self.regex.is_match(text);
+        answer.high.store(high, Relaxed);
+        answer.low.store(low | u64::from(found), Relaxed);
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_the_same_whatever_came_before() {
+        let regex = Regex::new("(?i)delet|^a[0-9]*7$").expect("a pattern");
+        let pattern = Pattern::new(regex.clone());
+        let long = "x".repeat(TEXT_BYTES_MAX);
+        for round in 0..3 {
+            for number in 0..5_000 {
+                let text = format!("a{}", number * (round + 1));
+                assert_eq!(pattern.is_match(&text), regex.is_match(&text), "{text}");
+            }
+            for text in ["", "DeleteTrail", "a7", &long, &format!("{long}delete")] {
+                assert_eq!(pattern.is_match(text), regex.is_match(text), "{text}");
+            }
+        }
+    }
+}
