@@ -53,6 +53,15 @@ impl Flip {
         let changes: Vec<&str> = self.changes.iter().map(|change| change.sentence.as_str()).collect();
         format!("{} if {} (score {})", self.outcome, changes.join(" and "), self.score)
     }
+
+    /// How far the changes lead away from `row`, where that can be told.
+    fn distance(&self, row: &Row) -> u64 {
+        let moved = |change: &Change| match change.value {
+            Candidate::Plain(value) => Some(on_scale(value)?.abs_diff(on_scale(row.value(change.slot))?)),
+            Candidate::Text(_) => None,
+        };
+        self.changes.iter().filter_map(moved).fold(0, u64::saturating_add)
+    }
 }
 
 /// The smallest flips of `decision` about `row`, fewest facts first, for each other outcome.
@@ -71,7 +80,7 @@ pub fn flips(decision: &Decision, row: &Row, now: Time, book: &Book) -> Vec<Flip
             }
         }
     }
-    smallest(found, decision.outcome)
+    smallest(found, row, decision.outcome)
 }
 
 struct Search<'a> {
@@ -112,16 +121,42 @@ impl Change {
     }
 }
 
-/// For each other outcome, the flips with the fewest facts; among those, the ones nearest to the score.
-fn smallest(mut found: Vec<Flip>, now: Outcome) -> Vec<Flip> {
+/// For each other outcome, the flips with the fewest facts; among those, the ones nearest to the score, each about other
+/// facts: of several values of the same ones, the nearest to what is.
+fn smallest(mut found: Vec<Flip>, row: &Row, now: Outcome) -> Vec<Flip> {
     found.sort_by_key(|flip| (flip.changes.len(), flip.score.abs()));
-    let mut shown = Vec::new();
+    let mut shown: Vec<Flip> = Vec::new();
     for outcome in [Outcome::Respond, Outcome::Escalate, Outcome::Close].into_iter().filter(|outcome| *outcome != now) {
         let fewest = found.iter().filter(|flip| flip.outcome == outcome).map(|flip| flip.changes.len()).min();
-        let of_outcome = found.iter().filter(|flip| flip.outcome == outcome && Some(flip.changes.len()) == fewest);
-        shown.extend(of_outcome.take(SHOWN_MAX).cloned());
+        let of_outcome: Vec<&Flip> =
+            found.iter().filter(|flip| flip.outcome == outcome && Some(flip.changes.len()) == fewest).collect();
+        let start = shown.len();
+        for flip in &of_outcome {
+            let told = shown.iter().skip(start).any(|told| same_facts(told, flip));
+            if told || shown.len() - start == SHOWN_MAX {
+                continue;
+            }
+            let alike = of_outcome.iter().filter(|other| same_facts(other, flip));
+            shown.extend(alike.min_by_key(|other| other.distance(row)).map(|nearest| (*nearest).clone()));
+        }
     }
     shown
+}
+
+fn same_facts(a: &Flip, b: &Flip) -> bool {
+    a.changes.len() == b.changes.len() && a.changes.iter().zip(&b.changes).all(|(a, b)| a.slot == b.slot)
+}
+
+/// A value on a scale; none where values have no order.
+fn on_scale(value: Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(number),
+        Value::Level(level) => Some(i64::from(level)),
+        Value::Duration(Duration(at)) | Value::Distance(Distance(at)) | Value::Speed(Speed(at)) | Value::Time(Time(at)) => {
+            Some(at)
+        }
+        _ => None,
+    }
 }
 
 /// Every single change that the playbook could notice.
