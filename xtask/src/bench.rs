@@ -177,12 +177,12 @@ fn backtest(mixed: &Mixed, product: &Product, dir: &Path, figures: &mut Figures)
     Ok(())
 }
 
-/// Lowers every playbook's threshold for closing by five points.
+/// Lowers most playbooks' threshold for closing to five points.
 fn stricter(book: &Path) -> Result<()> {
     for entry in fs::read_dir(book.join("playbooks"))? {
         let path = entry?.path();
         let text = fs::read_to_string(&path)?;
-        fs::write(&path, text.replace("close_below: 20", "close_below: 15"))?;
+        fs::write(&path, text.replace("close_below: 20", "close_below: 5"))?;
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! All history is kept in such maps, so that memory stays flat however long the stream is. A miss after
 //! something was forgotten must never be read as "never seen": [`Bounded::miss`] tells which it is.
-//! Order of use decides what is forgotten, never the hasher, so that replay forgets the same.
+//! Order of use decides what is forgotten, never the hasher, so that replay forgets the same. The order is exact to
+//! an eighth of the entries: moving an entry touches four others, so one that was moved lately is left where it is.
 
 use adjutant_model::Why;
 use hashbrown::HashMap;
@@ -33,8 +34,13 @@ struct Node<T> {
     key: u64,
     newer: u32,
     older: u32,
+    /// The use at which it was last moved to the front.
+    moved: u64,
     value: T,
 }
+
+/// An entry is moved again after so many uses for each entry: one for eight.
+const LATELY: usize = 8;
 
 /// A least-recently-used map from keyed hashes to `T`.
 pub struct Bounded<T> {
@@ -43,6 +49,7 @@ pub struct Bounded<T> {
     newest: u32,
     oldest: u32,
     limit: usize,
+    uses: u64,
     forgotten: u64,
     last_forgotten: Option<T>,
 }
@@ -57,6 +64,7 @@ impl<T: Default> Bounded<T> {
             newest: NONE,
             oldest: NONE,
             limit,
+            uses: 0,
             forgotten: 0,
             last_forgotten: None,
         }
@@ -80,7 +88,10 @@ impl<T: Default> Bounded<T> {
             Some(at) => (*at, true),
             None => (self.insert(key), false),
         };
-        self.move_to_front(at);
+        self.uses += 1;
+        if !known || !self.moved_lately(at) {
+            self.move_to_front(at);
+        }
         #[expect(clippy::indexing_slicing, reason = "`at` comes from the index, whose entries are nodes")]
         (&mut self.nodes[at as usize].value, known)
     }
@@ -106,12 +117,12 @@ impl<T: Default> Bounded<T> {
     }
 
     /// Every entry from the least to the most recently used, for a snapshot.
-    pub fn oldest_first(&self) -> impl Iterator<Item = (u64, &T)> {
+    fn oldest_first(&self) -> impl Iterator<Item = &Node<T>> {
         let mut at = self.oldest;
         std::iter::from_fn(move || {
             let node = self.nodes.get(at as usize)?;
             at = node.newer;
-            Some((node.key, &node.value))
+            Some(node)
         })
     }
 
@@ -141,9 +152,14 @@ impl<T: Default> Bounded<T> {
         self.forgotten
     }
 
+    fn moved_lately(&self, at: u32) -> bool {
+        let lately = (self.nodes.len() / LATELY) as u64;
+        self.nodes.get(at as usize).is_some_and(|node| self.uses - node.moved <= lately)
+    }
+
     fn insert(&mut self, key: u64) -> u32 {
         let at = if self.nodes.len() < self.limit {
-            self.nodes.push(Node { key, newer: NONE, older: NONE, value: T::default() });
+            self.nodes.push(Node { key, newer: NONE, older: NONE, moved: 0, value: T::default() });
             (self.nodes.len() - 1) as u32
         } else {
             self.reuse_oldest(key)
@@ -165,6 +181,9 @@ impl<T: Default> Bounded<T> {
     }
 
     fn move_to_front(&mut self, at: u32) {
+        if let Some(node) = self.nodes.get_mut(at as usize) {
+            node.moved = self.uses;
+        }
         if self.newest == at {
             return;
         }
@@ -200,22 +219,26 @@ impl<T: Default> Bounded<T> {
     }
 }
 
-/// As entries from the least to the most recently used, so that what is read back forgets in the same order.
+/// As entries from the least to the most recently used, each with when it was moved, so that what is read back forgets
+/// in the same order.
 impl<T: Default + Serialize> Serialize for Bounded<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries: Vec<(u64, &T)> = self.oldest_first().collect();
-        (self.limit, self.forgotten, entries).serialize(serializer)
+        let entries: Vec<(u64, u64, &T)> = self.oldest_first().map(|node| (node.key, node.moved, &node.value)).collect();
+        (self.limit, self.uses, self.forgotten, entries).serialize(serializer)
     }
 }
 
 impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Bounded<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (limit, forgotten, entries) = <(usize, u64, Vec<(u64, T)>)>::deserialize(deserializer)?;
+        let (limit, uses, forgotten, entries) = <(usize, u64, u64, Vec<(u64, u64, T)>)>::deserialize(deserializer)?;
         let mut bounded = Self::new(limit);
-        for (key, value) in entries {
+        for (key, moved, value) in entries {
             *bounded.touch(key).0 = value;
+            if let Some(node) = bounded.nodes.last_mut().filter(|node| node.key == key) {
+                node.moved = moved.min(uses);
+            }
         }
-        bounded.forgotten = forgotten;
+        (bounded.uses, bounded.forgotten) = (uses, forgotten);
         bounded.last_forgotten = None;
         Ok(bounded)
     }
@@ -226,7 +249,7 @@ mod tests {
     use super::*;
 
     fn keys(map: &Bounded<u32>) -> Vec<u64> {
-        map.oldest_first().map(|(key, _)| key).collect()
+        map.oldest_first().map(|node| node.key).collect()
     }
 
     #[test]
@@ -262,6 +285,29 @@ mod tests {
                 assert_eq!(keys(&map), list);
             }
         }
+    }
+
+    #[test]
+    fn what_was_used_lately_stays() {
+        const LIMIT: usize = 64;
+        let mut map = Bounded::<u32>::new(LIMIT);
+        let (mut state, mut used) = (7_u64, Vec::new());
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            // A few come often, most hardly ever.
+            let key = if state >> 63 == 0 { (state >> 33) % 20 } else { (state >> 33) % 500 };
+            map.touch(key);
+            used.push(key);
+            let lately = &used[used.len().saturating_sub(LIMIT - LIMIT / LATELY)..];
+            assert!(lately.iter().all(|key| map.get(*key).is_some()), "after {} uses", used.len());
+        }
+        assert!(map.len() == LIMIT && map.forgotten() > 1_000);
+        let text = serde_json::to_string(&map).unwrap();
+        let mut back: Bounded<u32> = serde_json::from_str(&text).unwrap();
+        for key in (0..2_000).map(|number| number * 7 % 501) {
+            assert_eq!(map.touch(key).1, back.touch(key).1);
+        }
+        assert_eq!(keys(&map), keys(&back));
     }
 
     #[test]

@@ -91,11 +91,7 @@ impl Snapshot {
     /// Puts every context fact into `row` as it was known at `now`. Returns which sources could not be used.
     pub fn fill(&self, row: &mut Row, now: Time, scratch: &mut Scratch) -> Touched {
         let mut touched = Touched::default();
-        for (slot, cell) in &self.base {
-            if is_better(cell.value, row.cell(*slot)) {
-                row.set_cell(*slot, *cell);
-            }
-        }
+        row.set_where_nothing_is(&self.base);
         for (number, (contract, table)) in self.contracts.iter().zip(&self.tables).enumerate() {
             if table.state() == State::Absent {
                 continue;

@@ -242,7 +242,7 @@ impl Cases {
         case.alerts = case.alerts.saturating_add(1);
         case.last = case.last.max(arrival.time);
         case.opened = case.opened.min(arrival.time);
-        let fresh = case.rules.add(arrival.rule);
+        let (fresh, is_apart) = (case.rules.add(arrival.rule), case.unusual.is_some());
         case.detectors.add(arrival.detector);
         for (_, entity) in arrival.entities.iter() {
             case.entities.add(entity.0);
@@ -257,7 +257,9 @@ impl Cases {
             unusual: (arrival.firing.known && self.place(arrival).is_some()).then(Counts::default),
             links: Vec::new(),
         };
-        self.weigh(key, arrival, fresh, &mut joined);
+        if is_apart {
+            self.weigh(key, arrival, fresh, &mut joined);
+        }
         joined
     }
 

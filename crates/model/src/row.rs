@@ -107,6 +107,18 @@ impl Row {
         }
     }
 
+    /// Puts each of `cells` into its slot where nothing is set yet.
+    pub fn set_where_nothing_is(&mut self, cells: &[(Slot, Cell)]) {
+        self.cells.reserve(cells.len());
+        for (slot, cell) in cells {
+            let Some(place) = self.places.get_mut(slot.index()).filter(|place| **place < CELLS_FROM) else { continue };
+            if let Ok(number) = u16::try_from(self.cells.len().saturating_add(usize::from(CELLS_FROM))) {
+                *place = number;
+                self.cells.push(*cell);
+            }
+        }
+    }
+
     /// Puts `text` into `slot`.
     pub fn set_text(&mut self, slot: Slot, text: &str, origin: Origin) {
         let value = self.push_text(text);

@@ -179,6 +179,14 @@ impl Playbook {
         Some((u16::try_from(index).ok()?, self.signals.get(index)?))
     }
 
+    /// Every field and fact that a decision under it reads, some more than once; advice and responses read more.
+    pub fn reads(&self) -> impl Iterator<Item = Slot> {
+        let conditions = self.applies.iter().chain(&self.decide.never_close);
+        let conditions = conditions.chain(self.signals.iter().map(|signal| &signal.when));
+        let conditions = conditions.chain(self.exceptions.iter().map(|exception| &exception.when));
+        conditions.flat_map(FactExpr::slots).chain(&self.needs).copied()
+    }
+
     /// What a score of `points` without guards comes to.
     pub fn outcome_of(&self, points: i32, families: u32) -> Outcome {
         match self.decide.respond_from {

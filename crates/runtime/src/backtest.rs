@@ -9,8 +9,10 @@ mod replay;
 use crate::archive::{Archive, Cursor, Error, Mapping, Segment};
 use adjutant_engine::backtest::{Backtest, Tally, changed};
 use adjutant_engine::context::Snapshot;
-use adjutant_model::{AlertId, Digest};
+use adjutant_model::schema::slots;
+use adjutant_model::{AlertId, Digest, Slot};
 use adjutant_rules::Book;
+use adjutant_rules::playbook::Playbook;
 use replay::Replay;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -58,11 +60,13 @@ pub fn run(
 ) -> Result<Outcome, Error> {
     let segments = archive.segments()?;
     let maps: Vec<Mapping> = segments.iter().map(|segment| segment.map(&new.schema)).collect();
+    let read = reads(new);
+    let narrow: Vec<Mapping> = segments.iter().map(|segment| segment.map_only(&new.schema, &read)).collect();
     let changed: HashMap<Digest, Vec<String>> = books.iter().map(|(digest, old)| (*digest, changed(old, new))).collect();
     let reads_anew = |book: &Digest| changed.get(book).is_some_and(|files| !files.is_empty());
     let (context, mut outcome) = (Snapshot::empty(new.contracts.clone()), Outcome::default());
     let of_old = |(segment, _): &(&Segment, &Mapping)| !reads_anew(&segment.book());
-    let facts = segments.iter().zip(&maps).filter(of_old);
+    let facts = segments.iter().zip(&narrow).filter(of_old);
     outcome.tally = from_facts(&pieces(facts, archive, books, new), labels, workers)?;
     for (number, run) in archive.runs().iter().enumerate() {
         let Some(old) = books.get(&run.book).filter(|_| reads_anew(&run.book)) else {
@@ -75,6 +79,11 @@ pub fn run(
         outcome.changed.extend(changed.get(&run.book).into_iter().flatten().cloned());
     }
     Ok(outcome)
+}
+
+/// Every field and fact that decisions under `book` read.
+fn reads(book: &Book) -> BTreeSet<Slot> {
+    book.playbooks.iter().flat_map(Playbook::reads).chain([slots::ALERT_TIME]).collect()
 }
 
 fn from_facts(pieces: &[Piece<'_>], labels: &Labels, workers: usize) -> Result<Tally, Error> {

@@ -95,8 +95,8 @@ impl<'s> Compiler<'s> {
                 (Node::And(parts), Ty::Bool)
             }
             Kind::Or(parts) => {
-                let parts = parts.iter().map(|part| self.condition(part)).collect();
-                (Node::Or(parts), Ty::Bool)
+                let parts: Vec<Node> = parts.iter().map(|part| self.condition(part)).collect();
+                (either(parts), Ty::Bool)
             }
             Kind::If(parts) => self.choice(expr.span, parts),
             Kind::Binary(super::syntax::Binary::Compare(relation), a, b) => self.compare(expr.span, *relation, a, b),
@@ -189,6 +189,28 @@ fn constant(literal: &Literal) -> Typed {
         Literal::Text(value) => (Val::Text(value.clone().into()), Ty::Text),
     };
     (Node::Const(value), ty)
+}
+
+/// `a || b || …`; neighbours that match one field against patterns become one pattern, which looks at the text once.
+fn either(parts: Vec<Node>) -> Node {
+    let mut kept: Vec<Node> = Vec::with_capacity(parts.len());
+    for part in parts {
+        let joined = match (kept.last(), &part) {
+            (Some(Node::Matches(a, first)), Node::Matches(b, second)) => match (a.as_ref(), b.as_ref()) {
+                (Node::Slot(a, _), Node::Slot(b, _)) if a == b => first.or(second),
+                _ => None,
+            },
+            _ => None,
+        };
+        match (joined, kept.last_mut()) {
+            (Some(joined), Some(Node::Matches(_, pattern))) => *pattern = joined,
+            _ => kept.push(part),
+        }
+    }
+    match kept.len() {
+        1 => kept.pop().unwrap_or(Node::Never(Why::Error)),
+        _ => Node::Or(kept.into()),
+    }
 }
 
 /// Computes a node whose parts are all constants.

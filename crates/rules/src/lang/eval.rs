@@ -251,8 +251,9 @@ impl<'a> Machine<'a> {
         if let (Node::Macro(made), Node::Const(Val::Int(place))) = (operand, index)
             && made.kind == MacroKind::Filter
         {
-            return match self.gather(made) {
-                Ok(state) => state.kept_at(*place),
+            let Ok(place) = usize::try_from(*place) else { return Val::ERROR };
+            return match self.gather(made, Some(place)) {
+                Ok(state) => state.kept_one(),
                 Err(why) => Val::Unknown(why),
             };
         }
@@ -375,28 +376,34 @@ impl<'a> Machine<'a> {
     }
 
     fn run(&mut self, made: &'a Macro) -> Val<'a> {
-        match self.gather(made) {
+        match self.gather(made, None) {
             Ok(state) => state.result(made.kind),
             Err(why) => Val::Unknown(why),
         }
     }
 
-    fn gather(&mut self, made: &'a Macro) -> Result<MacroState<'a>, Why> {
+    /// Runs a macro over its elements; of a filter's list, keeps only what is at `only`.
+    fn gather(&mut self, made: &'a Macro, only: Option<usize>) -> Result<MacroState<'a>, Why> {
+        let state = MacroState::new(made.kind, only);
         if let (Some(keyed), Scope::Doc(doc)) = (&made.keyed, self.scope)
             && let Some(elements) = doc.elements_with(keyed)
         {
-            return self.over(made, elements);
+            return self.over(made, elements, state);
         }
         match self.eval(&made.range) {
-            Val::List(list) => self.over(made, list.iter()),
-            Val::Map(map) => self.over(made, map.entries().map(|(key, _)| key)),
+            Val::List(list) => self.over(made, list.iter(), state),
+            Val::Map(map) => self.over(made, map.entries().map(|(key, _)| key), state),
             Val::Unknown(why) => Err(why),
             _ => Err(Why::Error),
         }
     }
 
-    fn over(&mut self, made: &'a Macro, items: impl Iterator<Item = Val<'a>>) -> Result<MacroState<'a>, Why> {
-        let mut state = MacroState { folded: Truth::from(made.kind == MacroKind::All), count: 0, kept: Vec::new() };
+    fn over(
+        &mut self,
+        made: &'a Macro,
+        items: impl Iterator<Item = Val<'a>>,
+        mut state: MacroState<'a>,
+    ) -> Result<MacroState<'a>, Why> {
         for item in items {
             if !self.visit() {
                 return Err(Why::Error);
@@ -420,7 +427,7 @@ impl<'a> Machine<'a> {
             (_, Truth::Unknown(why)) => state.folded = Truth::Unknown(why),
             (MacroKind::ExistsOne, _) => state.count += usize::from(test == Truth::True),
             (MacroKind::Filter | MacroKind::Map, Truth::False) => {}
-            (MacroKind::Filter, Truth::True) => state.kept.extend(self.locals.last().cloned()),
+            (MacroKind::Filter, Truth::True) => state.keep(self.locals.last()),
             (MacroKind::Map, Truth::True) => match made.made.as_ref().map_or(Val::ERROR, |node| self.eval(node)) {
                 Val::Unknown(why) => state.folded = Truth::Unknown(why),
                 value => state.kept.push(value),
@@ -438,16 +445,32 @@ impl<'a> Machine<'a> {
 struct MacroState<'a> {
     folded: Truth,
     count: usize,
+    /// The only place of a filter's list that is asked for.
+    only: Option<usize>,
+    one: Option<Val<'a>>,
     kept: Vec<Val<'a>>,
 }
 
 impl<'a> MacroState<'a> {
-    /// What `[place]` says of the list that was kept.
-    fn kept_at(self, place: i64) -> Val<'a> {
-        match (self.folded, usize::try_from(place)) {
-            (Truth::Unknown(why), _) => Val::Unknown(why),
-            (_, Ok(place)) => self.kept.into_iter().nth(place).unwrap_or(Val::Unknown(Why::NotStated)),
-            (_, Err(_)) => Val::ERROR,
+    fn new(kind: MacroKind, only: Option<usize>) -> Self {
+        Self { folded: Truth::from(kind == MacroKind::All), count: 0, only, one: None, kept: Vec::new() }
+    }
+
+    /// Takes an element into a filter's list.
+    fn keep(&mut self, element: Option<&Val<'a>>) {
+        match self.only {
+            None => self.kept.extend(element.cloned()),
+            Some(place) if place == self.count => self.one = element.cloned(),
+            Some(_) => {}
+        }
+        self.count += 1;
+    }
+
+    /// The only element that was asked for.
+    fn kept_one(self) -> Val<'a> {
+        match self.folded {
+            Truth::Unknown(why) => Val::Unknown(why),
+            _ => self.one.unwrap_or(Val::Unknown(Why::NotStated)),
         }
     }
 

@@ -10,6 +10,9 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// How large a compiled regular expression may become.
+pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
+
 /// Answers that one pattern remembers.
 const ANSWERS: usize = 256;
 
@@ -33,6 +36,12 @@ struct Answer {
 impl Pattern {
     pub(super) fn new(regex: Regex) -> Self {
         Self { regex, answers: (0..ANSWERS).map(|_| Answer::default()).collect() }
+    }
+
+    /// The pattern that is found where either is; `None` when it would be too large.
+    pub(super) fn or(&self, other: &Self) -> Option<Self> {
+        let either = format!("(?:{})|(?:{})", self.regex.as_str(), other.regex.as_str());
+        regex::RegexBuilder::new(&either).size_limit(REGEX_BYTES_MAX).build().ok().map(Self::new)
     }
 
     /// Whether the pattern is found in `text`.
@@ -59,6 +68,16 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn either_is_found_where_one_is() {
+        let pattern = |text: &str| Pattern::new(Regex::new(text).expect("a pattern"));
+        let either = pattern("(?i)^delete").or(&pattern("a|b$")).expect("small enough");
+        for text in ["DELETE x", "xDelete", "xa", "xb", "bx", "A", ""] {
+            let one = pattern("(?i)^delete").is_match(text) || pattern("a|b$").is_match(text);
+            assert_eq!(either.is_match(text), one, "{text}");
+        }
+    }
 
     #[test]
     fn answers_the_same_whatever_came_before() {

@@ -9,7 +9,8 @@ use super::entry::{Entry, skip_entry, take_entry};
 use super::index::{self, Position};
 use super::row::{Name, SlotMap};
 use super::{ALERTS, BOOKS, DECISIONS, Error, FORMAT, RUNS, Run};
-use adjutant_model::{Digest, Schema};
+use adjutant_model::{Digest, Schema, Slot};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -162,6 +163,11 @@ impl Segment {
     /// Where this segment's slots are in `schema`.
     pub fn map(&self, schema: &Schema) -> Mapping {
         Mapping(SlotMap::new(&self.names, schema))
+    }
+
+    /// The same for nothing but the slots `wanted`: what else an alert says is passed over.
+    pub fn map_only(&self, schema: &Schema, wanted: &BTreeSet<Slot>) -> Mapping {
+        Mapping(SlotMap::new(&self.names, schema).only(wanted))
     }
 
     /// Hands every decision of the block with this number to `each`, in order.

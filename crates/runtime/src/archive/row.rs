@@ -7,6 +7,7 @@ use super::bytes::{Damaged, Put, Take};
 use adjutant_model::schema::Levels;
 use adjutant_model::{Addr, Cell, Distance, Duration, Geo, Origin, Range, Row, Schema, Slot, Speed, Time, Type, Value, Why};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A name of the schema that was in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,14 @@ impl SlotMap {
         let is = names(schema);
         let slot = |was: &Name| schema.slot(&was.name).filter(|slot| is.get(slot.index()) == Some(was));
         Self { slots: was.iter().map(slot).collect(), len: schema.len() }
+    }
+
+    /// The same without any slot but `wanted`: the others' cells are passed over.
+    pub(super) fn only(mut self, wanted: &BTreeSet<Slot>) -> Self {
+        for slot in &mut self.slots {
+            *slot = slot.filter(|slot| wanted.contains(slot));
+        }
+        self
     }
 
     fn slot(&self, was: usize) -> Result<Option<Slot>, Damaged> {

@@ -4,14 +4,11 @@ use super::{Compiler, Names, Typed};
 use crate::diagnostic::Span;
 use crate::lang::functions::{ARGS_MAX, FUNCTIONS, Function, Style};
 use crate::lang::node::{Keyed, Macro, MacroKind, Node, TextTest};
-use crate::lang::pattern::Pattern;
+use crate::lang::pattern::{Pattern, REGEX_BYTES_MAX};
 use crate::lang::syntax::{Call, Expr, Kind, Literal};
 use crate::lang::types::Ty;
 use crate::lang::{Fault, Relation, Val, function_names, nearest};
 use std::sync::Arc;
-
-/// How large a compiled regular expression may become.
-pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// A key of the variable, and the texts without one of which under it `test` is false.
 fn wanted(test: &Node, variable: usize) -> Option<(&str, Vec<Box<str>>)> {
