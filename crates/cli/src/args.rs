@@ -182,6 +182,8 @@ pub(crate) enum ExplainFormat {
     Json,
     /// A page in one file.
     Html,
+    /// A picture for a document.
+    Svg,
 }
 
 /// Decide past alerts again under another book: what changes, worst first.

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<Exit> {
         writer.finish(true)?;
     }
     let cases = std::mem::take(&mut totals.queue).worst_first();
-    let mut lines = table::queue(&cases, &book, TOP);
+    let mut lines = table::queue(&cases, &book, TOP, term::width());
     lines.push(Line::new());
     if let Some(worst) = telling(cases.iter().take(TOP)) {
         lines.push(Line::new().with(Paint::Strong, "One of them, explained:"));

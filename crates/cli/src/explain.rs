@@ -4,7 +4,7 @@ use crate::args::{Explain, ExplainFormat};
 use crate::exit::Exit;
 use crate::table::painted;
 use crate::{book, html, term};
-use adjutant_engine::explain::style::Line;
+use adjutant_engine::explain::style::{self, Line};
 use adjutant_engine::record::{self, Parts, Record};
 use adjutant_engine::{explain, flip};
 use adjutant_model::Schema;
@@ -31,6 +31,7 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     let text = match args.format {
         ExplainFormat::Json => serde_json::to_string_pretty(&record_of(&found.entry, &book, inputs))? + "\n",
         ExplainFormat::Html => html::page(&lines(&found.entry, &book, inputs, WIDTH)),
+        ExplainFormat::Svg => style::svg(&lines(&found.entry, &book, inputs, WIDTH), WIDTH),
         ExplainFormat::Text => painted(&lines(&found.entry, &book, inputs, term::width().unwrap_or(WIDTH))),
     };
     term::output(text.as_bytes())?;

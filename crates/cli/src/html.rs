@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 /// Columns of what is laid out as text.
 const WIDTH: usize = 110;
 
+/// Columns of the queue.
+const QUEUE_WIDTH: usize = 140;
+
 const HEAD: &str = "<!doctype html>
 <html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">
 <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">
@@ -33,7 +36,11 @@ pub(crate) fn page(lines: &[Line]) -> String {
 /// The queue with the worst decision of its first `top` cases explained.
 pub(crate) fn report(cases: &[Case], report: &Report<'_>, summary: &[Line], top: usize) -> String {
     let mut page = format!("{HEAD}<main><h1>Queue</h1>\n<pre>{}</pre>\n", html(summary));
-    let _ = writeln!(page, "<pre>{}</pre>\n<h2>Worst decision of each case</h2>", html(&table::queue(cases, report.book, top)));
+    let _ = writeln!(
+        page,
+        "<pre>{}</pre>\n<h2>Worst decision of each case</h2>",
+        html(&table::queue(cases, report.book, top, Some(QUEUE_WIDTH)))
+    );
     for case in cases.iter().take(top) {
         let Some(worst) = &case.worst else { continue };
         let lines = explain::lines(worst, report.book, report.inputs, WIDTH);

@@ -28,13 +28,13 @@ pub(crate) fn painted(lines: &[Line]) -> String {
     if term::color() { ansi(lines) } else { plain(lines) }
 }
 
-/// The queue's first `top` cases.
-pub(crate) fn queue(cases: &[Case], book: &Book, top: usize) -> Vec<Line> {
+/// The queue's first `top` cases, as wide as they are where no width is given.
+pub(crate) fn queue(cases: &[Case], book: &Book, top: usize, width: Option<usize>) -> Vec<Line> {
     let shown = cases.get(..top).unwrap_or(cases);
     if shown.is_empty() {
         return Vec::new();
     }
-    let columns = Columns::of(shown, book);
+    let columns = Columns::of(shown, book, width);
     let mut lines = vec![Line::new().with(Paint::Dim, columns.head())];
     lines.extend(shown.iter().map(|case| columns.row(case, book)));
     if cases.len() > shown.len() {
@@ -54,12 +54,12 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(cases: &[Case], book: &Book) -> Self {
+    fn of(cases: &[Case], book: &Book, width: Option<usize>) -> Self {
         let widest = |least: usize, width: &dyn Fn(&Case) -> usize| cases.iter().map(width).max().unwrap_or(0).max(least);
         let playbook = widest(8, &|case| playbook(case, book).chars().count());
         let subject = widest(5, &|case| subject(case).chars().count());
         let title = widest(4, &|case| case.title.chars().count());
-        let Some(width) = term::width() else { return Self { time: 16, playbook: Some(playbook), subject, title } };
+        let Some(width) = width else { return Self { time: 16, playbook: Some(playbook), subject, title } };
         let time = if width < NARROW { 10 } else { 16 };
         let playbook = (width >= ROOMY).then_some(playbook);
         // Outcome, score and alerts before; then the blanks between the columns, and the id.

@@ -97,7 +97,7 @@ fn finish(args: &Triage, report: &Report<'_>, mut totals: Totals, interrupted: b
     let cases = std::mem::take(&mut totals.queue).worst_first();
     let summary = table::summary(&totals, report, args.out.as_deref(), interrupted);
     match args.format {
-        Format::Table => term::output(table::painted(&table::queue(&cases, report.book, args.top)).as_bytes())?,
+        Format::Table => term::output(table::painted(&table::queue(&cases, report.book, args.top, term::width())).as_bytes())?,
         Format::Html => term::output(html::report(&cases, report, &summary, args.top).as_bytes())?,
         Format::Json | Format::Jsonl | Format::Ocsf => {}
     }

@@ -1,4 +1,4 @@
-//! Styled lines, and the three ways to write them down.
+//! Styled lines, and the four ways to write them down.
 //!
 //! Text from alerts is data: control characters never reach a terminal, and markup never reaches a page.
 
@@ -141,6 +141,61 @@ pub fn html(lines: &[Line]) -> String {
     out
 }
 
+/// The lines as a picture (SVG) of a dark terminal `columns` wide. Every piece stands at its own column, whatever the font.
+pub fn svg(lines: &[Line], columns: usize) -> String {
+    const WIDE: usize = 8;
+    const HIGH: usize = 18;
+    const MARGIN: usize = 16;
+    let (width, height) = (columns * WIDE + 2 * MARGIN, lines.len() * HIGH + 2 * MARGIN);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
+         <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#16181d\"/>\n\
+         <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, monospace\" font-size=\"13.2\">\n"
+    );
+    for (row, line) in lines.iter().enumerate() {
+        let (mut column, y) = (0, MARGIN + HIGH * (row + 1) - 5);
+        for (paint, text) in &line.0 {
+            let (fill, weight) = ink(*paint);
+            for (at, run) in runs(text) {
+                let (x, length, run) = (MARGIN + (column + at) * WIDE, run.chars().count() * WIDE, escape(run));
+                let _ = writeln!(
+                    out,
+                    "<text x=\"{x}\" y=\"{y}\" fill=\"{fill}\"{weight} textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\">{run}</text>"
+                );
+            }
+            column += text.chars().count();
+        }
+    }
+    out.push_str("</g>\n</svg>\n");
+    out
+}
+
+/// The parts of `text` between blanks in a row, which a picture would draw as one, each with its column.
+fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut column = 0;
+    text.split("  ").filter_map(move |part| {
+        let blanks = part.len() - part.trim_start().len();
+        let at = column + blanks;
+        column += part.chars().count() + 2;
+        let run = part.trim();
+        (!run.is_empty()).then_some((at, run))
+    })
+}
+
+/// Colour and weight in a picture.
+const fn ink(paint: Paint) -> (&'static str, &'static str) {
+    const BOLD: &str = " font-weight=\"700\"";
+    match paint {
+        Paint::Plain => ("#d7dae0", ""),
+        Paint::Strong => ("#ffffff", BOLD),
+        Paint::Dim => ("#8b93a1", ""),
+        Paint::Warm => ("#ffb454", ""),
+        Paint::Alarm => ("#ff7b89", BOLD),
+        Paint::Calm => ("#7fd49b", ""),
+        Paint::Doubt => ("#7ed3ea", ""),
+    }
+}
+
 /// `text` with the characters that mean something in HTML replaced.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -167,5 +222,14 @@ mod tests {
         let shown = html(std::slice::from_ref(&line));
         assert_eq!(shown, "<span class=\"warm\">&lt;b&gt;\\u{1b}[31m\\u{202e}x\\u{a}&lt;/b&gt;</span>\n");
         assert!(!plain(&[line]).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_picture_keeps_its_columns() {
+        let line = Line::new().plain("  +5  <b>").with(Paint::Warm, "   é 10");
+        let picture = svg(&[line], 20);
+        for run in ["x=\"32\"", ">+5<", "x=\"64\"", ">&lt;b&gt;<", "x=\"112\"", ">é 10<"] {
+            assert!(picture.contains(run), "{run}: {picture}");
+        }
     }
 }
