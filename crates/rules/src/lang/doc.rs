@@ -17,10 +17,19 @@ use simd_json::Node;
 pub struct Found {
     at: Vec<u32>,
     duplicates: Vec<u16>,
-    /// For each list that is told apart by a key, where in `elements` it begins and how many it has.
-    keyed: Vec<Option<(u32, u32)>>,
+    /// The lists that are told apart by a key, where that can be done.
+    keyed: Vec<Option<List>>,
     /// The nodes of an element and of its key's text.
     elements: Vec<(u32, u32)>,
+}
+
+/// Where in [`Found::elements`] the elements of a list are that have its key.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    start: u32,
+    len: u32,
+    /// Whether every element has it.
+    all: bool,
 }
 
 /// Longer lists are visited element by element, on the budget of the expression.
@@ -45,9 +54,9 @@ impl Found {
         self.at.get(usize::from(path)).filter(|at| **at != NOWHERE).map(|at| *at as usize)
     }
 
-    fn elements(&self, list: u16) -> Option<&[(u32, u32)]> {
-        let (start, len) = (*self.keyed.get(usize::from(list))?)?;
-        self.elements.get(start as usize..)?.get(..len as usize)
+    fn elements(&self, keyed: &Keyed) -> Option<&[(u32, u32)]> {
+        let list = (*self.keyed.get(usize::from(keyed.list))?).filter(|list| list.all || keyed.guarded)?;
+        self.elements.get(list.start as usize..)?.get(..list.len as usize)
     }
 
     /// The paths that the record states more than once.
@@ -128,30 +137,35 @@ impl<'w> Walk<'w, '_> {
     /// Notes the elements of the list at `at` by the keys that tell them apart.
     fn keyed(&mut self, at: usize, len: usize, node: &TrieNode) {
         for (key, list) in &node.keyed {
-            let start = self.found.elements.len();
             let noted = self.elements(at, len, key);
-            let place = u32::try_from(start).ok().zip(u32::try_from(len).ok());
             if let Some(keyed) = self.found.keyed.get_mut(usize::from(*list)) {
-                *keyed = noted.and(place);
+                *keyed = noted;
             }
         }
     }
 
-    /// Notes every element with its `key`; nothing when one has no text there, for that one's condition is not known.
-    fn elements(&mut self, at: usize, len: usize, key: &str) -> Option<()> {
+    /// Notes every element that has a text under `key`; none when one has something else there or is no object, for
+    /// that one's condition may be unknown.
+    fn elements(&mut self, at: usize, len: usize, key: &str) -> Option<List> {
         if len > ELEMENTS_MAX {
             return None;
         }
+        let start = self.found.elements.len();
         let mut at = at.saturating_add(1);
         for _ in 0..len {
             let element = self.tape.get(at..)?;
-            let text = field_of(element, key)?;
-            let Some(Node::String(_)) = element.get(text) else { return None };
-            let places = (u32::try_from(at).ok()?, u32::try_from(at.saturating_add(text)).ok()?);
-            self.found.elements.push(places);
+            match field_of(element, key).map(|text| (text, element.get(text))) {
+                Some((text, Some(Node::String(_)))) => {
+                    let places = (u32::try_from(at).ok()?, u32::try_from(at.saturating_add(text)).ok()?);
+                    self.found.elements.push(places);
+                }
+                None if matches!(element.first(), Some(Node::Object { .. })) => {}
+                _ => return None,
+            }
             at = at.saturating_add(nodes(element));
         }
-        Some(())
+        let noted = self.found.elements.len().saturating_sub(start);
+        Some(List { start: u32::try_from(start).ok()?, len: u32::try_from(noted).ok()?, all: noted == len })
     }
 
     /// Whether any path through `trie` has been found.
@@ -201,7 +215,7 @@ impl<'d> Doc<'d> {
 
     /// The elements of a list whose key is one of `wanted`; `None` when that cannot be told of every element.
     pub(super) fn elements_with(&self, keyed: &'d Keyed) -> Option<impl Iterator<Item = Val<'d>> + use<'d>> {
-        let (elements, tape) = (self.found.elements(keyed.list)?, self.tape);
+        let (elements, tape) = (self.found.elements(keyed)?, self.tape);
         let is_wanted = move |(_, text): &&(u32, u32)| match tape.get(*text as usize) {
             Some(Node::String(text)) => keyed.wanted.iter().any(|wanted| wanted.as_ref() == *text),
             _ => false,

@@ -132,6 +132,8 @@ pub(super) struct Keyed {
     /// The list and the key, as its source's paths number them.
     pub list: u16,
     pub wanted: Box<[Box<str>]>,
+    /// Whether the condition is false, and not unknown, for an element without the key.
+    pub guarded: bool,
 }
 
 /// Which macro.

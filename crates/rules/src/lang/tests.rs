@@ -181,6 +181,8 @@ fn a_list_told_apart_by_a_key_says_the_same() {
         r#"{"l":[{"t":"a","v":1},{"v":2}]}"#,
         r#"{"l":[{"v":2},{"t":"a","v":1}]}"#,
         r#"{"l":[{"t":"b","v":1},{"t":7,"v":2}]}"#,
+        r#"{"l":[{"t":null,"v":1},{"t":"a","v":2}]}"#,
+        r#"{"l":["x",{"t":"a","v":2}]}"#,
         r#"{"l":[{"t":"b","t":"a","v":1},"a",[]]}"#,
         r#"{"l":[{"t":"b","t":"a","v":1},{"t":"a","t":"b","v":2}]}"#,
         r#"{"l":[{"t":"a"},{"t":"b"}],"l":[{"t":"b","v":5},{"t":"a","v":6}]}"#,
@@ -197,6 +199,9 @@ fn a_list_told_apart_by_a_key_says_the_same() {
         r#"e.t in ["b", "c"]"#,
         r#"e.t == "b" || e.t == "c" && has(e.v)"#,
         r#"e.t == "none""#,
+        r#"has(e.t) && e.t == "a""#,
+        r#"has(e.t) && e.t in ["a", "c"] && has(e.v)"#,
+        r#"has(e.v) && e.t == "a""#,
         r#"e.t == "a" && e.missing == 1"#,
     ];
     let uses = [

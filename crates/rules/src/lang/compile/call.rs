@@ -14,7 +14,12 @@ use std::sync::Arc;
 fn wanted(test: &Node, variable: usize) -> Option<(&str, Vec<Box<str>>)> {
     let of_variable = |side: &Node| matches!(side, Node::Local(place) if *place == variable);
     match test {
-        Node::And(parts) => wanted(parts.first()?, variable),
+        Node::And(parts) => match parts.as_ref() {
+            [guard, rest, ..] if asks_for(guard, variable).is_some() => {
+                wanted(rest, variable).filter(|(key, _)| asks_for(guard, variable) == Some(key))
+            }
+            parts => wanted(parts.first()?, variable),
+        },
         Node::Or(parts) => {
             let mut all = parts.iter().map(|part| wanted(part, variable));
             let (key, mut texts) = all.next()??;
@@ -28,6 +33,14 @@ fn wanted(test: &Node, variable: usize) -> Option<(&str, Vec<Box<str>>)> {
             [Node::Select(of, key), Node::Const(value)] if of_variable(of) => Some((key, texts(value)?)),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The key in `has(variable.key)`.
+fn asks_for(test: &Node, variable: usize) -> Option<&str> {
+    match test {
+        Node::HasKey(of, key) if matches!(of.as_ref(), Node::Local(place) if *place == variable) => Some(key),
         _ => None,
     }
 }
@@ -104,7 +117,8 @@ impl Compiler<'_> {
         let variable = self.variables.len().checked_sub(1)?;
         let (Node::Path(path), Names::Record(paths)) = (range, &mut self.names) else { return None };
         let (key, wanted) = wanted(test, variable)?;
-        Some(Keyed { list: paths.keyed_list(*path, key)?, wanted: wanted.into() })
+        let guarded = matches!(test, Node::And(parts) if parts.first().is_some_and(|part| asks_for(part, variable) == Some(key)));
+        Some(Keyed { list: paths.keyed_list(*path, key)?, wanted: wanted.into(), guarded })
     }
 
     fn has(&mut self, span: Span, args: &[Expr]) -> Typed {
