@@ -9,7 +9,7 @@ mod reading;
 pub use reading::changed;
 
 use crate::bounded::Unhashed;
-use crate::decide;
+use crate::decide::decide_about;
 use adjutant_model::decision::Reason;
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Time};
@@ -113,10 +113,7 @@ impl<'b> Backtest<'b> {
     /// Decides `alert` again, its row in the schema of the new book. `harmful` is its label, if it has one.
     pub fn again(&self, alert: &Alert, then: &Decision, harmful: Option<bool>, tally: &mut Tally) {
         let now = self.now.or_else(|| alert.row.time(s::ALERT_TIME)).unwrap_or_default();
-        let mut decision = Decision { book: self.new.digest, playbook: decide::playbook(self.new, &alert.row), ..then.clone() };
-        if let Some(playbook) = self.new.playbooks.get(usize::from(decision.playbook)) {
-            decide::judge(playbook, &alert.row, now, &mut decision);
-        }
+        let decision = decide_about(&alert.row, (then.alert, then.case, then.revision), self.new, now);
         self.compare(then, &decision, harmful, tally);
     }
 

@@ -6,9 +6,9 @@
 //! an eighth of the entries: moving an entry touches four others, so one that was moved lately is left where it is.
 
 use adjutant_model::Why;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher;
 
 /// Keys are keyed hashes already: they are used as they are.
 #[derive(Default)]
@@ -35,7 +35,7 @@ struct Node<T> {
     newer: u32,
     older: u32,
     /// The use at which it was last moved to the front.
-    moved: u64,
+    moved: u32,
     value: T,
 }
 
@@ -44,12 +44,14 @@ const LATELY: usize = 8;
 
 /// A least-recently-used map from keyed hashes to `T`.
 pub struct Bounded<T> {
-    index: HashMap<u64, u32, BuildHasherDefault<Unhashed>>,
+    /// The number of each key's node; a key is its own hash.
+    index: HashTable<u32>,
     nodes: Vec<Node<T>>,
     newest: u32,
     oldest: u32,
     limit: usize,
-    uses: u64,
+    /// Uses so far; begins again at zero after the last number.
+    uses: u32,
     forgotten: u64,
     last_forgotten: Option<T>,
 }
@@ -59,7 +61,7 @@ impl<T: Default> Bounded<T> {
     pub fn new(limit: usize) -> Self {
         let limit = limit.clamp(1, NONE as usize - 1);
         Self {
-            index: HashMap::default(),
+            index: HashTable::new(),
             nodes: Vec::new(),
             newest: NONE,
             oldest: NONE,
@@ -72,23 +74,22 @@ impl<T: Default> Bounded<T> {
 
     /// The entry of `key`, as it is.
     pub fn get(&self, key: u64) -> Option<&T> {
-        let at = *self.index.get(&key)?;
-        self.nodes.get(at as usize).map(|node| &node.value)
+        self.nodes.get(self.find(key)? as usize).map(|node| &node.value)
     }
 
     /// The entry of `key`, to change without counting as a use.
     pub fn get_mut(&mut self, key: u64) -> Option<&mut T> {
-        let at = *self.index.get(&key)?;
+        let at = self.find(key)?;
         self.nodes.get_mut(at as usize).map(|node| &mut node.value)
     }
 
     /// The entry of `key`, made if it is new, and whether it was there. Counts as a use.
     pub fn touch(&mut self, key: u64) -> (&mut T, bool) {
-        let (at, known) = match self.index.get(&key) {
-            Some(at) => (*at, true),
+        let (at, known) = match self.find(key) {
+            Some(at) => (at, true),
             None => (self.insert(key), false),
         };
-        self.uses += 1;
+        self.uses = self.uses.wrapping_add(1);
         if !known || !self.moved_lately(at) {
             self.move_to_front(at);
         }
@@ -152,9 +153,13 @@ impl<T: Default> Bounded<T> {
         self.forgotten
     }
 
+    fn find(&self, key: u64) -> Option<u32> {
+        self.index.find(key, |at| has_key(&self.nodes, *at, key)).copied()
+    }
+
     fn moved_lately(&self, at: u32) -> bool {
-        let lately = (self.nodes.len() / LATELY) as u64;
-        self.nodes.get(at as usize).is_some_and(|node| self.uses - node.moved <= lately)
+        let lately = self.nodes.len() / LATELY;
+        self.nodes.get(at as usize).is_some_and(|node| self.uses.wrapping_sub(node.moved) as usize <= lately)
     }
 
     fn insert(&mut self, key: u64) -> u32 {
@@ -164,7 +169,8 @@ impl<T: Default> Bounded<T> {
         } else {
             self.reuse_oldest(key)
         };
-        self.index.insert(key, at);
+        let key_of = |at: &u32| self.nodes.get(*at as usize).map_or(0, |node| node.key);
+        self.index.insert_unique(key, at, key_of);
         at
     }
 
@@ -172,10 +178,12 @@ impl<T: Default> Bounded<T> {
         let at = self.oldest;
         self.unlink(at);
         if let Some(node) = self.nodes.get_mut(at as usize) {
-            self.index.remove(&node.key);
-            node.key = key;
+            let old = std::mem::replace(&mut node.key, key);
             self.last_forgotten = Some(std::mem::take(&mut node.value));
             self.forgotten += 1;
+            if let Ok(entry) = self.index.find_entry(old, |of| *of == at) {
+                entry.remove();
+            }
         }
         at
     }
@@ -219,23 +227,27 @@ impl<T: Default> Bounded<T> {
     }
 }
 
+fn has_key<T>(nodes: &[Node<T>], at: u32, key: u64) -> bool {
+    nodes.get(at as usize).is_some_and(|node| node.key == key)
+}
+
 /// As entries from the least to the most recently used, each with when it was moved, so that what is read back forgets
 /// in the same order.
 impl<T: Default + Serialize> Serialize for Bounded<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries: Vec<(u64, u64, &T)> = self.oldest_first().map(|node| (node.key, node.moved, &node.value)).collect();
+        let entries: Vec<(u64, u32, &T)> = self.oldest_first().map(|node| (node.key, node.moved, &node.value)).collect();
         (self.limit, self.uses, self.forgotten, entries).serialize(serializer)
     }
 }
 
 impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Bounded<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (limit, uses, forgotten, entries) = <(usize, u64, u64, Vec<(u64, u64, T)>)>::deserialize(deserializer)?;
+        let (limit, uses, forgotten, entries) = <(usize, u32, u64, Vec<(u64, u32, T)>)>::deserialize(deserializer)?;
         let mut bounded = Self::new(limit);
         for (key, moved, value) in entries {
             *bounded.touch(key).0 = value;
             if let Some(node) = bounded.nodes.last_mut().filter(|node| node.key == key) {
-                node.moved = moved.min(uses);
+                node.moved = moved;
             }
         }
         (bounded.uses, bounded.forgotten) = (uses, forgotten);

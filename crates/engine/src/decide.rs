@@ -3,14 +3,13 @@
 //! INVARIANT: an unknown fact never closes. A close needs a low score, every fact that the playbook
 //! needs, and a `never_close` that is known to be false.
 
+use crate::correlate::Joined;
 use crate::score::{Score, exception, score};
 use adjutant_model::decision::Guard;
-use adjutant_model::{Alert, Autonomy, Decision, Outcome, Row, Time, Value};
+use adjutant_model::{Alert, AlertId, Autonomy, CaseId, Decision, Outcome, Revision, Row, Time, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
 use adjutant_rules::playbook::{Effect, Playbook};
-
-use crate::correlate::Joined;
 
 /// The number of the playbook that applies to `row`: the first whose `applies` is true, else the generic one.
 pub fn playbook(book: &Book, row: &Row) -> u16 {
@@ -20,12 +19,16 @@ pub fn playbook(book: &Book, row: &Row) -> u16 {
 
 /// Decides about one alert whose facts are in its row. Exceptions are judged at the alert's own time.
 pub fn decide(alert: &Alert, joined: &Joined, book: &Book, now: Time) -> Decision {
-    let row = &alert.row;
+    decide_about(&alert.row, (alert.id(), joined.case, joined.revision), book, now)
+}
+
+/// Decides about a row as the alert of this name, which made this revision of this case.
+pub(crate) fn decide_about(row: &Row, (alert, case, revision): (AlertId, CaseId, Revision), book: &Book, now: Time) -> Decision {
     let number = playbook(book, row);
     let mut decision = Decision {
-        alert: alert.id(),
-        case: joined.case,
-        revision: joined.revision,
+        alert,
+        case,
+        revision,
         book: book.digest,
         playbook: number,
         outcome: Outcome::Escalate,

@@ -21,6 +21,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use foldhash::fast::RandomState;
+
+/// Maps with a quick hash: whoever writes this for speed takes one.
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
+
 /// Bytes that a worker takes at once.
 const CHUNK_BYTES: usize = 1 << 20;
 

@@ -53,8 +53,9 @@ impl SlotMap {
         self
     }
 
-    fn slot(&self, was: usize) -> Result<Option<Slot>, Damaged> {
-        self.slots.get(was).copied().ok_or(Damaged)
+    /// Where `len` slots from `was` on are now.
+    fn slots(&self, was: usize, len: usize) -> Result<&[Option<Slot>], Damaged> {
+        self.slots.get(was..).and_then(|slots| slots.get(..len)).ok_or(Damaged)
     }
 }
 
@@ -74,6 +75,8 @@ mod kind {
     pub(super) const ADDR_6: u8 = 11;
     pub(super) const TEXT: u8 = 12;
     pub(super) const LIST: u8 = 13;
+    /// Several cells alike in neighbouring slots: how many follows, then the cell.
+    pub(super) const RUN: u8 = 14;
 }
 
 /// The bit of a cell's tag that says that the time of observation follows.
@@ -91,14 +94,31 @@ pub(super) fn put_row(out: &mut Vec<u8>, row: &Row) {
         out.put_byte(kind_of(*value));
         put_value(out, *value);
     }
-    let told = |(_, cell): &(Slot, Cell)| *cell != Cell::default();
-    out.put_uint(row.cells().filter(told).count() as u64);
+    out.put_uint(runs(row).count() as u64);
     let mut next = 0;
-    for (slot, cell) in row.cells().filter(told) {
-        out.put_uint((slot.index() - next) as u64);
-        next = slot.index() + 1;
+    for (slot, cell, len) in runs(row) {
+        out.put_uint((slot - next) as u64);
+        next = slot + len;
+        if len > 1 {
+            out.put_byte(kind::RUN);
+            out.put_uint(len as u64);
+        }
         put_cell(out, cell);
     }
+}
+
+/// The cells that say something: where each run of cells alike begins, the cell, and how many there are. What a
+/// context source knows nothing of is dozens of neighbours that say the same.
+fn runs(row: &Row) -> impl Iterator<Item = (usize, Cell, usize)> {
+    let mut cells = row.cells().map(|(slot, cell)| (slot.index(), cell)).filter(|(_, cell)| *cell != Cell::default()).peekable();
+    std::iter::from_fn(move || {
+        let (start, cell) = cells.next()?;
+        let mut len = 1;
+        while cells.next_if(|(slot, next)| *slot == start + len && *next == cell).is_some() {
+            len += 1;
+        }
+        Some((start, cell, len))
+    })
 }
 
 fn put_cell(out: &mut Vec<u8>, cell: Cell) {
@@ -176,22 +196,23 @@ pub(super) fn take_row(from: &mut Take<'_>, map: &SlotMap, row: &mut Row) -> Res
         let list = (0..items).map(|_| from.byte().and_then(|kind| take_value(from, kind))).collect::<Result<Vec<_>, _>>()?;
         row.push_list(&list);
     }
-    let mut slot = 0;
+    let mut slot = 0_usize;
     for _ in 0..from.count()? {
-        slot += from.small::<usize>()?;
-        let place = map.slot(slot)?;
-        let cell = take_cell(from)?;
-        if let Some(place) = place {
-            row.set_cell(place, cell);
+        slot = slot.checked_add(from.small()?).ok_or(Damaged)?;
+        let tag = from.byte()?;
+        let (len, tag) = if tag == kind::RUN { (from.small()?, from.byte()?) } else { (1, tag) };
+        let places = map.slots(slot, len)?;
+        slot += places.len();
+        let cell = take_cell(from, tag)?;
+        for place in places.iter().flatten() {
+            row.set_cell(*place, cell);
         }
-        slot += 1;
     }
     Ok(())
 }
 
 #[inline]
-fn take_cell(from: &mut Take<'_>) -> Result<Cell, Damaged> {
-    let tag = from.byte()?;
+fn take_cell(from: &mut Take<'_>, tag: u8) -> Result<Cell, Damaged> {
     let origin = match (tag >> 4) & 7 {
         0 => Origin::Nothing,
         1 => Origin::Raw(from.small()?),
@@ -265,6 +286,16 @@ mod tests {
         ];
         for (slot, value, origin) in values {
             row.set(slot, value, origin);
+        }
+        for slot in schema
+            .fields()
+            .map(|(slot, _)| slot)
+            .skip(20)
+            .take(40)
+            .filter(|slot| row.cell(*slot) == Cell::default())
+            .collect::<Vec<_>>()
+        {
+            row.set_unknown(slot, Why::NoSource, Origin::Context(9));
         }
         let observed = Cell { value: Value::Bool(false), origin: Origin::Context(3), observed_at: Time(77) };
         row.set_cell(slots::LOGIN_VIA_VPN, observed);

@@ -1,12 +1,12 @@
 //! The same lookups as triage does, by hand: directory, block lists, warning lists, countries, and what was seen before.
 
+use super::HashMap;
 use super::records::{Event, Text};
 use super::seen::Seen;
 use super::warning_lists::WarningLists;
 use anyhow::{Context as _, Result};
 use maxminddb::Reader;
 use serde::Deserialize;
-use std::collections::HashMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -41,7 +41,7 @@ impl Lookups {
             let name = parts.nth(2)?.into();
             Some((name, User { privileged: parts.next()? == "true", department: parts.next()?.into() }))
         };
-        let mut blocked = HashMap::new();
+        let mut blocked = HashMap::default();
         for level in 1..=8 {
             for line in read(&intel.join(format!("ipsum/levels/{level}.txt")))?.lines() {
                 blocked.extend(line.trim().parse().ok().map(|address: IpAddr| (address, level)));

@@ -1,9 +1,9 @@
 //! What was seen before, by hand: the same bytes, the rule's firings, the user's logins.
 
 use super::records::Event;
+use super::{HashMap, RandomState};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

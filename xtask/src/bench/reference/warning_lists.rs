@@ -1,8 +1,8 @@
 //! MISP warning lists by hand: networks as sorted ranges, domains as a map; a number stands for the list.
 
+use super::HashMap;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
-use std::collections::HashMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
