@@ -35,6 +35,7 @@ fn decision(alert: &Alert) -> Decision {
         alert: alert.id(),
         case: Default::default(),
         revision: Default::default(),
+        links: Vec::new(),
         book: Digest::of(b"book"),
         playbook: 0,
         outcome: adjutant_model::Outcome::Escalate,

@@ -2,6 +2,7 @@
 
 pub mod ait;
 pub mod logins;
+mod published;
 pub mod rules;
 
 use anyhow::{Context as _, Result};

@@ -76,6 +76,7 @@ fn blank(book: &Book) -> Decision {
         alert: AlertId::default(),
         case: CaseId::default(),
         revision: Revision(1),
+        links: Vec::new(),
         book: book.digest,
         playbook: 0,
         outcome: Outcome::Escalate,

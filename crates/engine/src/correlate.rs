@@ -12,8 +12,8 @@
 mod evidence;
 mod links;
 
+pub use adjutant_model::decision::{Link, Relation};
 pub use evidence::Counts;
-pub use links::{Link, Relation};
 
 use crate::bounded::Bounded;
 use crate::entities::{Entities, Role};

@@ -19,7 +19,9 @@ pub fn playbook(book: &Book, row: &Row) -> u16 {
 
 /// Decides about one alert whose facts are in its row. Exceptions are judged at the alert's own time.
 pub fn decide(alert: &Alert, joined: &Joined, book: &Book, now: Time) -> Decision {
-    decide_about(&alert.row, (alert.id(), joined.case, joined.revision), book, now)
+    let mut decision = decide_about(&alert.row, (alert.id(), joined.case, joined.revision), book, now);
+    decision.links.clone_from(&joined.links);
+    decision
 }
 
 /// Decides about a row as the alert of this name, which made this revision of this case.
@@ -29,6 +31,7 @@ pub(crate) fn decide_about(row: &Row, (alert, case, revision): (AlertId, CaseId,
         alert,
         case,
         revision,
+        links: Vec::new(),
         book: book.digest,
         playbook: number,
         outcome: Outcome::Escalate,

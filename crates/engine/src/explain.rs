@@ -9,7 +9,7 @@ pub mod text;
 mod waterfall;
 
 use crate::flip::Flip;
-use crate::record::{Fact, Record};
+use crate::record::{Fact, Linked, Record};
 use style::{Line, Paint};
 use text::{cut, fold, labelled, wrapped};
 
@@ -91,7 +91,16 @@ fn thresholds(record: &Record) -> String {
 fn notes(record: &Record, width: usize) -> Vec<Line> {
     let guards = record.guards.iter().map(|guard| format!("not closed: {guard}"));
     let held = record.held_by.iter().map(|held| format!("held: {held}"));
-    guards.chain(held).flat_map(|note| wrapped("       ", &note, width)).collect()
+    let links = record.case.linked.iter().map(|link| linked(link, &record.case.id));
+    guards.chain(held).chain(links).flat_map(|note| wrapped("       ", &note, width)).collect()
+}
+
+fn linked(link: &Linked, here: &str) -> String {
+    let when = if link.relation == "before" { "unusual before" } else { "unusual at the same time" };
+    match link.strong == here {
+        true => format!("linked: case {}, {when} on another entity", link.case),
+        false => format!("linked: case {} is {when} as the strong case {}", link.case, link.strong),
+    }
 }
 
 fn foot(record: &Record) -> String {

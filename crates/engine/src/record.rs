@@ -4,7 +4,7 @@
 //! anybody can score a release with a script of their own. `adjutant schema --record` prints its JSON Schema.
 
 use adjutant_model::case::Revision;
-use adjutant_model::decision::{Guard, Reason};
+use adjutant_model::decision::{Guard, Link, Reason};
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, Cell, Decision, Digest, Origin, Outcome, Problem, Row, Schema, SignalState, Slot, Time, Value};
 use adjutant_rules::Book;
@@ -92,9 +92,20 @@ pub struct CasePart {
     pub id: String,
     /// Which revision of the case the alert made.
     pub revision: u32,
-    /// Cases on other entities that belong to the same story, by what history says.
+    /// Links between cases that the alert made known: a strong case names what was unusual elsewhere.
     #[serde(default)]
-    pub linked: Vec<String>,
+    pub linked: Vec<Linked>,
+}
+
+/// A strong case and one that it names, on another entity. A hint: it never changes a score.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Linked {
+    /// The strong case.
+    pub strong: String,
+    /// The case that it names.
+    pub case: String,
+    /// `near` in time, or unusual `before` on an entity that is drawn in now.
+    pub relation: String,
 }
 
 /// One thing that the alert is about.
@@ -205,7 +216,7 @@ impl Record {
             respond_from: playbook.and_then(|playbook| playbook.decide.respond_from),
             respond_families: playbook.map_or(0, |playbook| playbook.decide.respond_families),
             alert: alert_part(&parts),
-            case: CasePart { id: decision.case.to_string(), revision: decision.revision.0, linked: Vec::new() },
+            case: case_part(decision),
             entities: entities(row),
             fields,
             facts,
@@ -231,6 +242,15 @@ pub fn id_bytes(decision: &Decision) -> [u8; 8] {
     let parts: [&[u8]; 4] = [&decision.alert.0, &decision.book.0, &decision.case.0, &revision.to_be_bytes()];
     let Digest(digest) = Digest::of_parts(parts);
     digest.first_chunk().copied().unwrap_or_default()
+}
+
+fn case_part(decision: &Decision) -> CasePart {
+    let linked = |link: &Link| Linked {
+        strong: link.strong.to_string(),
+        case: link.case.to_string(),
+        relation: link.relation.to_string(),
+    };
+    CasePart { id: decision.case.to_string(), revision: decision.revision.0, linked: decision.links.iter().map(linked).collect() }
 }
 
 fn alert_part(parts: &Parts<'_>) -> AlertPart {
@@ -434,4 +454,35 @@ fn named(role: &str, row: &Row) -> Option<String> {
 
 fn problem(problem: &Problem) -> ProblemPart {
     ProblemPart { code: problem.code.clone(), field: problem.field.clone(), detail: problem.detail.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adjutant_model::decision::Relation;
+    use adjutant_model::{AlertId, Autonomy, CaseId, Outcome};
+
+    #[test]
+    fn links_between_cases_are_published() {
+        let (strong, case) = (CaseId([1; 16]), CaseId([2; 16]));
+        let decision = Decision {
+            alert: AlertId::default(),
+            case,
+            revision: Revision(3),
+            links: vec![Link { strong, case, relation: Relation::Near }],
+            book: Digest::default(),
+            playbook: 0,
+            outcome: Outcome::Escalate,
+            score: 0,
+            reasons: Vec::new(),
+            caps: Vec::new(),
+            guards: Vec::new(),
+            held_by: None,
+            autonomy: Autonomy::Recommend,
+        };
+        let part = case_part(&decision);
+        assert_eq!((part.id.as_str(), part.revision), ("020202020202", 3));
+        let linked = Linked { strong: "010101010101".into(), case: "020202020202".into(), relation: "near".into() };
+        assert_eq!(part.linked, [linked]);
+    }
 }

@@ -76,6 +76,27 @@ pub enum Guard {
     NeedUnknown(Slot),
 }
 
+/// How one case is linked to a strong one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Relation {
+    /// Something unusual on another entity at about the same time.
+    Near,
+    /// Something unusual before, on an entity that is drawn in now.
+    Before,
+}
+
+/// A link between two cases that an alert made known. A hint for people: it never changes a count or a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The strong case.
+    pub strong: CaseId,
+    /// The case that it names.
+    pub case: CaseId,
+    /// How they are related.
+    pub relation: Relation,
+}
+
 /// What was decided about one revision of a case, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -85,6 +106,8 @@ pub struct Decision {
     pub case: CaseId,
     /// Which revision of the case.
     pub revision: Revision,
+    /// Links that the alert made known, of this case and of others.
+    pub links: Vec<Link>,
     /// Digest of the book that decided.
     pub book: Digest,
     /// The number of the playbook in that book.
@@ -122,6 +145,15 @@ impl Outcome {
             2 => Some(Outcome::Respond),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Relation::Near => "near",
+            Relation::Before => "before",
+        })
     }
 }
 

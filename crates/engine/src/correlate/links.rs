@@ -4,32 +4,12 @@
 //! unusually in the two days before. A link is a hint for people: it never changes a count or a score.
 
 use super::{Cases, Open};
+use adjutant_model::decision::{Link, Relation};
 use adjutant_model::{CaseId, Time};
 use serde::{Deserialize, Serialize};
 
 /// Unusual cases that are open for links at a time; the one that grew longest ago goes first.
 const ACTIVE_MAX: usize = 256;
-
-/// How one case is linked to a strong one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Relation {
-    /// Something unusual on another entity at about the same time.
-    Near,
-    /// Something unusual before, on an entity that is drawn in now.
-    Before,
-}
-
-/// A link that an alert made known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The strong case.
-    pub strong: CaseId,
-    /// The case that it names.
-    pub case: CaseId,
-    /// How they are related.
-    pub relation: Relation,
-}
 
 /// An unusual case that may still be linked.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::bytes::{Damaged, Put, Take};
 use super::row::{SlotMap, put_row, take_row};
-use adjutant_model::decision::{Guard, Reason};
+use adjutant_model::decision::{Guard, Link, Reason, Relation};
 use adjutant_model::{
     Alert, AlertId, Autonomy, CaseId, Decision, Digest, Outcome, Place, Problem, Revision, SignalState, Slot, SourceId,
 };
@@ -33,6 +33,7 @@ fn no_decision() -> Decision {
         alert: AlertId::default(),
         case: CaseId::default(),
         revision: Revision::default(),
+        links: Vec::new(),
         book: Digest::default(),
         playbook: 0,
         outcome: Outcome::Escalate,
@@ -93,6 +94,12 @@ fn put_decision(out: &mut Vec<u8>, decision: &Decision) {
     out.put_byte(decision.autonomy as u8);
     out.put_int(decision.score.into());
     out.put_option(decision.held_by);
+    out.put_uint(decision.links.len() as u64);
+    for Link { strong, case, relation } in &decision.links {
+        out.put_slice(&strong.0);
+        out.put_slice(&case.0);
+        out.put_byte(*relation as u8);
+    }
     out.put_uint(decision.reasons.len() as u64);
     for reason in &decision.reasons {
         out.put_byte(reason.state as u8);
@@ -155,6 +162,11 @@ fn take_decision(from: &mut Take<'_>, decision: &mut Decision) -> Result<(), Dam
     decision.autonomy = autonomy(from.byte()?)?;
     decision.score = points(from)?;
     decision.held_by = from.option()?;
+    decision.links.clear();
+    for _ in 0..from.count()? {
+        let (strong, case) = (CaseId(from.array()?), CaseId(from.array()?));
+        decision.links.push(Link { strong, case, relation: relation(from.byte()?)? });
+    }
     decision.reasons.clear();
     for _ in 0..from.count()? {
         decision.reasons.push(Reason { state: state(from.byte()?)?, points: points(from)?, muted_by: from.option()? });
@@ -177,6 +189,11 @@ fn take_decision(from: &mut Take<'_>, decision: &mut Decision) -> Result<(), Dam
 
 fn points(from: &mut Take<'_>) -> Result<i32, Damaged> {
     i32::try_from(from.int()?).map_err(|_| Damaged)
+}
+
+fn relation(code: u8) -> Result<Relation, Damaged> {
+    const ALL: [Relation; 2] = [Relation::Near, Relation::Before];
+    ALL.get(usize::from(code)).copied().ok_or(Damaged)
 }
 
 fn autonomy(code: u8) -> Result<Autonomy, Damaged> {
@@ -207,6 +224,9 @@ pub(super) mod tests {
             alert: alert.id(),
             case: CaseId(Digest::of(b"case").prefix()),
             revision: Revision(4),
+            links: [Relation::Near, Relation::Before]
+                .map(|relation| Link { strong: CaseId(Digest::of(b"case").prefix()), case: CaseId::default(), relation })
+                .into(),
             playbook: 300,
             outcome: Outcome::Respond,
             score: -7,

@@ -6,7 +6,7 @@
 
 use super::measure::Replayed;
 use super::stream::{Row, Stream};
-use adjutant_model::{CaseId, Outcome};
+use crate::quality::published::Published;
 use adjutant_rules::Book;
 use adjutant_runtime::context::{self, Directory, Embedded, Layers};
 use adjutant_runtime::read::{Input, Reader};
@@ -53,7 +53,7 @@ impl Product {
         let (own, shipped) = (Directory(place.path().into()), Embedded { files: book_dir::shipped_data(), modified: None });
         let context = context::load(self.book.contracts.clone(), &Layers(vec![&own, &shipped]), None);
         let options = Options { book: &self.book, context: &context, source: None, now: None };
-        let job = Triage::new(options, Watch);
+        let job = Triage::new(options, Watch { book: &self.book });
         let reader = Reader::new(vec![Input::Path(records)], Arc::default());
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (_, seen) = pipeline::run(&job, reader, job.memory(), Seen::default(), workers)?;
@@ -86,32 +86,26 @@ fn inventory(stream: &Stream) -> String {
 }
 
 /// Notes which case each alert joined, what was decided and which cases were linked.
-struct Watch;
-
-/// What is noted of one alert.
-struct Note {
-    case: CaseId,
-    escalated: bool,
-    time: i64,
-    links: Vec<(CaseId, CaseId)>,
+struct Watch<'b> {
+    book: &'b Book,
 }
 
 /// Notes of one chunk, and the first failure.
 #[derive(Default)]
 struct Notes {
-    notes: Vec<Note>,
+    notes: Vec<Published>,
     failure: Option<String>,
 }
 
 /// What was seen of the whole scenario.
 #[derive(Default)]
 struct Seen {
-    numbers: HashMap<CaseId, usize>,
+    numbers: HashMap<String, usize>,
     replayed: Replayed,
     failure: Option<String>,
 }
 
-impl Output for Watch {
+impl Output for Watch<'_> {
     type Batch = Notes;
     type Sink = Seen;
 
@@ -124,16 +118,13 @@ impl Output for Watch {
     }
 
     fn decided(&self, batch: &mut Notes, decided: &Decided<'_>) {
-        let joined = &decided.observed.joined;
         if let Some(problem) = decided.problems.first() {
             batch.failure.get_or_insert_with(|| format!("line {}: {problem}", decided.alert.place.line));
         }
-        batch.notes.push(Note {
-            case: joined.case,
-            escalated: decided.decision.outcome > Outcome::Close,
-            time: decided.alert.row.time(adjutant_model::schema::slots::ALERT_TIME).unwrap_or_default().secs(),
-            links: joined.links.iter().map(|link| (link.strong, link.case)).collect(),
-        });
+        match Published::of(decided, self.book) {
+            Ok(record) => batch.notes.push(record),
+            Err(error) => drop(batch.failure.get_or_insert_with(|| format!("{error:#}"))),
+        }
     }
 
     fn failed(&self, batch: &mut Notes, failed: &Failed<'_>) {
@@ -143,27 +134,34 @@ impl Output for Watch {
     fn finish(&self, _: &mut Notes) {}
 
     fn emit(&self, sink: &mut Seen, batch: &mut Notes) -> io::Result<()> {
-        batch.notes.iter().for_each(|note| sink.note(note));
+        for record in &batch.notes {
+            sink.note(record).map_err(io::Error::other)?;
+        }
         sink.failure = sink.failure.take().or(batch.failure.take());
         Ok(())
     }
 }
 
 impl Seen {
-    fn note(&mut self, note: &Note) {
-        let case = self.number(note.case);
+    fn note(&mut self, record: &Published) -> Result<()> {
+        let case = self.number(&record.case.id);
         self.replayed.cases.push(case);
-        if note.escalated {
-            self.replayed.escalated.entry(case).or_insert(note.time);
+        if record.is_raised() {
+            self.replayed.escalated.entry(case).or_insert(record.seconds()?);
         }
-        for (strong, named) in &note.links {
-            let (strong, named) = (self.number(*strong), self.number(*named));
+        for link in &record.case.linked {
+            let (strong, named) = (self.number(&link.strong), self.number(&link.case));
             self.replayed.links.entry(strong).or_default().insert(named);
         }
+        Ok(())
     }
 
-    fn number(&mut self, case: CaseId) -> usize {
+    fn number(&mut self, case: &str) -> usize {
+        if let Some(number) = self.numbers.get(case) {
+            return *number;
+        }
         let next = self.numbers.len();
-        *self.numbers.entry(case).or_insert(next)
+        self.numbers.insert(case.to_owned(), next);
+        next
     }
 }

@@ -10,9 +10,10 @@ use super::directory::{self, EXPORT_DAYS};
 use super::event::START;
 use super::people::DAYS;
 use super::report::Tally;
+use crate::quality::published::Published;
 use adjutant_engine::context::Snapshot;
 use adjutant_engine::memory::Memory;
-use adjutant_model::{Decision, Time};
+use adjutant_model::Time;
 use adjutant_rules::Book;
 use adjutant_runtime::read::{Input, Reader};
 use adjutant_runtime::triage::{Decided, Failed, Options, Output, Triage};
@@ -121,10 +122,10 @@ struct Judge<'w> {
     truths: &'w [Truth],
 }
 
-/// What comes of one chunk: decisions with their lines, and the first thing that must not happen.
+/// What comes of one chunk: the records of its decisions, and the first thing that must not happen.
 #[derive(Default)]
 struct Judged {
-    decisions: Vec<(u64, Decision)>,
+    decisions: Vec<Published>,
     fault: Option<String>,
 }
 
@@ -148,7 +149,10 @@ impl Output for Judge<'_> {
     }
 
     fn decided(&self, batch: &mut Judged, decided: &Decided<'_>) {
-        batch.decisions.push((decided.alert.place.line, decided.decision.clone()));
+        match Published::of(decided, self.book) {
+            Ok(record) => batch.decisions.push(record),
+            Err(error) => drop(batch.fault.get_or_insert_with(|| format!("{error:#}"))),
+        }
         if let Some(problem) = decided.problems.first() {
             batch.fault.get_or_insert_with(|| format!("{problem}: {}", String::from_utf8_lossy(decided.raw)));
         }
@@ -161,10 +165,11 @@ impl Output for Judge<'_> {
     fn finish(&self, _: &mut Judged) {}
 
     fn emit(&self, sink: &mut Sink, batch: &mut Judged) -> io::Result<()> {
-        for (line, decision) in batch.decisions.drain(..) {
+        for record in batch.decisions.drain(..) {
+            let line = record.alert.line;
             let truth = usize::try_from(line).ok().and_then(|line| self.truths.get(line.checked_sub(1)?));
             match truth {
-                Some(truth) => sink.tally.count(self.book, &decision, truth),
+                Some(truth) => sink.tally.count(&record, truth),
                 None => sink.fault = Some(format!("line {line} has no truth")),
             }
             sink.lines += 1;

@@ -7,10 +7,8 @@ use super::attack::Planned;
 use super::company::Truth;
 use super::event::{Act, Attacker, Cause};
 use crate::figures::Figures;
+use crate::quality::published::Published;
 use adjutant_engine::binomial::{lower, upper};
-use adjutant_model::decision::Guard;
-use adjutant_model::{Decision, Outcome, SignalState};
-use adjutant_rules::Book;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -72,11 +70,9 @@ impl Tally {
     }
 
     /// Counts one decision.
-    pub fn count(&mut self, book: &Book, decision: &Decision, truth: &Truth) {
+    pub fn count(&mut self, record: &Published, truth: &Truth) {
         self.records += 1;
-        let raised = decision.outcome > Outcome::Close;
-        let playbook = book.playbooks.get(usize::from(decision.playbook));
-        let by_points = playbook.is_some_and(|playbook| decision.score >= playbook.decide.close_below);
+        let (raised, by_points) = (record.is_raised(), record.is_raised_by_points());
         if let Some(attack) = truth.attack {
             let seen = self.attacks.entry(attack.number).or_default();
             if attack.afterwards {
@@ -85,7 +81,7 @@ impl Tally {
                 seen.login |= raised;
                 seen.login_by_points |= by_points;
                 if !seen.login && matches!(truth.act, Act::SignIn(_)) {
-                    *self.missed.entry((attack.attacker, fired(book, decision))).or_default() += 1;
+                    *self.missed.entry((attack.attacker, record.fired())).or_default() += 1;
                 }
             }
             return;
@@ -96,14 +92,14 @@ impl Tally {
         if !truth.alert {
             self.plain += 1;
             if raised {
-                *self.plain_raised.entry((truth.cause, fired(book, decision))).or_default() += 1;
+                *self.plain_raised.entry((truth.cause, record.fired())).or_default() += 1;
             }
             return;
         }
         self.privileged_closed += u64::from(!raised && truth.privileged);
         self.unreliable_closed += u64::from(!raised && truth.unreliable);
         if by_points {
-            *self.reasons.entry((truth.cause, fired(book, decision))).or_default() += 1;
+            *self.reasons.entry((truth.cause, record.fired())).or_default() += 1;
         }
         let benign = self.benign.entry((kind(truth.act), truth.cause)).or_default();
         benign.all += 1;
@@ -188,23 +184,6 @@ fn kind(act: Act) -> &'static str {
         Act::InboxRule(_) => "mailbox rule",
         Act::Consented(_) => "consent",
     }
-}
-
-/// The signals that gave points and what forbade closing, by name.
-fn fired(book: &Book, decision: &Decision) -> String {
-    let Some(playbook) = book.playbooks.get(usize::from(decision.playbook)) else { return String::new() };
-    let signals = playbook.signals.iter().zip(&decision.reasons);
-    let names = signals.filter(|(_, reason)| reason.points > 0).map(|(signal, reason)| match reason.state {
-        SignalState::Unknown => format!("{}?", signal.id),
-        _ => signal.id.clone(),
-    });
-    let guards = decision.guards.iter().map(|guard| match guard {
-        Guard::NeverClose => "(never)".to_owned(),
-        Guard::NeverCloseUnknown => "(never?)".to_owned(),
-        Guard::NeedUnknown(slot) => format!("({}?)", book.schema.name(*slot)),
-    });
-    let names: Vec<String> = names.chain(guards).collect();
-    format!("{}: {}", playbook.name, names.join(" "))
 }
 
 fn print_most<K: std::fmt::Debug>(title: &str, counts: &BTreeMap<(K, String), u64>) {
