@@ -5,7 +5,7 @@ use super::style::{Line, Paint};
 /// `text` in pieces of at most `room` characters, broken at spaces where possible.
 pub(super) fn fold(text: &str, room: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
-    for word in text.split(' ').flat_map(|word| chunks(word, room)) {
+    for word in words(text).iter().flat_map(|word| chunks(word, room)) {
         let Some(last) = pieces.last_mut() else { break };
         if !last.is_empty() && wide(last) + 1 + wide(&word) > room {
             pieces.push(word);
@@ -17,6 +17,23 @@ pub(super) fn fold(text: &str, room: usize) -> Vec<String> {
         }
     }
     pieces
+}
+
+/// What stays on one line: words, a number with its unit.
+fn words(text: &str) -> Vec<String> {
+    const UNITS: [&str; 6] = ["s", "min", "h", "d", "km", "km/h"];
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let unit = UNITS.contains(&word.trim_end_matches([',', '.', ';', ':']));
+        match words.last_mut().filter(|last| unit && last.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 fn chunks(word: &str, room: usize) -> Vec<String> {
@@ -56,4 +73,16 @@ pub(super) fn labelled(label: &str, items: impl Iterator<Item = String>, width: 
         lines.extend(wrapped(&format!("{label:<12} "), &item, width));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_stays_with_its_unit() {
+        assert_eq!(fold("9,497 km in 24 min 19 s", 21), ["9,497 km in 24 min", "19 s"]);
+        assert_eq!(fold("a s 1 s", 3), ["a s", "1 s"]);
+        assert_eq!(fold("nothing-to-break-at", 8), ["nothing-", "to-break", "-at"]);
+    }
 }
