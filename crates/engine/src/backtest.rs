@@ -8,7 +8,6 @@ mod reading;
 
 pub use reading::changed;
 
-use crate::bounded::Unhashed;
 use crate::decide::decide_about;
 use adjutant_model::decision::Reason;
 use adjutant_model::schema::slots as s;
@@ -17,10 +16,25 @@ use adjutant_rules::Book;
 use adjutant_rules::playbook::Playbook;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
-use std::hash::BuildHasherDefault;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Examples kept of each group of flips.
 pub const EXAMPLES_MAX: usize = 5;
+
+/// The names of cases are digests already: they are used as they are.
+#[derive(Clone, Debug, Default)]
+struct Unhashed(u64);
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+}
 
 /// What groups flips: they have one cause and one effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,25 +8,6 @@
 use adjutant_model::Why;
 use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::hash::Hasher;
-
-/// Keys are keyed hashes already: they are used as they are.
-#[derive(Default)]
-pub struct Unhashed(u64);
-
-impl Hasher for Unhashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
 
 const NONE: u32 = u32::MAX;
 

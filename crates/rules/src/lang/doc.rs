@@ -7,8 +7,7 @@
 //! so that a record costs no allocation.
 
 use super::collection::{field_of, nodes};
-use super::node::Keyed;
-use super::paths::{Paths, TrieNode};
+use super::paths::{Keyed, Paths, TrieNode};
 use super::val::Val;
 use simd_json::Node;
 

@@ -5,6 +5,7 @@
 
 use super::functions::Function;
 use super::list::{Set, Table};
+use super::paths::Keyed;
 use super::pattern::Pattern;
 use super::syntax::Binary;
 use super::{Relation, Val};
@@ -124,16 +125,6 @@ pub(super) struct Macro {
     pub made: Option<Node>,
     /// Which elements can be told to matter before the condition is evaluated.
     pub keyed: Option<Keyed>,
-}
-
-/// A macro over a list of the record whose condition is false but where an element's key has one of these values.
-#[derive(Clone, Debug)]
-pub(super) struct Keyed {
-    /// The list and the key, as its source's paths number them.
-    pub list: u16,
-    pub wanted: Box<[Box<str>]>,
-    /// Whether the condition is false, and not unknown, for an element without the key.
-    pub guarded: bool,
 }
 
 /// Which macro.

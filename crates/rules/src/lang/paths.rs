@@ -23,6 +23,16 @@ pub struct Paths {
     keyed: u16,
 }
 
+/// A macro over a list of the record whose condition is false but where an element's key has one of these values.
+#[derive(Clone, Debug)]
+pub(super) struct Keyed {
+    /// The list and the key, as its source's paths number them.
+    pub list: u16,
+    pub wanted: Box<[Box<str>]>,
+    /// Whether the condition is false, and not unknown, for an element without the key.
+    pub guarded: bool,
+}
+
 /// A place in records that some path goes through.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TrieNode {

@@ -3,7 +3,8 @@
 use super::{Compiler, Names, Typed};
 use crate::diagnostic::Span;
 use crate::lang::functions::{ARGS_MAX, FUNCTIONS, Function, Style};
-use crate::lang::node::{Keyed, Macro, MacroKind, Node, TextTest};
+use crate::lang::node::{Macro, MacroKind, Node, TextTest};
+use crate::lang::paths::Keyed;
 use crate::lang::pattern::{Pattern, REGEX_BYTES_MAX};
 use crate::lang::syntax::{Call, Expr, Kind, Literal};
 use crate::lang::types::Ty;
