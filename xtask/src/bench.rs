@@ -116,7 +116,7 @@ struct Product(PathBuf);
 
 impl Product {
     fn build() -> Result<Self> {
-        let (built, text) = sh::captured(sh::cargo(&["build", "--quiet", "--release", "--package", "adjutant"]), "bench-build")?;
+        let (built, text) = sh::captured(sh::cargo(&sh::RELEASE), "bench-build")?;
         ensure!(built, "adjutant does not build:\n{text}");
         Ok(Self(sh::target().join("release/adjutant")))
     }

@@ -32,8 +32,7 @@ const STEPS: [&str; 8] = ["book-check", "book-tests", "stream", "logins-1", "acc
 
 /// Builds what ships and what measures, as they are released.
 pub fn build(gate: &mut Gate<'_>) {
-    let arguments = ["build", "--quiet", "--release", "--package", "adjutant", "--package", "xtask", "--bins"];
-    gate.before(&STEPS, "release-build", sh::cargo(&arguments));
+    gate.before(&STEPS, "release-build", sh::cargo(&sh::RELEASE));
 }
 
 /// The release build of `adjutant`.

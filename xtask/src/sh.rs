@@ -5,6 +5,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// Builds what ships and what measures. Always both, because building one alone asks the libraries for other features
+/// and builds them anew.
+pub const RELEASE: [&str; 8] = ["build", "--quiet", "--release", "--package", "adjutant", "--package", "xtask", "--bins"];
+
 /// The repository's root.
 pub fn root() -> &'static Path {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));

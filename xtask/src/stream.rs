@@ -51,7 +51,7 @@ struct Passed {
 
 /// `cargo xtask stream`; false when a bar is missed.
 pub fn run(arguments: &Arguments) -> Result<bool> {
-    let (built, text) = sh::captured(sh::cargo(&["build", "--quiet", "--release", "--package", "adjutant"]), "stream-build")?;
+    let (built, text) = sh::captured(sh::cargo(&sh::RELEASE), "stream-build")?;
     ensure!(built, "adjutant does not build:\n{text}");
     let quarter = triage(arguments.megabytes / 4)?;
     let whole = triage(arguments.megabytes)?;
