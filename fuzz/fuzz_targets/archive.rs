@@ -31,21 +31,7 @@ static SOUND: LazyLock<Sound> = LazyLock::new(|| {
 });
 
 fn decision(alert: &Alert) -> Decision {
-    Decision {
-        alert: alert.id(),
-        case: Default::default(),
-        revision: Default::default(),
-        links: Vec::new(),
-        book: Digest::of(b"book"),
-        playbook: 0,
-        outcome: adjutant_model::Outcome::Escalate,
-        score: 0,
-        reasons: Vec::new(),
-        caps: Vec::new(),
-        guards: Vec::new(),
-        held_by: None,
-        autonomy: Default::default(),
-    }
+    Decision { alert: alert.id(), ..Decision::undecided(Digest::of(b"book")) }
 }
 
 fn collect(dir: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {

@@ -3,7 +3,7 @@
 use crate::decide::judge;
 use crate::normalize::samples;
 use adjutant_model::decision::Reason;
-use adjutant_model::{AlertId, Autonomy, CaseId, Decision, Outcome, Revision, SignalState, Time};
+use adjutant_model::{Decision, SignalState, Time};
 use adjutant_rules::Book;
 use adjutant_rules::playbook::{Playbook, Test};
 
@@ -72,21 +72,7 @@ fn wrong(playbook: &Playbook, reasons: &[Reason], signal: &str, wanted: SignalSt
 }
 
 fn blank(book: &Book) -> Decision {
-    Decision {
-        alert: AlertId::default(),
-        case: CaseId::default(),
-        revision: Revision(1),
-        links: Vec::new(),
-        book: book.digest,
-        playbook: 0,
-        outcome: Outcome::Escalate,
-        score: 0,
-        reasons: Vec::new(),
-        caps: Vec::new(),
-        guards: Vec::new(),
-        held_by: None,
-        autonomy: Autonomy::Recommend,
-    }
+    Decision::undecided(book.digest)
 }
 
 #[cfg(test)]

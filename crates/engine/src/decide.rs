@@ -6,7 +6,7 @@
 use crate::correlate::Joined;
 use crate::score::{Score, exception, score};
 use adjutant_model::decision::Guard;
-use adjutant_model::{Alert, AlertId, Autonomy, CaseId, Decision, Outcome, Revision, Row, Time, Value};
+use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Revision, Row, Time, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
 use adjutant_rules::playbook::{Effect, Playbook};
@@ -27,21 +27,7 @@ pub fn decide(alert: &Alert, joined: &Joined, book: &Book, now: Time) -> Decisio
 /// Decides about a row as the alert of this name, which made this revision of this case.
 pub(crate) fn decide_about(row: &Row, (alert, case, revision): (AlertId, CaseId, Revision), book: &Book, now: Time) -> Decision {
     let number = playbook(book, row);
-    let mut decision = Decision {
-        alert,
-        case,
-        revision,
-        links: Vec::new(),
-        book: book.digest,
-        playbook: number,
-        outcome: Outcome::Escalate,
-        score: 0,
-        reasons: Vec::new(),
-        caps: Vec::new(),
-        guards: Vec::new(),
-        held_by: None,
-        autonomy: Autonomy::Recommend,
-    };
+    let mut decision = Decision { alert, case, revision, playbook: number, ..Decision::undecided(book.digest) };
     if let Some(playbook) = book.playbooks.get(usize::from(number)) {
         judge(playbook, row, now, &mut decision);
     }

@@ -459,27 +459,14 @@ fn problem(problem: &Problem) -> ProblemPart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adjutant_model::CaseId;
     use adjutant_model::decision::Relation;
-    use adjutant_model::{AlertId, Autonomy, CaseId, Outcome};
 
     #[test]
     fn links_between_cases_are_published() {
         let (strong, case) = (CaseId([1; 16]), CaseId([2; 16]));
-        let decision = Decision {
-            alert: AlertId::default(),
-            case,
-            revision: Revision(3),
-            links: vec![Link { strong, case, relation: Relation::Near }],
-            book: Digest::default(),
-            playbook: 0,
-            outcome: Outcome::Escalate,
-            score: 0,
-            reasons: Vec::new(),
-            caps: Vec::new(),
-            guards: Vec::new(),
-            held_by: None,
-            autonomy: Autonomy::Recommend,
-        };
+        let links = vec![Link { strong, case, relation: Relation::Near }];
+        let decision = Decision { case, revision: Revision(3), links, ..Decision::undecided(Digest::default()) };
         let part = case_part(&decision);
         assert_eq!((part.id.as_str(), part.revision), ("020202020202", 3));
         let linked = Linked { strong: "010101010101".into(), case: "020202020202".into(), relation: "near".into() };

@@ -128,6 +128,27 @@ pub struct Decision {
     pub autonomy: Autonomy,
 }
 
+impl Decision {
+    /// Before anything was judged under the book with this digest.
+    pub fn undecided(book: Digest) -> Self {
+        Self {
+            alert: AlertId::default(),
+            case: CaseId::default(),
+            revision: Revision(1),
+            links: Vec::new(),
+            book,
+            playbook: 0,
+            outcome: Outcome::Escalate,
+            score: 0,
+            reasons: Vec::new(),
+            caps: Vec::new(),
+            guards: Vec::new(),
+            held_by: None,
+            autonomy: Autonomy::Recommend,
+        }
+    }
+}
+
 impl Outcome {
     /// The outcome as one upper-case word.
     pub const fn word(self) -> &'static str {

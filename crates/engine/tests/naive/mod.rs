@@ -1,7 +1,7 @@
 //! A second, simple implementation of what a playbook says about a row, and random playbooks to compare it on.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use adjutant_model::{AlertId, Autonomy, CaseId, Decision, Origin, Outcome, Revision, Row, SignalState, Value, Why};
+use adjutant_model::{Decision, Origin, Outcome, Row, SignalState, Value, Why};
 use adjutant_rules::Book;
 use std::fmt::Write as _;
 
@@ -284,19 +284,5 @@ impl Case {
 
 /// A decision before anything was judged.
 pub(crate) fn blank(book: &Book) -> Decision {
-    Decision {
-        alert: AlertId::default(),
-        case: CaseId::default(),
-        revision: Revision(1),
-        links: Vec::new(),
-        book: book.digest,
-        playbook: 0,
-        outcome: Outcome::Escalate,
-        score: 0,
-        reasons: Vec::new(),
-        caps: Vec::new(),
-        guards: Vec::new(),
-        held_by: None,
-        autonomy: Autonomy::Recommend,
-    }
+    Decision::undecided(book.digest)
 }

@@ -3,9 +3,7 @@
 use super::bytes::{Damaged, Put, Take};
 use super::row::{SlotMap, put_row, take_row};
 use adjutant_model::decision::{Guard, Link, Reason, Relation};
-use adjutant_model::{
-    Alert, AlertId, Autonomy, CaseId, Decision, Digest, Outcome, Place, Problem, Revision, SignalState, Slot, SourceId,
-};
+use adjutant_model::{Alert, Autonomy, CaseId, Decision, Digest, Outcome, Place, Problem, Revision, SignalState, Slot, SourceId};
 
 /// One decision with everything that led to it.
 #[derive(Clone, Debug)]
@@ -29,21 +27,7 @@ impl Default for Entry {
 }
 
 fn no_decision() -> Decision {
-    Decision {
-        alert: AlertId::default(),
-        case: CaseId::default(),
-        revision: Revision::default(),
-        links: Vec::new(),
-        book: Digest::default(),
-        playbook: 0,
-        outcome: Outcome::Escalate,
-        score: 0,
-        reasons: Vec::new(),
-        caps: Vec::new(),
-        guards: Vec::new(),
-        held_by: None,
-        autonomy: Autonomy::Observe,
-    }
+    Decision::undecided(Digest::default())
 }
 
 /// A decision to keep, with the bytes that its alert was read from.
