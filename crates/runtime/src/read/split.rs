@@ -46,8 +46,8 @@ enum Skip {
     Nothing,
     Line,
     Value,
-    /// What stands behind the records of an envelope.
-    Tail,
+    /// What stands behind the records of an envelope, which end on this line.
+    Tail(u64),
 }
 
 /// What the stream offers for one call.
@@ -102,8 +102,8 @@ impl Splitter {
         {
             cuts.fault(line, "unclosed-array", "the array that begins here is never closed".into());
         }
-        if last && self.skip == Skip::Tail {
-            cuts.fault(self.line, "broken-json", "the object that the records are in is never closed".into());
+        if let (true, Skip::Tail(line)) = (last, self.skip) {
+            cuts.fault(line, "broken-json", "the object that the records are in is never closed".into());
         }
         at
     }
@@ -117,7 +117,7 @@ impl Splitter {
     fn step(&mut self, view: View<'_>, at: usize, cuts: &mut Cuts) -> Option<usize> {
         match self.skip {
             Skip::Line => return self.skip_line(view, at),
-            Skip::Value | Skip::Tail => return self.skip_value(view, at, cuts),
+            Skip::Value | Skip::Tail(_) => return self.skip_value(view, at, cuts),
             Skip::Nothing => {}
         }
         let start = self.skip_blank(view, at);
@@ -157,7 +157,7 @@ impl Splitter {
                     self.array = None;
                     if std::mem::take(&mut self.in_envelope) {
                         self.scanner.restart_inside_object();
-                        self.skip = Skip::Tail;
+                        self.skip = Skip::Tail(self.line);
                         return at + 1;
                     }
                     1
@@ -182,8 +182,8 @@ impl Splitter {
         let (skip, len) = match self.scanner.feed(rest) {
             Scan::End(len) => (Skip::Nothing, len),
             Scan::Broken(len, why) => {
-                if was == Skip::Tail {
-                    cuts.fault(self.line, "broken-json", format!("behind the records of an object: {why}"));
+                if let Skip::Tail(line) = was {
+                    cuts.fault(line, "broken-json", format!("behind the records of an object: {why}"));
                 }
                 (Skip::Line, len)
             }

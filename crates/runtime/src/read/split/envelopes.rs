@@ -34,6 +34,8 @@ fn cut_short() {
     check("{\"Records\":[{\"a\":1},{\"b\":", &["1: {\"a\":1}", "1! broken-json"]);
     check("{\"Records\":[\n{\"a\":1},\n{\"b\":2}", &["2: {\"a\":1}", "3: {\"b\":2}", "1! unclosed-array"]);
     check("{\"Records\":[\n{\"a\":1},\n{\"b\":2}\n]", &["2: {\"a\":1}", "3: {\"b\":2}", "4! broken-json"]);
+    let stream = "{\"Records\":[\n{\"a\" 1},\n{\"b\":2}\n],\n\n\"x\":\n\"y\" {\"c\":3}\n";
+    check(stream, &["2: {\"a\" 1}", "3: {\"b\":2}", "4! broken-json"]);
     check("{\"Records\":[{\"a\":1}]\n{\"c\":3}\n", &["1! broken-json", "2: {\"c\":3}"]);
 }
 
