@@ -5,7 +5,7 @@ use adjutant_engine::context::Snapshot;
 use adjutant_engine::desk::{Desk, Options, Scratch};
 use adjutant_engine::flip;
 use adjutant_engine::memory::Limits;
-use adjutant_model::{Alert, Outcome, Place, RawAlert};
+use adjutant_model::{Alert, Decision, Outcome, Place, RawAlert};
 use adjutant_rules::Book;
 use adjutant_runtime::book_dir;
 use adjutant_runtime::context::{Embedded, load};
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     let raw = RawAlert { bytes: data, place: Place { input: 0, line: 1 } };
     let Ok((keys, _)) = desk.read(&raw, &mut Scratch::default(), &mut alert, &mut problems) else { return };
     let observed = desk.memory(LIMITS).observe(&mut alert, &keys);
-    let decision = desk.decide(&mut alert, &observed.joined);
+    let decision = desk.decide(&mut alert, &observed.joined, Decision::undecided(BOOK.digest));
     let given: i32 = decision.reasons.iter().map(|reason| reason.points).chain(decision.caps.iter().map(|cap| cap.1)).sum();
     assert_eq!(decision.score, given, "the score is the sum of its reasons");
     assert!(decision.outcome != Outcome::Close || decision.guards.is_empty(), "a guard stands in the way of closing");

@@ -5,6 +5,7 @@ use adjutant_model::schema::slots as s;
 use adjutant_model::{Outcome, Row, Slot, Time};
 use adjutant_runtime::archive::Entry;
 use adjutant_runtime::triage::Decided;
+use foldhash::fast::RandomState;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -37,8 +38,8 @@ pub(crate) struct Case {
     pub(crate) playbook: u16,
     pub(crate) subject: String,
     pub(crate) title: String,
-    /// The name of its worst decision.
-    pub(crate) decision: String,
+    /// Its worst decision.
+    pub(crate) decision: record::Name,
     /// Its worst decision, where that is to be explained.
     pub(crate) worst: Option<Box<Entry>>,
     /// Order of intake, for cases that are alike in everything else.
@@ -48,7 +49,7 @@ pub(crate) struct Case {
 /// Cases by their name.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    cases: HashMap<[u8; 16], Case>,
+    cases: HashMap<[u8; 16], Case, RandomState>,
     /// Cases in all, forgotten ones included.
     pub(crate) opened: u64,
     order: u64,
@@ -68,7 +69,7 @@ impl Case {
             playbook: decided.decision.playbook,
             subject: named(row, &SUBJECTS).or_else(|| address(row)).unwrap_or_else(|| "(names nobody)".into()),
             title: named(row, &TITLES).unwrap_or_default(),
-            decision: record::id(decided.decision),
+            decision: record::Name::of(decided.decision),
             worst: None,
             order,
         }

@@ -80,8 +80,8 @@ impl Columns {
             Outcome::Close => Paint::Calm,
         };
         let (score, alerts) = (case.score.to_string(), Grouped(case.alerts as i64).to_string());
-        let (time, outcome) = (minutes(case.last), case.outcome.word());
-        let fields = [outcome, &score, &alerts, &time, playbook(case, book), subject(case), &case.title, &case.decision];
+        let (time, outcome, id) = (minutes(case.last), case.outcome.word(), case.decision.to_string());
+        let fields = [outcome, &score, &alerts, &time, playbook(case, book), subject(case), &case.title, &id];
         let text = self.text(fields);
         let (outcome, rest) = text.split_at(outcome.len());
         Line::new().with(paint, outcome).plain(rest)

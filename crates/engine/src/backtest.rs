@@ -127,7 +127,8 @@ impl<'b> Backtest<'b> {
     /// Decides `alert` again, its row in the schema of the new book. `harmful` is its label, if it has one.
     pub fn again(&self, alert: &Alert, then: &Decision, harmful: Option<bool>, tally: &mut Tally) {
         let now = self.now.or_else(|| alert.row.time(s::ALERT_TIME)).unwrap_or_default();
-        let decision = decide_about(&alert.row, (then.alert, then.case, then.revision), self.new, now);
+        let decision =
+            decide_about(&alert.row, (then.alert, then.case, then.revision), self.new, now, Decision::undecided(self.new.digest));
         self.compare(then, &decision, harmful, tally);
     }
 

@@ -58,6 +58,11 @@ impl<T: Default> Bounded<T> {
         self.nodes.get(self.find(key)? as usize).map(|node| &node.value)
     }
 
+    /// Whether there is an entry of `key`.
+    pub fn holds(&self, key: u64) -> bool {
+        self.find(key).is_some()
+    }
+
     /// The entry of `key`, to change without counting as a use.
     pub fn get_mut(&mut self, key: u64) -> Option<&mut T> {
         let at = self.find(key)?;

@@ -26,7 +26,7 @@ pub use quality::{Condition, Quality, Tally, Touched};
 pub use recorded::Recorded;
 pub use table::{State, Table};
 
-use adjutant_model::row::Cell;
+use adjutant_model::row::{Cell, Shared};
 use adjutant_model::value::Addr;
 use adjutant_model::{Origin, Row, Slot, Time, Value, Why};
 use adjutant_rules::contract::{Contract, KeyKind, Reading, Subject};
@@ -40,7 +40,7 @@ pub struct Snapshot {
     contracts: Arc<[Contract]>,
     tables: Vec<Table>,
     /// What every context fact is as long as nobody was looked for.
-    base: Vec<(Slot, Cell)>,
+    base: Shared,
 }
 
 /// Memory that filling one row after another uses again.
@@ -63,7 +63,7 @@ impl Snapshot {
     pub fn new(contracts: Arc<[Contract]>, mut tables: Vec<Table>) -> Self {
         tables.resize_with(contracts.len(), Table::absent);
         quality::compare(&contracts, &mut tables);
-        let base = base(&contracts, &tables);
+        let base = Shared::new(base(&contracts, &tables));
         Self { contracts, tables, base }
     }
 
@@ -91,7 +91,7 @@ impl Snapshot {
     /// Puts every context fact into `row` as it was known at `now`. Returns which sources could not be used.
     pub fn fill(&self, row: &mut Row, now: Time, scratch: &mut Scratch) -> Touched {
         let mut touched = Touched::default();
-        row.set_where_nothing_is(&self.base);
+        row.share(&self.base);
         for (number, (contract, table)) in self.contracts.iter().zip(&self.tables).enumerate() {
             if table.state() == State::Absent {
                 continue;

@@ -235,6 +235,12 @@ impl Cases {
         &self.policy
     }
 
+    /// How many cases these entities lead to; see [`Memory::look_ahead`](crate::memory::Memory::look_ahead).
+    pub(crate) fn look_ahead(&self, entities: &Entities) -> usize {
+        let lead = |role: &Role| self.leads.get(lead_key(*role, entities.get(*role)?.0));
+        self.policy.by.iter().filter_map(lead).filter(|lead| self.open.holds(lead.case)).count()
+    }
+
     /// The case that the alert joins.
     pub fn join(&mut self, arrival: &Arrival<'_>) -> Joined {
         let key = self.apart(arrival).unwrap_or_else(|| self.routine(arrival));

@@ -6,7 +6,7 @@
 use crate::correlate::Joined;
 use crate::score::{Score, exception, score};
 use adjutant_model::decision::Guard;
-use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Revision, Row, Time, Value};
+use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Revision, Row, Slot, Time, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
 use adjutant_rules::playbook::{Effect, Playbook};
@@ -18,17 +18,24 @@ pub fn playbook(book: &Book, row: &Row) -> u16 {
 }
 
 /// Decides about one alert whose facts are in its row. Exceptions are judged at the alert's own time.
-pub fn decide(alert: &Alert, joined: &Joined, book: &Book, now: Time) -> Decision {
-    let mut decision = decide_about(&alert.row, (alert.id(), joined.case, joined.revision), book, now);
+/// `spare` is a decision that is not needed any more, for its memory.
+pub fn decide(alert: &Alert, joined: &Joined, book: &Book, now: Time, spare: Decision) -> Decision {
+    let mut decision = decide_about(&alert.row, (alert.id(), joined.case, joined.revision), book, now, spare);
     decision.links.clone_from(&joined.links);
     decision
 }
 
 /// Decides about a row as the alert of this name, which made this revision of this case.
-pub(crate) fn decide_about(row: &Row, (alert, case, revision): (AlertId, CaseId, Revision), book: &Book, now: Time) -> Decision {
-    let number = playbook(book, row);
-    let mut decision = Decision { alert, case, revision, playbook: number, ..Decision::undecided(book.digest) };
-    if let Some(playbook) = book.playbooks.get(usize::from(number)) {
+pub(crate) fn decide_about(
+    row: &Row,
+    (alert, case, revision): (AlertId, CaseId, Revision),
+    book: &Book,
+    now: Time,
+    spare: Decision,
+) -> Decision {
+    let playbook = playbook(book, row);
+    let mut decision = Decision { alert, case, revision, playbook, ..spare.undone(book.digest) };
+    if let Some(playbook) = book.playbooks.get(usize::from(playbook)) {
         judge(playbook, row, now, &mut decision);
     }
     decision
@@ -36,8 +43,10 @@ pub(crate) fn decide_about(row: &Row, (alert, case, revision): (AlertId, CaseId,
 
 /// Fills in what `playbook` says about `row`.
 pub fn judge(playbook: &Playbook, row: &Row, now: Time, decision: &mut Decision) {
-    let score = score(playbook, row, now);
-    decision.guards = guards(playbook, row, &score);
+    let memory = (std::mem::take(&mut decision.reasons), std::mem::take(&mut decision.caps));
+    let score = score(playbook, row, now, memory);
+    decision.guards.clear();
+    decision.guards.extend(guards(playbook, row, &score));
     decision.outcome = outcome(playbook, &score, &decision.guards);
     decision.held_by = exception(playbook, row, now, |effect| matches!(effect, Effect::Hold(_)));
     decision.score = score.points;
@@ -57,17 +66,13 @@ fn outcome(playbook: &Playbook, score: &Score, guards: &[Guard]) -> Outcome {
 }
 
 /// What stands in the way of closing; empty when nothing does or the score is too high anyway.
-fn guards(playbook: &Playbook, row: &Row, score: &Score) -> Vec<Guard> {
-    let mut guards = Vec::new();
-    if score.points >= playbook.decide.close_below {
-        return guards;
-    }
-    match playbook.decide.never_close.as_ref().map(|never| never.truth(row)) {
-        Some(Truth::True) => guards.push(Guard::NeverClose),
-        Some(Truth::Unknown(_)) => guards.push(Guard::NeverCloseUnknown),
-        Some(Truth::False) | None => {}
-    }
-    let missing = |slot: &&adjutant_model::Slot| matches!(row.value(**slot), Value::Unknown(_));
-    guards.extend(playbook.needs.iter().filter(missing).map(|slot| Guard::NeedUnknown(*slot)));
-    guards
+fn guards(playbook: &Playbook, row: &Row, score: &Score) -> impl Iterator<Item = Guard> {
+    let low = score.points < playbook.decide.close_below;
+    let never = playbook.decide.never_close.as_ref().filter(|_| low).and_then(|never| match never.truth(row) {
+        Truth::True => Some(Guard::NeverClose),
+        Truth::Unknown(_) => Some(Guard::NeverCloseUnknown),
+        Truth::False => None,
+    });
+    let missing = move |slot: &&Slot| low && matches!(row.value(**slot), Value::Unknown(_));
+    never.into_iter().chain(playbook.needs.iter().filter(missing).map(|slot| Guard::NeedUnknown(*slot)))
 }

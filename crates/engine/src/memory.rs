@@ -62,7 +62,14 @@ pub struct Keys {
     rule: u64,
     detector: u64,
     digest: u64,
-    unit: Option<u64>,
+    /// The rule in the unit of the account that acted.
+    rule_unit: Option<u64>,
+    /// The rule on what the alert is about first of all.
+    rule_here: Option<u64>,
+    /// What makes a later alert a repeat of this one.
+    repeat: u64,
+    /// The two ends of a connection.
+    ends: Option<u64>,
 }
 
 /// What memory says about an alert beyond the facts that it wrote into the row.
@@ -133,13 +140,20 @@ impl Keys {
             country: text(s::SRC_COUNTRY),
             factor: text(s::LOGIN_MFA_METHOD).filter(|_| row.value(s::LOGIN_MFA) == MFA_PASSED),
         };
+        let rule = pair(key, space::RULE, rule, source);
+        let primary = entities.primary().map(|(_, id)| id.0);
+        let (from, to) = (entities.get(Role::Source), entities.get(Role::Destination));
+        let about = primary.unwrap_or(0) ^ from.map_or(0, |id| id.0).rotate_left(1);
         Self {
             entities,
             features,
-            rule: pair(key, space::RULE, rule, source),
+            rule,
             detector: pair(key, space::DETECTOR, detector, source),
             digest: u64::from_be_bytes(*alert.digest.0.first_chunk().unwrap_or(&[0; 8])),
-            unit: unit.and_then(text),
+            rule_unit: unit.and_then(text).map(|unit| pair(key, space::PAIR, rule, unit)),
+            rule_here: primary.map(|entity| pair(key, space::PAIR, rule, entity)),
+            repeat: pair(key, space::PAIR, rule, about),
+            ends: from.zip(to).map(|(from, to)| pair(key, space::PAIR, from.0, to.0)),
         }
     }
 }
@@ -237,6 +251,27 @@ impl Memory {
         Observation { joined, duplicate }
     }
 
+    /// Looks for everything that [`observe`](Self::observe) will ask for about these alerts, and forgets it: what was not
+    /// in the processor's caches is fetched for many alerts at once, and not one after another.
+    pub fn look_ahead<'k>(&self, alerts: impl Iterator<Item = &'k Keys>) {
+        let found = alerts.map(|keys| {
+            let id = |role| keys.entities.get(role).map_or(0, |id| id.0);
+            let primary = keys.entities.primary().map_or(0, |(_, id)| id.0);
+            let (user, source) = (id(Role::User), id(Role::Source));
+            usize::from(self.duplicates.holds(keys.digest))
+                + usize::from(self.repeats.holds(keys.repeat))
+                + usize::from(self.entities.holds(primary))
+                + usize::from(keys.rule_here.is_some_and(|key| self.here.holds(key)))
+                + usize::from(keys.rule_unit.is_some_and(|key| self.units.holds(key)))
+                + usize::from(keys.ends.is_some_and(|key| self.pairs.holds(key)))
+                + usize::from(keys.features.subnet.is_some_and(|key| self.subnets.holds(key)))
+                + usize::from(self.users.holds(user))
+                + usize::from(self.addresses.holds(source))
+                + self.cases.look_ahead(&keys.entities)
+        });
+        std::hint::black_box(found.sum::<usize>());
+    }
+
     fn duplicate(&mut self, digest: u64, time: Time) -> bool {
         let (seen, known) = self.duplicates.touch(digest);
         let again = known && time.since(seen.first) <= REPEAT_WINDOW;
@@ -266,9 +301,9 @@ impl Memory {
     }
 
     fn unit_facts(&mut self, row: &mut Row, keys: &Keys, learn: bool) {
-        let Some(unit) = keys.unit else { return };
+        let Some(rule_unit) = keys.rule_unit else { return };
         let forgotten = self.units.has_forgotten();
-        let (fires, known) = self.units.touch(pair(self.key, space::PAIR, keys.rule, unit));
+        let (fires, known) = self.units.touch(rule_unit);
         put(row, s::RULE_UNIT_FIRES, count(*fires, known, forgotten));
         *fires = fires.saturating_add(u32::from(learn));
     }
@@ -276,9 +311,9 @@ impl Memory {
     /// What is known of the rule on the alert's entity; `everywhere` is the rule before this alert, and whether rules were
     /// forgotten.
     fn here_facts(&mut self, row: &mut Row, keys: &Keys, everywhere: (&RuleHistory, bool), time: Time, learn: bool) -> Firing {
-        let Some((_, entity)) = keys.entities.primary() else { return Firing::default() };
+        let (Some((_, entity)), Some(rule_here)) = (keys.entities.primary(), keys.rule_here) else { return Firing::default() };
         let age = self.entity_age(row, entity.0, time);
-        let here = self.here.touch(pair(self.key, space::PAIR, keys.rule, entity.0)).0;
+        let here = self.here.touch(rule_here).0;
         let before = *here;
         if learn {
             here.fired(time);
@@ -324,10 +359,7 @@ impl Memory {
     }
 
     fn repeat_facts(&mut self, row: &mut Row, keys: &Keys, time: Time) {
-        let entity = keys.entities.primary().map_or(0, |(_, id)| id.0);
-        let source = keys.entities.get(Role::Source).map_or(0, |id| id.0);
-        let fingerprint = pair(self.key, space::PAIR, keys.rule, entity ^ source.rotate_left(1));
-        let (repeat, _) = self.repeats.touch(fingerprint);
+        let (repeat, _) = self.repeats.touch(keys.repeat);
         if repeat.count == 0 || time.since(repeat.first) > REPEAT_WINDOW {
             *repeat = Repeat { count: 0, first: time };
         }
@@ -389,9 +421,9 @@ impl Memory {
     }
 
     fn pair_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
-        let (Some(from), Some(to)) = (keys.entities.get(Role::Source), keys.entities.get(Role::Destination)) else { return };
+        let Some(ends) = keys.ends else { return };
         let miss = self.pairs.miss();
-        let (last, known) = self.pairs.touch(pair(self.key, space::PAIR, from.0, to.0));
+        let (last, known) = self.pairs.touch(ends);
         let fact = if known || miss == Why::NoHistory { Value::Bool(known) } else { Value::Unknown(miss) };
         put(row, s::HISTORY_HOST_PAIR_KNOWN, fact);
         if learn {
@@ -401,8 +433,8 @@ impl Memory {
 
     /// Learns what an analyst said about the rule of `keys` on its entity.
     pub fn learn_verdict(&mut self, keys: &Keys, benign: bool) {
-        let Some((_, entity)) = keys.entities.primary() else { return };
-        let (here, _) = self.here.touch(pair(self.key, space::PAIR, keys.rule, entity.0));
+        let Some(rule_here) = keys.rule_here else { return };
+        let (here, _) = self.here.touch(rule_here);
         let verdicts = if benign { &mut here.closed } else { &mut here.confirmed };
         *verdicts = verdicts.saturating_add(1);
         self.horizon();

@@ -23,7 +23,7 @@ use adjutant_model::row::Origin;
 use adjutant_model::schema::slots;
 use adjutant_model::{Alert, Digest, Problem, RawAlert, Slot, SourceId, Time, Why};
 use adjutant_rules::Book;
-use adjutant_rules::lang::{Doc, Found, List, Map, RawExpr, Val};
+use adjutant_rules::lang::{Doc, Found, List, Map, RawExpr, Reading, Val};
 use adjutant_rules::source::{Format, Mapping, Source, Sources};
 use coerce::{Coerced, TEXT_BYTES_MAX, coerce};
 use decode::Reader;
@@ -170,8 +170,9 @@ impl Work<'_> {
     }
 
     fn fields(&mut self, source: &Source, doc: Doc<'_>) {
-        for mapping in &source.fields {
-            self.field(mapping, source, doc);
+        let mut reading = Reading::new(doc);
+        for mapping in source.fields_in(doc) {
+            self.field(mapping, source, &mut reading);
         }
         for path in doc.found().duplicates() {
             let detail = "the record states it more than once; the last one counts";
@@ -187,17 +188,15 @@ impl Work<'_> {
     }
 
     /// States one field from the first of its expressions that says something readable.
-    fn field(&mut self, mapping: &Mapping, source: &Source, doc: Doc<'_>) {
+    fn field<'d>(&mut self, mapping: &'d Mapping, source: &Source, reading: &mut Reading<'d>) {
         let slot = mapping.slot;
         let mut unreadable = None;
         let mut why = Why::NotStated;
         for expression in &mapping.first_of {
-            // Most of what a source may read is not in a given record.
-            if expression.needs().is_some_and(|path| !doc.has(path)) {
+            if expression.needs().is_some_and(|path| !reading.doc().has(path)) {
                 continue;
             }
-            let plain = expression.path().and_then(|path| doc.value(path));
-            let value = plain.unwrap_or_else(|| expression.eval(doc));
+            let value = reading.eval(expression);
             let read = coerce(&value, &mapping.shape, &mut self.alert.row, self.terms.hints.received);
             let origin = origin(expression);
             match read {
@@ -241,11 +240,11 @@ impl Work<'_> {
 
 /// The path that an expression reads first, for messages.
 fn field_name<'s>(source: &'s Source, expression: &RawExpr) -> &'s str {
-    expression.paths().first().map_or("", |path| source.paths.text(*path))
+    expression.first_path().map_or("", |path| source.paths.text(path))
 }
 
 fn origin(expression: &RawExpr) -> Origin {
-    expression.paths().first().map_or(Origin::Derived, |path| Origin::Raw(*path))
+    expression.first_path().map_or(Origin::Derived, Origin::Raw)
 }
 
 const fn guessed(guess: Guess) -> &'static str {

@@ -6,12 +6,15 @@
 use adjutant_model::case::Revision;
 use adjutant_model::decision::{Guard, Link, Reason};
 use adjutant_model::schema::slots as s;
-use adjutant_model::{Alert, Cell, Decision, Digest, Origin, Outcome, Problem, Row, Schema, SignalState, Slot, Time, Value};
+use adjutant_model::{
+    Alert, AlertId, CaseId, Cell, Decision, Digest, Origin, Outcome, Problem, Row, Schema, SignalState, Slot, Time, Value,
+};
 use adjutant_rules::Book;
 use adjutant_rules::playbook::Playbook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::entities::Role;
 use crate::show::{shown, why_name};
@@ -232,16 +235,42 @@ impl Record {
 
 /// The name of a decision, as records write it.
 pub fn id(decision: &Decision) -> String {
-    let nibbles = id_bytes(decision).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
+    Name::of(decision).to_string()
 }
 
 /// The name of a decision: the first eight bytes of a digest of alert, book, case and revision.
 pub fn id_bytes(decision: &Decision) -> [u8; 8] {
-    let Revision(revision) = decision.revision;
-    let parts: [&[u8]; 4] = [&decision.alert.0, &decision.book.0, &decision.case.0, &revision.to_be_bytes()];
-    let Digest(digest) = Digest::of_parts(parts);
-    digest.first_chunk().copied().unwrap_or_default()
+    Name::of(decision).bytes()
+}
+
+/// What a decision is named by. Most decisions are never shown, so the digest is made when it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name {
+    alert: AlertId,
+    book: Digest,
+    case: CaseId,
+    revision: Revision,
+}
+
+impl Name {
+    /// The name of `decision`.
+    pub fn of(decision: &Decision) -> Self {
+        let Decision { alert, book, case, revision, .. } = *decision;
+        Self { alert, book, case, revision }
+    }
+
+    fn bytes(&self) -> [u8; 8] {
+        let Revision(revision) = self.revision;
+        let parts: [&[u8]; 4] = [&self.alert.0, &self.book.0, &self.case.0, &revision.to_be_bytes()];
+        let Digest(digest) = Digest::of_parts(parts);
+        digest.first_chunk().copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 fn case_part(decision: &Decision) -> CasePart {

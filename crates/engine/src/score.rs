@@ -6,7 +6,7 @@
 
 use adjutant_model::decision::Reason;
 use adjutant_model::{Row, SignalState, Time};
-use adjutant_rules::lang::Truth;
+use adjutant_rules::lang::{Judging, Truth};
 use adjutant_rules::playbook::{Effect, Playbook};
 
 /// A playbook's score of one row.
@@ -22,36 +22,43 @@ pub struct Score {
     pub families: u32,
 }
 
-/// Scores `row`; exceptions that expired before `now` do not apply.
-pub fn score(playbook: &Playbook, row: &Row, now: Time) -> Score {
-    let reasons: Vec<Reason> = playbook.signals.iter().enumerate().map(|(index, _)| reason(playbook, index, row, now)).collect();
-    let mut score = Score { reasons, ..Score::default() };
-    for (index, family) in playbook.families.iter().enumerate() {
-        let sum: i32 = members(playbook, &score.reasons, index).fold(0, i32::saturating_add);
-        let given = sum.min(family.cap);
-        if given < sum {
-            score.caps.push((index as u16, given - sum));
+/// Scores `row`; exceptions that expired before `now` do not apply. Reasons and caps are made in the memory given.
+pub fn score(playbook: &Playbook, row: &Row, now: Time, (mut reasons, mut caps): (Vec<Reason>, Vec<(u16, i32)>)) -> Score {
+    let mut judging = Judging::new(row);
+    reasons.clear();
+    reasons.extend(playbook.signals.iter().enumerate().map(|(index, signal)| match judging.truth(&signal.when) {
+        Truth::False => Reason { state: SignalState::Silent, points: 0, muted_by: None },
+        Truth::True => reason(playbook, index, row, now, (SignalState::Fired, signal.points)),
+        Truth::Unknown(_) => reason(playbook, index, row, now, (SignalState::Unknown, signal.unknown)),
+    }));
+    sums(playbook, &reasons, &mut caps);
+    let (mut points, mut families) = (0_i32, 0);
+    caps.retain_mut(|(family, sum)| {
+        let cap = playbook.families.get(usize::from(*family)).map_or(*sum, |family| family.cap);
+        let given = cap.min(*sum);
+        points = points.saturating_add(given);
+        families += u32::from(given > 0);
+        *sum = given.saturating_sub(*sum);
+        *sum < 0
+    });
+    Score { points, reasons, caps, families }
+}
+
+/// What the signals of each family add together, in the order of the families.
+fn sums(playbook: &Playbook, reasons: &[Reason], sums: &mut Vec<(u16, i32)>) {
+    sums.clear();
+    let points = playbook.signals.iter().zip(reasons).filter(|(_, reason)| reason.points != 0);
+    for (family, points) in points.map(|(signal, reason)| (signal.family, reason.points)) {
+        match sums.iter_mut().find(|(known, _)| *known == family) {
+            Some((_, sum)) => *sum = sum.saturating_add(points),
+            None => sums.push((family, points)),
         }
-        score.points = score.points.saturating_add(given);
-        score.families += u32::from(given > 0);
     }
-    score
+    sums.sort_unstable();
 }
 
-fn members<'a>(playbook: &'a Playbook, reasons: &'a [Reason], family: usize) -> impl Iterator<Item = i32> + 'a {
-    let of_family = move |signal: &adjutant_rules::playbook::Signal| usize::from(signal.family) == family;
-    playbook.signals.iter().zip(reasons).filter(move |(signal, _)| of_family(signal)).map(|(_, reason)| reason.points)
-}
-
-fn reason(playbook: &Playbook, index: usize, row: &Row, now: Time) -> Reason {
-    let Some(signal) = playbook.signals.get(index) else {
-        return Reason { state: SignalState::Silent, points: 0, muted_by: None };
-    };
-    let (state, points) = match signal.when.truth(row) {
-        Truth::False => return Reason { state: SignalState::Silent, points: 0, muted_by: None },
-        Truth::True => (SignalState::Fired, signal.points),
-        Truth::Unknown(_) => (SignalState::Unknown, signal.unknown),
-    };
+/// What a signal that is not silent adds, unless an exception mutes it.
+fn reason(playbook: &Playbook, index: usize, row: &Row, now: Time, (state, points): (SignalState, i32)) -> Reason {
     match muted_by(playbook, index, row, now) {
         Some(exception) => Reason { state: SignalState::Muted, points: 0, muted_by: Some(exception) },
         None => Reason { state, points, muted_by: None },

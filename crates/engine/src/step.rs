@@ -102,7 +102,9 @@ impl Case {
 /// A [`Refusal`] when the input is not about this case.
 pub fn step(case: &Case, input: &Input<'_>, book: &Book) -> Result<Step, Refusal> {
     match input {
-        Input::Joined { alert, joined, now } if joined.case == case.id => Ok(joined_by(case, decide(alert, joined, book, *now))),
+        Input::Joined { alert, joined, now } if joined.case == case.id => {
+            Ok(joined_by(case, decide(alert, joined, book, *now, Decision::undecided(book.digest))))
+        }
         Input::Joined { joined, .. } => Err(Refusal::OtherCase(joined.case)),
     }
 }

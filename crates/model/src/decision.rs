@@ -147,6 +147,17 @@ impl Decision {
             autonomy: Autonomy::Recommend,
         }
     }
+
+    /// [Undecided](Self::undecided) in the memory of this one.
+    #[must_use]
+    pub fn undone(self, book: Digest) -> Self {
+        let Self { mut links, mut reasons, mut caps, mut guards, .. } = self;
+        links.clear();
+        reasons.clear();
+        caps.clear();
+        guards.clear();
+        Self { links, reasons, caps, guards, ..Self::undecided(book) }
+    }
 }
 
 impl Outcome {

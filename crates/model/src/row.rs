@@ -1,13 +1,14 @@
 //! One alert's fields and facts, each in the slot that the schema gave its name.
 //!
 //! Of the several hundred slots an alert fills a few dozen, so a slot holds two bytes: why nothing is known, or which
-//! of the row's cells is its. A row owns its cells, one text arena and one list arena, so building one costs four
-//! allocations that [`Row::clear`] lets the next alert use again. A row never says that something is absent: a cell
-//! is known, with its origin, or unknown, with its reason.
+//! cell is its. A row owns its cells, one text arena and one list arena, so building one costs four allocations that
+//! [`Row::clear`] lets the next alert use again; cells that are the same in all rows it [shares](Shared). A row never
+//! says that something is absent: a cell is known, with its origin, or unknown, with its reason.
 
 use crate::quantity::Time;
 use crate::schema::Slot;
 use crate::value::{Range, Value, Why};
+use std::sync::Arc;
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -41,9 +42,11 @@ pub struct Cell {
 /// The fields and facts of one alert.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// For each slot the code of a [`Why`], or [`CELLS_FROM`] and more for the cell with that number.
+    /// For each slot the code of a [`Why`], or [`CELLS_FROM`] and more for the cell with that number, or [`SHARED_FROM`]
+    /// and more for the shared one.
     places: Vec<u16>,
     cells: Vec<Cell>,
+    shared: Arc<[Cell]>,
     text: String,
     list: Vec<Value>,
 }
@@ -51,7 +54,26 @@ pub struct Row {
 /// The first place that is the number of a cell; those below are why nothing is known.
 const CELLS_FROM: u16 = 64;
 
+/// The first place that is the number of a shared cell.
+const SHARED_FROM: u16 = 1 << 15;
+
 const _: () = assert!(Why::ALL.len() <= CELLS_FROM as usize);
+
+/// Cells that many rows share, each with its slot.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    slots: Box<[Slot]>,
+    cells: Arc<[Cell]>,
+}
+
+impl Shared {
+    /// Shares `cells`, the first 32,768 of them.
+    pub fn new(mut cells: Vec<(Slot, Cell)>) -> Self {
+        cells.truncate(usize::from(SHARED_FROM));
+        let (slots, cells): (Vec<Slot>, Vec<Cell>) = cells.into_iter().unzip();
+        Self { slots: slots.into(), cells: cells.into() }
+    }
+}
 
 impl Row {
     /// A row with `slots` unknown cells.
@@ -74,19 +96,23 @@ impl Row {
     }
 
     fn cell_at(&self, place: u16) -> Cell {
-        match place.checked_sub(CELLS_FROM) {
-            Some(number) => self.cells.get(usize::from(number)).copied().unwrap_or_default(),
+        match self.known(place) {
+            Some(cell) => *cell,
             None => Cell { value: unknown(place), ..Cell::default() },
+        }
+    }
+
+    fn known(&self, place: u16) -> Option<&Cell> {
+        match place.checked_sub(SHARED_FROM) {
+            Some(number) => self.shared.get(usize::from(number)),
+            None => self.cells.get(usize::from(place.checked_sub(CELLS_FROM)?)),
         }
     }
 
     /// The value in `slot`.
     pub fn value(&self, slot: Slot) -> Value {
         let place = self.places.get(slot.index()).copied().unwrap_or(0);
-        match place.checked_sub(CELLS_FROM) {
-            Some(number) => self.cells.get(usize::from(number)).map_or_else(Value::default, |cell| cell.value),
-            None => unknown(place),
-        }
+        self.known(place).map_or_else(|| unknown(place), |cell| cell.value)
     }
 
     /// Puts `value` into `slot`; a slot beyond the row is ignored.
@@ -94,28 +120,38 @@ impl Row {
         self.set_cell(slot, Cell { value, origin, observed_at: Time(0) });
     }
 
-    /// Puts a whole cell into `slot`; a slot beyond the row is ignored, as is what a full row (65,472 cells) cannot take.
+    /// Puts a whole cell into `slot`; a slot beyond the row is ignored, as is what a full row (32,704 cells) cannot take.
     pub fn set_cell(&mut self, slot: Slot, cell: Cell) {
         let Some(place) = self.places.get_mut(slot.index()) else { return };
         if let Cell { value: Value::Unknown(why), origin: Origin::Nothing, observed_at: Time(0) } = cell {
             *place = why as u16;
-        } else if let Some(taken) = place.checked_sub(CELLS_FROM).and_then(|number| self.cells.get_mut(usize::from(number))) {
-            *taken = cell;
-        } else if let Ok(number) = u16::try_from(self.cells.len().saturating_add(usize::from(CELLS_FROM))) {
-            *place = number;
+        } else if let Some(own) = place.checked_sub(CELLS_FROM).and_then(|number| self.cells.get_mut(usize::from(number))) {
+            *own = cell;
+        } else if let Some(new) = own_place(self.cells.len()) {
+            *place = new;
             self.cells.push(cell);
         }
     }
 
-    /// Puts each of `cells` into its slot where nothing is set yet.
-    pub fn set_where_nothing_is(&mut self, cells: &[(Slot, Cell)]) {
-        self.cells.reserve(cells.len());
-        for (slot, cell) in cells {
-            let Some(place) = self.places.get_mut(slot.index()).filter(|place| **place < CELLS_FROM) else { continue };
-            if let Ok(number) = u16::try_from(self.cells.len().saturating_add(usize::from(CELLS_FROM))) {
+    /// Puts each of `shared` into its slot where nothing is set yet.
+    pub fn share(&mut self, shared: &Shared) {
+        if !Arc::ptr_eq(&self.shared, &shared.cells) {
+            self.own_what_is_shared();
+            self.shared = Arc::clone(&shared.cells);
+        }
+        for (slot, number) in shared.slots.iter().zip(SHARED_FROM..) {
+            if let Some(place) = self.places.get_mut(slot.index()).filter(|place| **place < CELLS_FROM) {
                 *place = number;
-                self.cells.push(*cell);
             }
+        }
+    }
+
+    fn own_what_is_shared(&mut self) {
+        for place in self.places.iter_mut().filter(|place| **place >= SHARED_FROM) {
+            let cell = self.shared.get(usize::from(*place - SHARED_FROM)).copied().unwrap_or_default();
+            let own = own_place(self.cells.len());
+            *place = own.unwrap_or_default();
+            self.cells.extend(own.map(|_| cell));
         }
     }
 
@@ -229,6 +265,12 @@ impl PartialEq for Row {
     }
 }
 
+/// The place of the own cell with this number; `None` when there are too many.
+fn own_place(number: usize) -> Option<u16> {
+    let place = number.checked_add(usize::from(CELLS_FROM))?;
+    u16::try_from(place).ok().filter(|place| *place < SHARED_FROM)
+}
+
 /// What a place below [`CELLS_FROM`] says.
 fn unknown(place: u16) -> Value {
     Value::Unknown(u8::try_from(place).ok().and_then(Why::from_code).unwrap_or_default())
@@ -277,6 +319,24 @@ mod tests {
             row.set_unknown(Slot::new(0), why, Origin::Nothing);
             assert_eq!((row.value(Slot::new(0)), row.cell(Slot::new(0)).value), (Value::Unknown(why), Value::Unknown(why)));
         }
+    }
+
+    #[test]
+    fn what_is_shared_stands_only_where_nothing_does() {
+        let cell = |number, origin| Cell { value: Value::Int(number), origin: Origin::Context(origin), ..Cell::default() };
+        let (one, other) = (Shared::new(vec![(Slot::new(0), cell(1, 7)), (Slot::new(1), cell(2, 7))]), cell(3, 8));
+        let mut row = Row::new(3);
+        row.set(Slot::new(1), Value::Int(9), Origin::Raw(1));
+        row.share(&one);
+        assert_eq!((row.cell(Slot::new(0)), row.value(Slot::new(1))), (cell(1, 7), Value::Int(9)));
+        row.share(&Shared::new(vec![(Slot::new(0), other), (Slot::new(2), other)]));
+        assert_eq!((row.cell(Slot::new(0)), row.cell(Slot::new(2))), (cell(1, 7), other), "what was shared before stays");
+        row.set_cell(Slot::new(2), cell(4, 9));
+        assert_eq!(row.cell(Slot::new(2)), cell(4, 9));
+        row.clear(3);
+        assert_eq!(row, Row::new(3));
+        row.share(&one);
+        assert_eq!(row.cell(Slot::new(0)), cell(1, 7));
     }
 
     #[test]

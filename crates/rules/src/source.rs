@@ -13,7 +13,7 @@ mod recognise;
 
 pub use recognise::Sources;
 
-use crate::lang::{Paths, RawExpr};
+use crate::lang::{Doc, Paths, RawExpr};
 use adjutant_model::schema::{Field, Levels, Type};
 use adjutant_model::{Schema, Slot};
 use std::sync::Arc;
@@ -66,14 +66,40 @@ pub struct Source {
     pub unwrap: Vec<RawExpr>,
     /// What each field is read from, in slot order.
     pub fields: Vec<Mapping>,
+    /// For each expression of each field, in order, what it needs.
+    needs: Vec<Need>,
     /// The paths that all these expressions read.
     pub paths: Paths,
+}
+
+/// What an expression needs: most of what a source may read is not in a given record, and this tells at a glance.
+#[derive(Clone, Copy, Debug)]
+struct Need {
+    /// The place of its field.
+    field: u16,
+    /// A path without which it is unknown.
+    path: Option<u16>,
+}
+
+impl Need {
+    fn of(fields: &[Mapping]) -> Vec<Need> {
+        let each = fields.iter().zip(0_u16..);
+        each.flat_map(|(field, at)| field.first_of.iter().map(move |first| Need { field: at, path: first.needs() })).collect()
+    }
 }
 
 impl Source {
     /// Whether it asks for nothing, and so reads what no other source knows.
     pub fn is_fallback(&self) -> bool {
         self.keys.is_empty() && self.when.is_none()
+    }
+
+    /// The fields of which the record may say something, in order; all others are not stated.
+    pub fn fields_in(&self, doc: Doc<'_>) -> impl Iterator<Item = &Mapping> {
+        let mut last = None;
+        let needed = self.needs.iter().filter(move |need| need.path.is_none_or(|path| doc.has(path)));
+        let each_once = needed.filter(move |need| last.replace(need.field) != Some(need.field));
+        each_once.filter_map(|need| self.fields.get(usize::from(need.field)))
     }
 }
 

@@ -4,12 +4,14 @@
 //! so that workers can take chunks away and memory stays flat however long the input is. Formats are told by
 //! content, never by name. What cannot be read is a [`Fault`] with its line; reading goes on behind it.
 
+mod buffer;
 mod envelope;
 mod open;
 mod pipe;
 mod scan;
 mod split;
 
+use buffer::Buffer;
 use open::Opened;
 use split::{Cuts, Splitter};
 use std::io::{ErrorKind, Read};
@@ -22,7 +24,7 @@ pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 /// A chunk is handed on when it holds this many bytes: enough to make taking turns cheap, and few enough that what a
 /// worker makes of them stays in its cache.
-pub const CHUNK_BYTES: usize = 64 << 10;
+pub const CHUNK_BYTES: usize = 256 << 10;
 
 /// One thing to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +85,7 @@ pub struct Fault {
 /// Some consecutive records of one input, with the bytes they are ranges of.
 #[derive(Debug, Default)]
 pub struct Chunk {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     cuts: Cuts,
     input: u32,
 }
@@ -123,7 +125,7 @@ pub struct Reader {
     next: usize,
     open: Option<Stream>,
     /// Bytes that were read and belong to the next chunk.
-    tail: Vec<u8>,
+    tail: Buffer,
     chunk_bytes: usize,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
@@ -148,7 +150,7 @@ enum Got {
 impl Reader {
     /// A reader of `inputs`, in this order. It stops early, at the end of a record, when `stop` becomes true.
     pub fn new(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Self {
-        Self { inputs, next: 0, open: None, tail: Vec::new(), chunk_bytes: CHUNK_BYTES, progress: Arc::default(), stop }
+        Self { inputs, next: 0, open: None, tail: Buffer::default(), chunk_bytes: CHUNK_BYTES, progress: Arc::default(), stop }
     }
 
     /// The same with chunks of about `chunk_bytes`.
@@ -200,7 +202,7 @@ impl Reader {
 impl Stream {
     /// Reads on into `chunk`, which begins with what was left over, and leaves over in `tail` what is not done with.
     /// Returns false at the end of the input.
-    fn fill(&mut self, chunk: &mut Chunk, tail: &mut Vec<u8>, chunk_bytes: usize, stop: &AtomicBool) -> bool {
+    fn fill(&mut self, chunk: &mut Chunk, tail: &mut Buffer, chunk_bytes: usize, stop: &AtomicBool) -> bool {
         let mut want = chunk_bytes;
         let (goes_on, done) = loop {
             let got = match self.read(&mut chunk.bytes, want, stop) {
@@ -221,7 +223,7 @@ impl Stream {
         }
         tail.clear();
         if goes_on {
-            tail.extend_from_slice(&chunk.bytes[done..]);
+            tail.extend(&chunk.bytes[done..]);
         }
         goes_on
     }
@@ -237,31 +239,29 @@ impl Stream {
     }
 
     /// Appends up to `want` bytes.
-    fn read(&mut self, bytes: &mut Vec<u8>, want: usize, stop: &AtomicBool) -> std::io::Result<Got> {
-        let start = bytes.len();
-        let mut filled = start;
-        bytes.resize(start + want, 0);
-        let outcome = loop {
-            let read = self.opened.read(&mut bytes[filled..]);
+    fn read(&mut self, bytes: &mut Buffer, mut want: usize, stop: &AtomicBool) -> std::io::Result<Got> {
+        loop {
+            let read = self.opened.read(bytes.room(want));
             if stop.load(Ordering::Relaxed) {
                 // Told to stop: a pipe ends then, which says nothing about its data.
-                filled += read.unwrap_or(0);
-                break Ok(Got::Pause);
+                bytes.fill(read.unwrap_or(0));
+                return Ok(Got::Pause);
             }
             match read {
-                Ok(0) => break Ok(Got::End),
-                Ok(count) => filled += count,
+                Ok(0) => return Ok(Got::End),
+                Ok(count) => {
+                    bytes.fill(count);
+                    want -= count;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
+                Err(error) => return Err(error),
             }
-            if filled == bytes.len() {
-                break Ok(Got::Bytes);
+            if want == 0 {
+                return Ok(Got::Bytes);
             }
             if self.opened.is_live() {
-                break Ok(Got::Pause);
+                return Ok(Got::Pause);
             }
-        };
-        bytes.truncate(filled);
-        outcome
+        }
     }
 }

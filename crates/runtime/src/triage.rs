@@ -78,6 +78,8 @@ pub struct Batch<B> {
     work: Scratch,
     /// One for each record of the chunk; more from larger chunks before.
     items: Vec<Item>,
+    /// The places of the chunk's records, those that begin alike next to each other.
+    alike: Vec<usize>,
     output: B,
 }
 
@@ -89,6 +91,7 @@ struct Item {
     problems: Vec<Problem>,
     keys: Keys,
     observed: Option<Observation>,
+    decision: Option<Decision>,
     failed: Option<Problem>,
 }
 
@@ -105,24 +108,23 @@ impl<'b, O: Output> Triage<'b, O> {
 
     fn prepare_one(&self, raw: RawAlert<'_>, work: &mut Scratch, item: &mut Item) {
         item.observed = None;
-        item.failed = match self.desk.read(&raw, work, &mut item.alert, &mut item.problems) {
-            Ok((keys, touched)) => {
-                (item.keys, item.touched) = (keys, touched);
-                None
-            }
-            Err(problem) => Some(problem),
-        };
+        item.failed = self.desk.normalize(&raw, work, &mut item.alert, &mut item.problems).err();
     }
 
-    fn decide_one(&self, raw: &[u8], item: &mut Item, output: &mut O::Batch) {
+    fn decide_one(&self, item: &mut Item) {
+        let Item { alert, observed, decision, .. } = item;
+        let spare = decision.take().unwrap_or_else(|| Decision::undecided(self.desk.book().digest));
+        *decision = observed.as_ref().map(|observed| self.desk.decide(alert, &observed.joined, spare));
+    }
+
+    fn hand_on(&self, raw: &[u8], item: &mut Item, output: &mut O::Batch) {
         let place = item.alert.place;
-        let Item { alert, problems, observed: Some(observed), touched, .. } = item else {
+        let Item { alert, problems, observed: Some(observed), decision: Some(decision), touched, .. } = item else {
             let problem = item.failed.take().unwrap_or_else(not_observed);
             let failed = Failed { input: place.input, line: place.line, code: &problem.code, detail: &problem.to_string() };
             return self.output.failed(output, &failed);
         };
-        let decision = self.desk.decide(alert, &observed.joined);
-        self.output.decided(output, &Decided { raw, alert, decision: &decision, problems, observed, touched: *touched });
+        self.output.decided(output, &Decided { raw, alert, decision, problems, observed, touched: *touched });
     }
 }
 
@@ -132,20 +134,36 @@ impl<O: Output> Job for Triage<'_, O> {
     type Sink = O::Sink;
 
     fn batch(&self) -> Self::Batch {
-        Batch { work: Scratch::default(), items: Vec::new(), output: self.output.batch() }
+        Batch { work: Scratch::default(), items: Vec::new(), alike: Vec::new(), output: self.output.batch() }
     }
 
     fn prepare(&self, chunk: &Chunk, batch: &mut Self::Batch) {
         let records = chunk.records();
         batch.items.resize_with(records.len().max(batch.items.len()), Item::default);
-        for (record, item) in records.iter().zip(&mut batch.items) {
+        batch.alike.clear();
+        batch.alike.extend(0..records.len());
+        batch.alike.sort_by_cached_key(|at| beginning(chunk.bytes(&records[*at])));
+        for at in &batch.alike {
+            let record = &records[*at];
             let place = Place { input: chunk.input(), line: record.line };
-            self.prepare_one(RawAlert { bytes: chunk.bytes(record), place }, &mut batch.work, item);
+            self.prepare_one(RawAlert { bytes: chunk.bytes(record), place }, &mut batch.work, &mut batch.items[*at]);
+        }
+        for item in &mut batch.items[..records.len()] {
+            if item.failed.is_none() {
+                item.touched = self.desk.context(&mut item.alert, &mut batch.work);
+            }
+        }
+        for item in &mut batch.items[..records.len()] {
+            if item.failed.is_none() {
+                item.keys = self.desk.keys(&mut item.alert, &mut batch.work);
+            }
         }
     }
 
     fn observe(&self, memory: &mut Memory, chunk: &Chunk, batch: &mut Self::Batch) {
-        for (_, item) in chunk.records().iter().zip(&mut batch.items) {
+        let items = &mut batch.items[..chunk.records().len()];
+        memory.look_ahead(items.iter().filter(|item| item.failed.is_none()).map(|item| &item.keys));
+        for item in items {
             if item.failed.is_none() {
                 item.observed = Some(memory.observe(&mut item.alert, &item.keys));
             }
@@ -153,6 +171,9 @@ impl<O: Output> Job for Triage<'_, O> {
     }
 
     fn decide(&self, chunk: &Chunk, batch: &mut Self::Batch) {
+        for at in &batch.alike {
+            self.decide_one(&mut batch.items[*at]);
+        }
         self.output.clear(&mut batch.output);
         let mut faults = chunk.faults().iter().peekable();
         let fail = |fault: &Fault, output: &mut O::Batch| {
@@ -165,7 +186,7 @@ impl<O: Output> Job for Triage<'_, O> {
                 fail(fault, &mut batch.output);
             }
             let record: &Record = record;
-            self.decide_one(chunk.bytes(record), item, &mut batch.output);
+            self.hand_on(chunk.bytes(record), item, &mut batch.output);
         }
         faults.for_each(|fault| fail(fault, &mut batch.output));
         self.output.finish(&mut batch.output);
@@ -174,6 +195,13 @@ impl<O: Output> Job for Triage<'_, O> {
     fn emit(&self, sink: &mut O::Sink, _: &Chunk, batch: &mut Self::Batch) -> io::Result<()> {
         self.output.emit(sink, &mut batch.output)
     }
+}
+
+/// How a record begins: records of one vendor mostly begin alike.
+fn beginning(bytes: &[u8]) -> [u8; 24] {
+    let mut beginning = [0; 24];
+    beginning.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    beginning
 }
 
 /// Every record is observed or failed; this says so should that ever not be true, instead of losing the record.

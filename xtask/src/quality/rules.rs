@@ -12,7 +12,7 @@ use adjutant_engine::explain::{explain, style};
 use adjutant_engine::memory::Limits;
 use adjutant_engine::record::{Parts, Record};
 use adjutant_engine::{binomial, flip};
-use adjutant_model::{Alert, Outcome, Place, RawAlert};
+use adjutant_model::{Alert, Decision, Outcome, Place, RawAlert};
 use adjutant_rules::Book;
 use adjutant_runtime::book_dir;
 use anyhow::{Context as _, Result, anyhow};
@@ -162,7 +162,7 @@ fn decide(test: Test, book: &Book) -> Decided {
         return Decided { test, record: None, explanation: String::new() };
     };
     let seen = memory.observe(&mut alert, &keys);
-    let decision = desk.decide(&mut alert, &seen.joined);
+    let decision = desk.decide(&mut alert, &seen.joined, Decision::undecided(desk.book().digest));
     let parts = Parts { decision: &decision, alert: &alert, problems: &problems, input: &test.rule_id, duplicate: false, book };
     let record = Record::new(parts);
     let mut decided = Decided { test, record: None, explanation: String::new() };

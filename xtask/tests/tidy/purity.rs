@@ -49,6 +49,7 @@ const LOOKED_AT: &[&str] = &[
     "adjutant-model",
     "adjutant-rules",
     "annotate-snippets",
+    "foldhash",
     "hashbrown",
     "idna",
     "ipnet",

@@ -121,8 +121,12 @@ fn add_to(counts: &mut Vec<u64>, index: usize, count: u64) {
     }
 }
 
-fn bits(mask: u64) -> impl Iterator<Item = usize> {
-    (0..64usize).filter(move |bit| mask & (1u64 << bit) != 0)
+fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = mask.trailing_zeros() as usize;
+        mask &= mask.wrapping_sub(1);
+        (bit < 64).then_some(bit)
+    })
 }
 
 impl Snapshot {

@@ -41,6 +41,13 @@ impl<'a> Machine<'a> {
         Self { scope, locals: Vec::new(), visits: VISITS_MAX }
     }
 
+    /// Ready for the next expression, with a budget of its own.
+    pub(super) fn again(&mut self) -> &mut Self {
+        self.locals.clear();
+        self.visits = VISITS_MAX;
+        self
+    }
+
     #[cfg(test)]
     pub(super) fn with_locals(locals: Vec<Val<'a>>) -> Self {
         Self { locals, ..Self::new(Scope::Nothing) }

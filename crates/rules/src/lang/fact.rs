@@ -74,6 +74,21 @@ pub fn condition(text: &str, schema: &Schema, lists: &Lists) -> Result<FactExpr,
     }
 }
 
+/// One row about which conditions are asked one after another.
+pub struct Judging<'r>(Machine<'r>);
+
+impl<'r> Judging<'r> {
+    /// The row.
+    pub fn new(row: &'r Row) -> Self {
+        Self(Machine::new(Scope::Row(row)))
+    }
+
+    /// Whether `condition` holds.
+    pub fn truth(&mut self, condition: &'r FactExpr) -> Truth {
+        self.0.again().truth(&condition.node)
+    }
+}
+
 impl FactExpr {
     pub(super) fn node(&self) -> &Node {
         &self.node

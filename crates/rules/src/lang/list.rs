@@ -7,13 +7,13 @@
 use super::Val;
 use super::cidr::{Cidrs, parse_net};
 use adjutant_model::{Addr, Why};
+use foldhash::fast::FixedState;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 /// Words with a hash that is the same in every run.
-type Words = HashSet<Box<str>, BuildHasherDefault<DefaultHasher>>;
+type Words = HashSet<Box<str>, FixedState>;
 
 /// The longest entry, and the longest text that is looked up.
 pub const ENTRY_BYTES_MAX: usize = 1024;

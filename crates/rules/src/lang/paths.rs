@@ -38,10 +38,12 @@ pub(super) struct Keyed {
 pub(super) struct TrieNode {
     /// The path that ends here.
     pub path: Option<u16>,
-    /// Keys that paths go on with, sorted by length.
+    /// Keys that paths go on with.
     pub keys: Vec<(Box<str>, u32)>,
+    /// The [`print`] of each key.
+    prints: Vec<u32>,
     /// One bit for the [`sign`] of each key.
-    pub signs: u64,
+    signs: u64,
     /// Keys by which the elements of the list here are told apart, each with the number of list and key.
     pub keyed: Vec<(Box<str>, u16)>,
     /// Indices that paths go on with, ascending.
@@ -57,25 +59,32 @@ impl TrieNode {
 
     /// The place that `key` leads to.
     pub(super) fn child(&self, key: &str) -> Option<u32> {
-        if self.signs & sign(key) == 0 {
+        let print = print(key);
+        if self.signs & sign(print) == 0 {
             return None;
         }
-        let first = self.keys.partition_point(|(known, _)| known.len() < key.len());
-        let same_length = self.keys.get(first..)?.iter().take_while(|(known, _)| known.len() == key.len());
-        same_length.into_iter().find(|(known, _)| same_key(known, key)).map(|(_, node)| *node)
+        let mut alike = self.prints.iter().zip(&self.keys).filter(|(known, _)| **known == print);
+        alike.find(|(_, (known, _))| known.as_ref() == key).map(|(_, (_, node))| *node)
+    }
+
+    fn add(&mut self, key: &str, node: u32) {
+        let print = print(key);
+        self.signs |= sign(print);
+        self.prints.push(print);
+        self.keys.push((key.into(), node));
     }
 }
 
-/// One bit that keys rarely share: most keys of a record are on no path, and this tells most of them.
-fn sign(key: &str) -> u64 {
-    let (first, last) = (key.as_bytes().first(), key.as_bytes().last());
-    let mixed = key.len() ^ usize::from(first.copied().unwrap_or(0)) << 1 ^ usize::from(last.copied().unwrap_or(0)) << 3;
-    1 << (mixed % 64)
+/// The length of a key with its first, middle and last byte: keys of one object rarely share it.
+pub(crate) fn print(key: &str) -> u32 {
+    let bytes = key.as_bytes();
+    let at = |place: usize| bytes.get(place).copied().unwrap_or(0);
+    u32::from_le_bytes([bytes.len() as u8, at(0), at(bytes.len() / 2), at(bytes.len().saturating_sub(1))])
 }
 
-/// Whether two keys of one length are the same; the last byte tells most others before the rest is compared.
-pub(crate) fn same_key(a: &str, b: &str) -> bool {
-    a.as_bytes().last() == b.as_bytes().last() && a == b
+/// One bit of a [`print`]: most keys of a record are on no path, and this tells most of them.
+fn sign(print: u32) -> u64 {
+    1 << (print.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 impl Default for Paths {
@@ -116,11 +125,7 @@ impl Paths {
             return Some(found as usize);
         }
         match step {
-            Step::Key(key) => {
-                node.signs |= sign(key);
-                let place = node.keys.partition_point(|(known, _)| known.len() < key.len());
-                node.keys.insert(place, (key.as_str().into(), new));
-            }
+            Step::Key(key) => node.add(key, new),
             Step::Index(index) => {
                 let place = node.indices.partition_point(|(known, _)| known < index);
                 node.indices.insert(place, (*index, new));

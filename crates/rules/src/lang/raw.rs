@@ -14,7 +14,8 @@ use super::{Fault, Lists, Tables, Truth, Val};
 #[derive(Clone, Debug)]
 pub struct RawExpr {
     node: Node,
-    paths: Vec<u16>,
+    paths: Box<[u16]>,
+    first: Option<u16>,
     needs: Option<u16>,
 }
 
@@ -27,16 +28,39 @@ pub fn raw(text: &str, paths: &mut Paths, lists: &Lists, tables: &Tables) -> Res
     let mut compiler = Compiler::new(Names::Record(paths), lists, tables);
     let (node, _) = compiler.expression(&tree);
     let found = compiler.finish()?;
-    Ok(RawExpr { needs: needs(&node), node, paths: found.paths })
+    Ok(RawExpr { needs: needs(&node), node, first: found.paths.first().copied(), paths: found.paths.into() })
+}
+
+/// One record in which expressions are evaluated one after another.
+pub struct Reading<'d> {
+    doc: Doc<'d>,
+    machine: Machine<'d>,
+}
+
+impl<'d> Reading<'d> {
+    /// The record `doc`.
+    pub fn new(doc: Doc<'d>) -> Self {
+        Self { doc, machine: Machine::new(Scope::Doc(doc)) }
+    }
+
+    /// The record.
+    pub fn doc(&self) -> Doc<'d> {
+        self.doc
+    }
+
+    /// What `expression` comes to.
+    pub fn eval(&mut self, expression: &'d RawExpr) -> Val<'d> {
+        match &expression.node {
+            Node::Path(path) => self.doc.value(*path).unwrap_or(Val::Unknown(adjutant_model::Why::NotStated)),
+            node => self.machine.again().eval(node),
+        }
+    }
 }
 
 impl RawExpr {
     /// What the expression comes to for `doc`.
     pub fn eval<'d>(&'d self, doc: Doc<'d>) -> Val<'d> {
-        match &self.node {
-            Node::Path(path) => doc.value(*path).unwrap_or(Val::Unknown(adjutant_model::Why::NotStated)),
-            node => Machine::new(Scope::Doc(doc)).eval(node),
-        }
+        Reading::new(doc).eval(self)
     }
 
     /// Whether the condition holds for `doc`.
@@ -47,6 +71,11 @@ impl RawExpr {
     /// The paths that it reads, in the order in which it names them.
     pub fn paths(&self) -> &[u16] {
         &self.paths
+    }
+
+    /// The path that it names first.
+    pub fn first_path(&self) -> Option<u16> {
+        self.first
     }
 
     /// A path without which the expression is unknown whatever else the record says: a reason not to evaluate it.

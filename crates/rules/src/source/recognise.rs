@@ -2,8 +2,9 @@
 
 use super::{Format, Source};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::lang::{Doc, Found, Truth, same_key, top_keys};
+use crate::lang::{Doc, Found, Truth, print, top_keys};
 use adjutant_model::SourceId;
+use hashbrown::HashTable;
 use simd_json::Node;
 
 /// Which of the keys that any source asks for a record has: one bit each.
@@ -22,8 +23,10 @@ const KEY_BYTES_MAX: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     list: Vec<Source>,
-    /// The keys that any source asks for, by their length, each with its bit.
-    keys: Vec<Vec<(String, usize)>>,
+    /// The keys that any source asks for, each at the place of its bit.
+    keys: Vec<Box<str>>,
+    /// The bits of the keys by their [`print`].
+    bits: HashTable<u16>,
     /// The most demanding first.
     candidates: Vec<Candidate>,
 }
@@ -84,20 +87,22 @@ impl Sources {
 
     /// The bit of `key`; `None` when there are too many.
     fn intern(&mut self, key: &str) -> Option<usize> {
-        let next = self.keys.iter().map(Vec::len).sum();
+        let next = self.keys.len();
         if let Some(bit) = self.bit(key) {
             return Some(bit);
         }
         if next >= KEYS_MAX || key.len() > KEY_BYTES_MAX {
             return None;
         }
-        self.keys.resize_with(self.keys.len().max(key.len() + 1), Vec::new);
-        self.keys.get_mut(key.len())?.push((key.to_owned(), next));
+        let keys = &self.keys;
+        self.bits.insert_unique(hash(key), next as u16, |bit| keys.get(usize::from(*bit)).map_or(0, |key| hash(key)));
+        self.keys.push(key.into());
         Some(next)
     }
 
     fn bit(&self, key: &str) -> Option<usize> {
-        self.keys.get(key.len())?.iter().find(|(known, _)| same_key(known, key)).map(|(_, bit)| *bit)
+        let is = |bit: &u16| self.keys.get(usize::from(*bit)).is_some_and(|known| known.as_ref() == key);
+        self.bits.find(hash(key), is).map(|bit| usize::from(*bit))
     }
 
     /// The source with this number.
@@ -137,6 +142,12 @@ impl Sources {
         }
         None
     }
+}
+
+/// Told apart by little more than their [`print`], which is quick to take; the table compares the keys themselves.
+fn hash(key: &str) -> u64 {
+    let spread = u64::from(print(key)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    spread ^ (spread >> 32)
 }
 
 fn set(keys: &mut KeySet, bit: usize) {

@@ -1,11 +1,11 @@
 //! Finds where one JSON value ends, without parsing it.
 //!
-//! Two ways: [`is_whole_object`] tells by a few byte counts, at memory speed, that a line is one object;
+//! Two ways: [`is_whole_object`] tells by its braces, at memory speed, that a line is one object;
 //! [`Scanner`] walks any value exactly, over any number of lines and reads. The scanner knows just enough
 //! grammar to notice that a value breaks off, so that one broken record cannot swallow those after it.
 //! Neither judges numbers, words or escapes: that is the parser's work.
 
-use memchr::memchr3;
+use memchr::{memchr_iter, memchr2, memchr3};
 
 /// What became of a walk over some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,52 +173,53 @@ impl Scanner {
     }
 }
 
-/// Whether `line`, which begins with `{` and ends with `}`, is one whole object, by counting bytes.
-///
-/// True needs brackets that balance at the end and not before, and no `}` before anything but `,`, `]` or `}`, so
-/// that objects in a row and brackets inside texts are left to the scanner. Most blocks are only counted, by vector
-/// code; a block in which the object might close is walked.
+/// Whether `line`, which begins with `{` and ends with `}`, is one object by its braces.
 pub(super) fn is_whole_object(line: &[u8]) -> bool {
-    const BLOCK: usize = 64;
-    let next = line.get(1..).unwrap_or(&[]);
-    let mut balance = 0i64;
-    for (these, those) in line.chunks(BLOCK).zip(next.chunks(BLOCK)) {
-        let (open, close, odd) = count(these, those);
-        let may_close = balance <= i64::from(close);
-        if odd || (may_close && closes(balance, &these[..those.len()])) {
-            return false;
+    closes_at_the_end(line) || closes_outside_texts_at_the_end(line)
+}
+
+/// Counts the braces wherever they stand. They must balance at the end and not before, and no `}` may stand before
+/// anything but `,`, `]` or `}`: objects in a row and braces inside texts are for the others.
+fn closes_at_the_end(line: &[u8]) -> bool {
+    let (mut depth, mut from) = (0_usize, 0);
+    for at in memchr_iter(b'}', line) {
+        depth += memchr_iter(b'{', &line[from..at]).count();
+        from = at + 1;
+        match (depth, line.get(from)) {
+            (1, None) => return true,
+            (2.., Some(b',' | b']' | b'}')) => depth -= 1,
+            _ => return false,
         }
-        balance += i64::from(open) - i64::from(close);
     }
-    // The last byte has no byte after it: it is the `}` that closes the object.
-    balance == 1
+    false
 }
 
-/// How many brackets open and close in `these`, and whether a `}` stands before what cannot follow it; `those` are the
-/// bytes one further.
-fn count(these: &[u8], those: &[u8]) -> (u8, u8, bool) {
-    let mut open = 0u8;
-    let mut close = 0u8;
-    let mut odd = 0u8;
-    for (&byte, &after) in these.iter().zip(those) {
-        // `[` and `{`, `]` and `}` differ in one bit only.
-        let bracket = byte | 0x20;
-        open = open.wrapping_add(u8::from(bracket == b'{'));
-        close = close.wrapping_add(u8::from(bracket == b'}'));
-        let goes_on = (after == b',') | (after == b']') | (after == b'}');
-        odd |= u8::from((byte == b'}') & !goes_on);
+/// Counts the braces outside texts.
+fn closes_outside_texts_at_the_end(line: &[u8]) -> bool {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(len) = memchr3(b'"', b'{', b'}', &line[at..]) {
+        at += len + 1;
+        match line[at - 1] {
+            b'{' => depth += 1,
+            b'}' if depth <= 1 => return depth == 1 && at == line.len(),
+            b'}' => depth -= 1,
+            _ => at += text_len(&line[at..]),
+        }
     }
-    (open, close, odd != 0)
+    false
 }
 
-/// Whether the object closes inside `block`, which begins at nesting depth `depth`.
-fn closes(mut depth: i64, block: &[u8]) -> bool {
-    block.iter().any(|byte| {
-        depth += i64::from(matches!(byte, b'{' | b'['));
-        let closing = matches!(byte, b'}' | b']');
-        depth -= i64::from(closing);
-        closing && depth <= 0
-    })
+/// The length of the text that `rest` begins in, with the quote that closes it; all of `rest` when none does.
+fn text_len(rest: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(len) = rest.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += len + 1;
+        if rest[at - 1] == b'"' {
+            return at;
+        }
+        at += 1;
+    }
+    rest.len()
 }
 
 #[cfg(test)]
@@ -269,9 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn whole_lines_are_told_by_counting() {
+    fn whole_lines_are_told_by_their_braces() {
         let long = format!("{{\"a\":[{}0],\"b\":{{\"c\":[]}}}}", "[1],".repeat(200));
-        for text in ["{}", r#"{"a":1}"#, r#"{"a":{"b":[{},{}]},"c":2}"#, &long] {
+        for text in [
+            "{}",
+            r#"{"a":1}"#,
+            r#"{"a":{"b":[{},{}]},"c":2}"#,
+            r#"{"a":"}"}"#,
+            r#"{"a":"\"}{","b":"{\"c\":\"\\\\\"}"}"#,
+            r#"{"a":"x} {y"}"#,
+            &long,
+        ] {
             assert!(is_whole_object(text.as_bytes()), "{text}");
         }
         let two = format!("{long},{long}");
@@ -282,7 +291,8 @@ mod tests {
             r#"{"a":1} {"b":2}"#,
             r#"{"a":1},{"b":2}"#,
             r#"{"a":{"b":1}"#,
-            r#"{"a":"}"}"#,
+            r#"{"a":{"b":"}"}"#,
+            r#"{"a":"{"},{"b":"}"}"#,
             r#"{"a":1}}"#,
         ] {
             assert!(!is_whole_object(text.as_bytes()), "{text}");

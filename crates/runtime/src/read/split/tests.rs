@@ -98,7 +98,7 @@ fn a_line_that_breaks_off_is_one_fault_and_takes_nothing_with_it() {
     check("{\"a\": {\"b\": 1\n{\"c\":2}\n{\"d\":3}", &["1! broken-json", "2: {\"c\":2}", "3: {\"d\":3}"]);
     check("{\"a\": \"x\n{\"c\":2}\n", &["1! broken-json", "2: {\"c\":2}"]);
     check("{\"a\": [1,\n{\"c\":2}\n{\"d\":3}\n", &["1! broken-json", "2: {\"c\":2}", "3: {\"d\":3}"]);
-    check("{\"a\":]}\n{\"c\":2}\n", &["1! broken-json", "2: {\"c\":2}"]);
+    check("{\"a\":]}\n{\"c\":2}\n", &["1: {\"a\":]}", "2: {\"c\":2}"]); // its braces are in order: the parser says what is not
     check(
         "{\"a\":1\n<34>Oct 11 22:14:15 host su: failed\nCEF:0|a\n",
         &["1! broken-json", "2: <34>Oct 11 22:14:15 host su: failed", "3: CEF:0|a"],
