@@ -8,10 +8,11 @@ use super::collection::{List, Map};
 use super::doc::Doc;
 use super::functions;
 use super::node::{Macro, MacroKind, Node, TextTest};
-use super::pattern::Pattern;
+use super::pattern::{Hash, Pattern};
 use super::{Relation, Truth, Val};
 use adjutant_model::schema::Levels;
 use adjutant_model::{Row, Slot, Value, Why};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How many elements one evaluation may visit, in all its macros together.
@@ -32,13 +33,15 @@ pub(super) enum Scope<'a> {
 pub(super) struct Machine<'a> {
     scope: Scope<'a>,
     locals: Vec<Val<'a>>,
+    /// The text that a pattern was looked for in last, with its hash: the next pattern mostly asks of the same.
+    hashed: Option<(&'a str, Option<Hash>)>,
     /// Visits left.
     pub(super) visits: u32,
 }
 
 impl<'a> Machine<'a> {
     pub(super) fn new(scope: Scope<'a>) -> Self {
-        Self { scope, locals: Vec::new(), visits: VISITS_MAX }
+        Self { scope, locals: Vec::new(), hashed: None, visits: VISITS_MAX }
     }
 
     /// Ready for the next expression, with a budget of its own.
@@ -310,10 +313,19 @@ impl<'a> Machine<'a> {
         match self.eval(inner) {
             Val::Text(text) => {
                 functions::spend(&mut self.visits, text.len());
-                Val::Bool(pattern.is_match(&text))
+                let hash = self.hash(&text);
+                Val::Bool(pattern.is_found(&text, hash))
             }
             Val::Unknown(why) => Val::Unknown(why),
             _ => Val::ERROR,
+        }
+    }
+
+    fn hash(&mut self, text: &Cow<'a, str>) -> Option<Hash> {
+        let Cow::Borrowed(text) = *text else { return Hash::of(text) };
+        match self.hashed {
+            Some((known, hash)) if std::ptr::eq(known, text) => hash,
+            _ => self.hashed.insert((text, Hash::of(text))).1,
         }
     }
 

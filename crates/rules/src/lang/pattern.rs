@@ -33,6 +33,26 @@ struct Answer {
     low: AtomicU64,
 }
 
+/// What a text is found again by; its last bit is left for the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hash {
+    high: u64,
+    low: u64,
+}
+
+impl Hash {
+    /// The hash of `text`; none of a long one.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        if text.len() > TEXT_BYTES_MAX {
+            return None;
+        }
+        let mut hasher = SipHasher13::new();
+        hasher.write(text.as_bytes());
+        let hash = hasher.finish128();
+        Some(Self { high: hash.h1 | 1, low: hash.h2 & !1 })
+    }
+}
+
 impl Pattern {
     pub(super) fn new(regex: Regex) -> Self {
         Self { regex, answers: (0..ANSWERS).map(|_| Answer::default()).collect() }
@@ -45,15 +65,15 @@ impl Pattern {
     }
 
     /// Whether the pattern is found in `text`.
-    pub(super) fn is_match(&self, text: &str) -> bool {
-        if text.len() > TEXT_BYTES_MAX {
-            return self.regex.is_match(text);
-        }
-        let mut hasher = SipHasher13::new();
-        hasher.write(text.as_bytes());
-        let hash = hasher.finish128();
-        let (high, low) = (hash.h1 | 1, hash.h2 & !1);
-        let Some(answer) = self.answers.get((hash.h1 >> 32) as usize % ANSWERS) else { return self.regex.is_match(text) };
+    #[cfg(test)]
+    fn is_match(&self, text: &str) -> bool {
+        self.is_found(text, Hash::of(text))
+    }
+
+    /// Whether the pattern is found in `text`, which has this hash.
+    pub(super) fn is_found(&self, text: &str, hash: Option<Hash>) -> bool {
+        let Some(Hash { high, low }) = hash else { return self.regex.is_match(text) };
+        let Some(answer) = self.answers.get((high >> 32) as usize % ANSWERS) else { return self.regex.is_match(text) };
         let remembered = answer.low.load(Relaxed);
         if answer.high.load(Relaxed) == high && remembered & !1 == low {
             return remembered & 1 == 1;
