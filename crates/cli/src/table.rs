@@ -80,7 +80,7 @@ impl Columns {
             Outcome::Close => Paint::Calm,
         };
         let (score, alerts) = (case.score.to_string(), Grouped(case.alerts as i64).to_string());
-        let (time, outcome, id) = (minutes(case.last), case.outcome.word(), case.decision.to_string());
+        let (time, outcome, id) = (minutes(case.last), case.outcome.word(), case.decision.under(book.digest));
         let fields = [outcome, &score, &alerts, &time, playbook(case, book), subject(case), &case.title, &id];
         let text = self.text(fields);
         let (outcome, rest) = text.split_at(outcome.len());

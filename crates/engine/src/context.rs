@@ -63,7 +63,7 @@ impl Snapshot {
     pub fn new(contracts: Arc<[Contract]>, mut tables: Vec<Table>) -> Self {
         tables.resize_with(contracts.len(), Table::absent);
         quality::compare(&contracts, &mut tables);
-        let base = Shared::new(base(&contracts, &tables));
+        let base = Shared::new(&base(&contracts, &tables));
         Self { contracts, tables, base }
     }
 

@@ -238,7 +238,12 @@ impl Cases {
     /// How many cases these entities lead to; see [`Memory::look_ahead`](crate::memory::Memory::look_ahead).
     pub(crate) fn look_ahead(&self, entities: &Entities) -> usize {
         let lead = |role: &Role| self.leads.get(lead_key(*role, entities.get(*role)?.0));
-        self.policy.by.iter().filter_map(lead).filter(|lead| self.open.holds(lead.case)).count()
+        let cases = self.policy.by.iter().filter_map(lead).filter_map(|lead| self.open.get(lead.case));
+        cases
+            .map(|case| {
+                [&case.rules, &case.detectors, &case.entities].into_iter().filter(|few| few.0.first() == Some(&0)).count()
+            })
+            .sum()
     }
 
     /// The case that the alert joins.

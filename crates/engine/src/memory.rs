@@ -265,7 +265,7 @@ impl Memory {
                 + usize::from(keys.rule_unit.is_some_and(|key| self.units.holds(key)))
                 + usize::from(keys.ends.is_some_and(|key| self.pairs.holds(key)))
                 + usize::from(keys.features.subnet.is_some_and(|key| self.subnets.holds(key)))
-                + usize::from(self.users.holds(user))
+                + self.users.get(user).map_or(0, UserHistory::look_ahead)
                 + usize::from(self.addresses.holds(source))
                 + self.cases.look_ahead(&keys.entities)
         });

@@ -14,7 +14,6 @@ use adjutant_rules::playbook::Playbook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::entities::Role;
 use crate::show::{shown, why_name};
@@ -235,19 +234,18 @@ impl Record {
 
 /// The name of a decision, as records write it.
 pub fn id(decision: &Decision) -> String {
-    Name::of(decision).to_string()
+    Name::of(decision).under(decision.book)
 }
 
 /// The name of a decision: the first eight bytes of a digest of alert, book, case and revision.
 pub fn id_bytes(decision: &Decision) -> [u8; 8] {
-    Name::of(decision).bytes()
+    Name::of(decision).bytes(decision.book)
 }
 
-/// What a decision is named by. Most decisions are never shown, so the digest is made when it is asked for.
+/// What a decision under a book is named by. Most are never shown, so the digest is made when it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name {
     alert: AlertId,
-    book: Digest,
     case: CaseId,
     revision: Revision,
 }
@@ -255,21 +253,20 @@ pub struct Name {
 impl Name {
     /// The name of `decision`.
     pub fn of(decision: &Decision) -> Self {
-        let Decision { alert, book, case, revision, .. } = *decision;
-        Self { alert, book, case, revision }
+        let Decision { alert, case, revision, .. } = *decision;
+        Self { alert, case, revision }
     }
 
-    fn bytes(&self) -> [u8; 8] {
+    /// The name under the book with this digest, as records write it.
+    pub fn under(&self, book: Digest) -> String {
+        self.bytes(book).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn bytes(&self, book: Digest) -> [u8; 8] {
         let Revision(revision) = self.revision;
-        let parts: [&[u8]; 4] = [&self.alert.0, &self.book.0, &self.case.0, &revision.to_be_bytes()];
+        let parts: [&[u8]; 4] = [&self.alert.0, &book.0, &self.case.0, &revision.to_be_bytes()];
         let Digest(digest) = Digest::of_parts(parts);
         digest.first_chunk().copied().unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

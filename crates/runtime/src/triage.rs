@@ -198,10 +198,8 @@ impl<O: Output> Job for Triage<'_, O> {
 }
 
 /// How a record begins: records of one vendor mostly begin alike.
-fn beginning(bytes: &[u8]) -> [u8; 24] {
-    let mut beginning = [0; 24];
-    beginning.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    beginning
+fn beginning(bytes: &[u8]) -> u128 {
+    bytes.first_chunk().map_or(0, |beginning| u128::from_be_bytes(*beginning))
 }
 
 /// Every record is observed or failed; this says so should that ever not be true, instead of losing the record.

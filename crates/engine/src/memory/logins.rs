@@ -87,6 +87,11 @@ impl UserHistory {
         self.previous(row, time);
     }
 
+    /// Something of every part that [`facts`](Self::facts) reads; see [`Memory::look_ahead`](super::Memory::look_ahead).
+    pub(super) fn look_ahead(&self) -> usize {
+        [&self.failures, &self.mfa_failures, &self.mfa_refused, &self.findings].into_iter().filter(|day| day.is_empty()).count()
+    }
+
     /// Remembers a successful login.
     pub fn succeeded(&mut self, row: &Row, time: Time, features: &Features) {
         self.first = if self.logins == 0 { time } else { self.first.min(time) };

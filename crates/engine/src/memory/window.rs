@@ -36,6 +36,11 @@ impl Day {
         }
     }
 
+    /// Whether nothing was ever counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.latest_hour == 0
+    }
+
     /// How many events there were in the 24 hours up to `time`.
     pub fn count(&self, time: Time) -> i64 {
         let hour = time.secs().div_euclid(3600);

@@ -4,10 +4,12 @@
 //! equality visit are counted, and past [`VISITS_MAX`] the rest is unknown. Conditions are told by
 //! [`Machine::truth`], which builds no values where it need not.
 
+mod condition;
+
 use super::collection::{List, Map};
 use super::doc::Doc;
 use super::functions;
-use super::node::{Macro, MacroKind, Node, TextTest};
+use super::node::{Macro, MacroKind, Node};
 use super::pattern::{Hash, Pattern};
 use super::{Relation, Truth, Val};
 use adjutant_model::schema::Levels;
@@ -74,118 +76,6 @@ impl<'a> Machine<'a> {
     fn visit(&mut self) -> bool {
         self.visits = self.visits.saturating_sub(1);
         self.visits > 0
-    }
-
-    /// `node` as a condition.
-    pub(super) fn truth(&mut self, node: &'a Node) -> Truth {
-        match node {
-            Node::Slot(slot, _) => match self.slot(*slot) {
-                Value::Bool(value) => Truth::from(value),
-                Value::Unknown(why) => Truth::Unknown(why),
-                _ => Truth::Unknown(Why::Error),
-            },
-            Node::SlotNumber(slot, relation, wanted) => match ordinal(self.slot(*slot)) {
-                Ok(number) => Truth::from(relation.holds(number.cmp(wanted))),
-                Err(why) => Truth::Unknown(why),
-            },
-            Node::SlotText(slot, wanted, equal) => match self.slot(*slot) {
-                Value::Text(range) => Truth::from((self.text(range) == wanted.as_ref()) == *equal),
-                other => Truth::Unknown(why_not(other)),
-            },
-            Node::SlotSlot(a, relation, b) => self.slots(self.slot(*a), *relation, self.slot(*b)),
-            Node::TextHas(inner, test, part) => self.text_has(inner, *test, part),
-            Node::SlotLevels(slot, wanted) => match self.slot(*slot) {
-                Value::Level(index) => Truth::from(wanted.checked_shr(u32::from(index)).unwrap_or(0) & 1 == 1),
-                other => Truth::Unknown(why_not(other)),
-            },
-            Node::SlotIn(slot, set) => match self.slot(*slot) {
-                Value::Addr(addr) => Truth::from(set.contains_addr(addr)),
-                Value::Text(range) => Truth::from(set.contains_text(self.text(range))),
-                other => Truth::Unknown(why_not(other)),
-            },
-            Node::Known(slot) => Truth::from(self.slot(*slot).is_known()),
-            Node::HasPath(path) => match self.scope {
-                Scope::Doc(doc) => Truth::from(doc.has(*path)),
-                _ => Truth::Unknown(Why::Error),
-            },
-            Node::Not(inner) => self.truth(inner).negate(),
-            Node::And(parts) => self.and(parts),
-            Node::Or(parts) => self.or(parts),
-            Node::Compare(relation, sides) => {
-                let [a, b] = sides.as_ref();
-                let a = self.eval(a);
-                self.beside(b, |machine, b| compare(*relation, &a, b, &mut machine.visits))
-            }
-            Node::In(sides) => {
-                let [a, b] = sides.as_ref();
-                let a = self.eval(a);
-                self.beside(b, |machine, b| machine.is_in(&a, b))
-            }
-            other => self.eval(other).truth(),
-        }
-    }
-
-    /// What `test` says of `node`'s value; a constant, as most are, is not copied for it.
-    fn beside(&mut self, node: &'a Node, test: impl FnOnce(&mut Self, &Val<'a>) -> Truth) -> Truth {
-        match node {
-            Node::Const(value) => test(self, value),
-            node => {
-                let value = self.eval(node);
-                test(self, &value)
-            }
-        }
-    }
-
-    /// Two fields of one type.
-    fn slots(&self, a: Value, relation: Relation, b: Value) -> Truth {
-        let order = match (a, b) {
-            (Value::Text(a), Value::Text(b)) => self.text(a).cmp(self.text(b)),
-            (Value::Addr(a), Value::Addr(b)) => a.cmp(&b),
-            (a, b) => match (ordinal(a), ordinal(b)) {
-                (Ok(a), Ok(b)) => a.cmp(&b),
-                (Err(why), _) | (_, Err(why)) => return Truth::Unknown(why),
-            },
-        };
-        Truth::from(relation.holds(order))
-    }
-
-    fn text_has(&mut self, inner: &'a Node, test: TextTest, part: &str) -> Truth {
-        if let Node::Slot(slot, _) = inner {
-            return match self.slot(*slot) {
-                Value::Text(range) => Truth::from(test.holds(self.text(range), part)),
-                other => Truth::Unknown(why_not(other)),
-            };
-        }
-        match self.eval(inner) {
-            Val::Text(text) => {
-                functions::spend(&mut self.visits, text.len());
-                Truth::from(test.holds(&text, part))
-            }
-            Val::Unknown(why) => Truth::Unknown(why),
-            _ => Truth::Unknown(Why::Error),
-        }
-    }
-
-    fn and(&mut self, parts: &'a [Node]) -> Truth {
-        let mut all = Truth::True;
-        for part in parts {
-            all = all.and(self.truth(part));
-            if all == Truth::False {
-                break;
-            }
-        }
-        all
-    }
-
-    fn or(&mut self, parts: &'a [Node]) -> Truth {
-        let mut any = Truth::False;
-        for part in parts {
-            any = any.or(self.truth(part));
-            if any == Truth::True {
-                break;
-            }
-        }
-        any
     }
 
     /// What `node` comes to.
@@ -321,6 +211,7 @@ impl<'a> Machine<'a> {
         }
     }
 
+    #[expect(clippy::ptr_arg, reason = "only what is borrowed lives as long as the row")]
     fn hash(&mut self, text: &Cow<'a, str>) -> Option<Hash> {
         let Cow::Borrowed(text) = *text else { return Hash::of(text) };
         match self.hashed {
