@@ -9,13 +9,15 @@ use adjutant_engine::backtest::{Flips, Group, Labelled};
 use adjutant_engine::binomial;
 use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_model::quantity::Grouped;
-use adjutant_model::{AlertId, Outcome};
+use adjutant_model::{AlertId, Digest, Outcome};
+use adjutant_rules::Book;
 use adjutant_runtime::archive::Archive;
 use adjutant_runtime::backtest::{self, Labels};
 use anyhow::Context;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How sure the bounds are.
@@ -25,14 +27,12 @@ const CONFIDENCE: f64 = 0.95;
 const FILES_MAX: usize = 4;
 
 pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
-    let new = book::load(Some(&args.book))?;
     let archive = Archive::open(&args.archive)?;
-    let mut books = HashMap::new();
-    for run in archive.runs() {
-        if let Entry::Vacant(entry) = books.entry(run.book) {
-            entry.insert(book::load(Some(&archive.book_dir(run.book)))?);
-        }
-    }
+    let (new, books) = thread::scope(|scope| {
+        let books = scope.spawn(|| books(&archive));
+        (book::load(Some(&args.book)), books.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (new, books) = (new?, books?);
     let labels = args.labels.as_deref().map(labels).transpose()?.unwrap_or_default();
     let start = Instant::now();
     let done = backtest::run(&archive, &books, &new, &labels, workers(args.workers))?;
@@ -40,6 +40,17 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     let text = if args.json { json(&done, took)? } else { painted(&report(&done, args, took)) };
     term::output(text.as_bytes())?;
     Ok(if done.tally.flipped() == 0 { Exit::Ok } else { Exit::Changes })
+}
+
+/// Every book that decided in `archive`.
+fn books(archive: &Archive) -> anyhow::Result<HashMap<Digest, Book>> {
+    let mut books = HashMap::new();
+    for run in archive.runs() {
+        if let Entry::Vacant(entry) = books.entry(run.book) {
+            entry.insert(book::load(Some(&archive.book_dir(run.book)))?);
+        }
+    }
+    Ok(books)
 }
 
 /// Reads `id,verdict` lines.

@@ -124,12 +124,13 @@ impl<'b> Backtest<'b> {
         Self { old, new, now }
     }
 
-    /// Decides `alert` again, its row in the schema of the new book. `harmful` is its label, if it has one.
-    pub fn again(&self, alert: &Alert, then: &Decision, harmful: Option<bool>, tally: &mut Tally) {
+    /// Decides `alert` again, its row in the schema of the new book. `harmful` is its label, if it has one. Uses the memory
+    /// of a decision that is not needed any more, and leaves this one for the next.
+    pub fn again(&self, alert: &Alert, then: &Decision, harmful: Option<bool>, tally: &mut Tally, spare: &mut Option<Decision>) {
         let now = self.now.or_else(|| alert.row.time(s::ALERT_TIME)).unwrap_or_default();
-        let decision =
-            decide_about(&alert.row, (then.alert, then.case, then.revision), self.new, now, Decision::undecided(self.new.digest));
-        self.compare(then, &decision, harmful, tally);
+        let memory = spare.take().unwrap_or_else(|| Decision::undecided(self.new.digest));
+        let decision = decide_about(&alert.row, (then.alert, then.case, then.revision), self.new, now, memory);
+        self.compare(then, spare.insert(decision), harmful, tally);
     }
 
     /// Adds to `tally` what was decided `then` and is decided `now`.

@@ -132,11 +132,11 @@ fn pieces<'s>(
 
 fn one(piece: &Piece<'_>, labels: &Labels) -> Result<Tally, Error> {
     let mut cursor = Cursor::new().map_err(no_memory)?;
-    let mut tally = Tally::default();
+    let (mut tally, mut spare) = (Tally::default(), None);
     for block in piece.blocks.clone() {
         piece.segment.read(block, piece.map, &mut cursor, |entry| {
             let harmful = labels.get(&entry.decision.alert).copied();
-            piece.backtest.again(&entry.alert, &entry.decision, harmful, &mut tally);
+            piece.backtest.again(&entry.alert, &entry.decision, harmful, &mut tally, &mut spare);
         })?;
     }
     Ok(tally)

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// Answers that one pattern remembers.
-const ANSWERS: usize = 256;
+const ANSWERS: usize = 1024;
 
 /// Longer texts (scripts, encoded commands) hardly ever come again.
 const TEXT_BYTES_MAX: usize = 512;
