@@ -22,9 +22,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// A longer record is a fault and is skipped.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
-/// A chunk is handed on when it holds this many bytes: enough to make taking turns cheap, and few enough that what a
-/// worker makes of them stays in its cache.
+/// A chunk is handed on when it holds this many bytes or [`CHUNK_RECORDS`]: enough to make taking turns cheap and to have
+/// several records of each kind, and few enough that what a worker makes of them stays in its cache.
 pub const CHUNK_BYTES: usize = 256 << 10;
+
+/// Records of a chunk; more only where the input cannot be read any further.
+pub const CHUNK_RECORDS: usize = 256;
 
 /// One thing to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +140,10 @@ struct Stream {
     opened: Opened,
     splitter: Splitter,
     empty: bool,
+    /// All bytes were read.
+    ended: bool,
+    /// The chunk before was full of records, so there may be more in what it left over.
+    full: bool,
 }
 
 /// What one attempt to read brought.
@@ -192,7 +199,9 @@ impl Reader {
         self.progress.input.store(self.next as u64, Ordering::Relaxed);
         self.next += 1;
         match open::open(input, &self.progress, &self.stop) {
-            Ok(opened) => self.open = Some(Stream { opened, splitter: Splitter::default(), empty: true }),
+            Ok(opened) => {
+                self.open = Some(Stream { opened, splitter: Splitter::default(), empty: true, ended: false, full: false })
+            }
             Err((code, detail)) => chunk.cuts.fault(0, code, detail),
         }
         true
@@ -205,14 +214,16 @@ impl Stream {
     fn fill(&mut self, chunk: &mut Chunk, tail: &mut Buffer, chunk_bytes: usize, stop: &AtomicBool) -> bool {
         let mut want = chunk_bytes;
         let (goes_on, done) = loop {
-            let got = match self.read(&mut chunk.bytes, want, stop) {
-                Ok(got) => got,
-                Err(error) => break (false, self.break_off(chunk, &error)),
-            };
-            let last = matches!(got, Got::End);
-            let done = self.splitter.split(&chunk.bytes, last, &mut chunk.cuts);
-            if last || done > 0 || stop.load(Ordering::Relaxed) {
-                break (!last, done);
+            if !std::mem::take(&mut self.full) && !self.ended {
+                match self.read(&mut chunk.bytes, want, stop) {
+                    Ok(got) => self.ended = matches!(got, Got::End),
+                    Err(error) => break (false, self.break_off(chunk, &error)),
+                }
+            }
+            let done = self.splitter.split(&chunk.bytes, self.ended, CHUNK_RECORDS, &mut chunk.cuts);
+            self.full = chunk.cuts.records.len() >= CHUNK_RECORDS;
+            if self.full || self.ended || done > 0 || stop.load(Ordering::Relaxed) {
+                break (self.full || !self.ended, done);
             }
             // A record longer than the chunk: read at least as much again, so that looking for its end stays linear.
             want = chunk.bytes.len().max(chunk_bytes);
@@ -230,7 +241,7 @@ impl Stream {
 
     /// Cuts what can be cut before the place where reading failed, and says that it failed.
     fn break_off(&mut self, chunk: &mut Chunk, error: &std::io::Error) -> usize {
-        let done = self.splitter.split(&chunk.bytes, false, &mut chunk.cuts);
+        let done = self.splitter.split(&chunk.bytes, false, usize::MAX, &mut chunk.cuts);
         let (code, detail) = self.opened.explain(error);
         let left = chunk.bytes.len() > done;
         let unfinished = if left { "; the record that begins here is not complete and was not triaged" } else { "" };

@@ -1,6 +1,6 @@
 //! Reading: every bad input ends in a clear fault with its line, and nothing is lost beside it.
 
-use adjutant_runtime::read::{Input, Reader};
+use adjutant_runtime::read::{CHUNK_RECORDS, Input, Reader};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,10 +23,17 @@ fn file(name: &str, bytes: &[u8]) -> Input {
 
 /// Each record as `input:line text`, each fault as `input:line! code: detail`, in order.
 fn read(inputs: Vec<Input>) -> Vec<String> {
-    let mut reader = Reader::new(inputs, Arc::default()).with_chunk_bytes(1000);
+    read_by(1000, inputs)
+}
+
+/// The same in chunks of so many bytes.
+fn read_by(chunk_bytes: usize, inputs: Vec<Input>) -> Vec<String> {
+    let mut reader = Reader::new(inputs, Arc::default()).with_chunk_bytes(chunk_bytes);
     let mut chunk = adjutant_runtime::read::Chunk::default();
     let mut told = Vec::new();
     while reader.fill(&mut chunk) {
+        let breaks_off = !chunk.faults().is_empty();
+        assert!(chunk.records().len() <= CHUNK_RECORDS || breaks_off, "memory is kept for each record of a chunk");
         let input = chunk.input();
         let mut faults = chunk.faults().iter().peekable();
         for number in 0..=chunk.records().len() {
@@ -48,6 +55,23 @@ fn check(name: &str, bytes: &[u8], expect: &[&str]) {
     for (told, expect) in told.iter().zip(expect) {
         assert!(told.starts_with(expect), "`{told}` instead of `{expect}`");
     }
+}
+
+#[test]
+fn thousands_of_tiny_records_come_in_many_chunks() {
+    let lines: String = (0..1000).map(|number| format!("{number}\n")).collect();
+    for (end, faults) in [("", 0), ("[{},\n{}", 1), ("{\"a\"", 1), ("[]\n\n", 0)] {
+        let input = file("tiny", format!("{lines}{end}").as_bytes());
+        let whole = read_by(1 << 20, vec![input.clone()]);
+        assert_eq!(whole, read_by(10, vec![input]));
+        assert_eq!(whole.iter().filter(|told| told.contains("! ")).count(), faults, "{:?}", whole.last());
+        assert!(whole.len() >= 1000 && whole[999] == "0:1000 999");
+    }
+    let exactly: String = "x\n".repeat(2 * CHUNK_RECORDS);
+    assert_eq!(read_by(1 << 20, vec![file("exactly", exactly.as_bytes())]).len(), 2 * CHUNK_RECORDS);
+    let packed = gzip(lines.as_bytes());
+    let cut = read_by(1 << 20, vec![file("cut-tiny", &packed[..packed.len() - 9])]);
+    assert!(cut.len() > 900 && cut.last().is_some_and(|told| told.contains("! ")), "{:?}", cut.last());
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -87,14 +87,17 @@ impl Splitter {
         }
     }
 
-    /// Cuts `bytes`, which follow those consumed before; returns how many of them are done with.
-    /// `last` says that nothing follows them.
-    pub(super) fn split(&mut self, bytes: &[u8], last: bool, cuts: &mut Cuts) -> usize {
+    /// Cuts `bytes`, which follow those consumed before, into `most` records or fewer; returns how many of them are done
+    /// with. `last` says that nothing follows them.
+    pub(super) fn split(&mut self, bytes: &[u8], last: bool, most: usize, cuts: &mut Cuts) -> usize {
         let view = View { bytes, last };
         self.newline = None;
         let mut at = 0;
         while let Some(next) = self.step(view, at, cuts) {
             at = next;
+            if cuts.records.len() >= most {
+                return at;
+            }
         }
         if last
             && let Some(line) = self.array.take()

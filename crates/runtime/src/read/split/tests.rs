@@ -14,7 +14,7 @@ fn cut(stream: &[u8], size: usize, longest: usize) -> Vec<String> {
         bytes.extend_from_slice(pieces.next().unwrap_or(&[]));
         let last = pieces.peek().is_none();
         let mut cuts = Cuts::default();
-        let done = splitter.split(&bytes, last, &mut cuts);
+        let done = splitter.split(&bytes, last, usize::MAX, &mut cuts);
         tell(&bytes, &cuts, &mut told);
         bytes.drain(..done);
         assert!(bytes.len() <= longest + size, "{} bytes are kept", bytes.len());
