@@ -38,7 +38,7 @@ pub(crate) struct Case {
     pub(crate) playbook: u16,
     pub(crate) subject: String,
     pub(crate) title: String,
-    /// Its worst decision.
+    /// What its worst decision is named by.
     pub(crate) decision: record::Name,
     /// Its worst decision, where that is to be explained.
     pub(crate) worst: Option<Box<Entry>>,

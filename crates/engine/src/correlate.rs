@@ -235,7 +235,8 @@ impl Cases {
         &self.policy
     }
 
-    /// How many cases these entities lead to; see [`Memory::look_ahead`](crate::memory::Memory::look_ahead).
+    /// Some number that takes looking at every case that these entities lead to; see
+    /// [`Memory::look_ahead`](crate::memory::Memory::look_ahead).
     pub(crate) fn look_ahead(&self, entities: &Entities) -> usize {
         let lead = |role: &Role| self.leads.get(lead_key(*role, entities.get(*role)?.0));
         let cases = self.policy.by.iter().filter_map(lead).filter_map(|lead| self.open.get(lead.case));

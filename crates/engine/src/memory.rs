@@ -251,7 +251,7 @@ impl Memory {
         Observation { joined, duplicate }
     }
 
-    /// Looks for everything that [`observe`](Self::observe) will ask for about these alerts, and forgets it: what was not
+    /// Looks for most of what [`observe`](Self::observe) will ask for about these alerts, and changes nothing: what was not
     /// in the processor's caches is fetched for many alerts at once, and not one after another.
     pub fn look_ahead<'k>(&self, alerts: impl Iterator<Item = &'k Keys>) {
         let found = alerts.map(|keys| {

@@ -23,7 +23,7 @@ use adjutant_model::row::Origin;
 use adjutant_model::schema::slots;
 use adjutant_model::{Alert, Digest, Problem, RawAlert, Slot, SourceId, Time, Why};
 use adjutant_rules::Book;
-use adjutant_rules::lang::{Doc, Found, List, Map, RawExpr, Reading, Val};
+use adjutant_rules::lang::{Doc, Evaluating, Found, List, Map, RawExpr, Val};
 use adjutant_rules::source::{Format, Mapping, Source, Sources};
 use coerce::{Coerced, TEXT_BYTES_MAX, coerce};
 use decode::Reader;
@@ -170,7 +170,7 @@ impl Work<'_> {
     }
 
     fn fields(&mut self, source: &Source, doc: Doc<'_>) {
-        let mut reading = Reading::new(doc);
+        let mut reading = Evaluating::new(doc);
         for mapping in source.fields_in(doc) {
             self.field(mapping, source, &mut reading);
         }
@@ -188,7 +188,7 @@ impl Work<'_> {
     }
 
     /// States one field from the first of its expressions that says something readable.
-    fn field<'d>(&mut self, mapping: &'d Mapping, source: &Source, reading: &mut Reading<'d>) {
+    fn field<'d>(&mut self, mapping: &'d Mapping, source: &Source, reading: &mut Evaluating<'d>) {
         let slot = mapping.slot;
         let mut unreadable = None;
         let mut why = Why::NotStated;

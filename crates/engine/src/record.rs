@@ -257,9 +257,10 @@ impl Name {
         Self { alert, case, revision }
     }
 
-    /// The name under the book with this digest, as records write it.
+    /// The name as records write it; `book` is the digest of the book that decided.
     pub fn under(&self, book: Digest) -> String {
-        self.bytes(book).iter().map(|byte| format!("{byte:02x}")).collect()
+        let nibbles = self.bytes(book).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
     }
 
     fn bytes(&self, book: Digest) -> [u8; 8] {

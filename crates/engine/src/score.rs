@@ -31,6 +31,7 @@ pub fn score(playbook: &Playbook, row: &Row, now: Time, (mut reasons, mut caps):
         Truth::True => reason(playbook, index, row, now, (SignalState::Fired, signal.points)),
         Truth::Unknown(_) => reason(playbook, index, row, now, (SignalState::Unknown, signal.unknown)),
     }));
+    // First what each family adds, then only what its cap takes off.
     sums(playbook, &reasons, &mut caps);
     let (mut points, mut families) = (0_i32, 0);
     caps.retain_mut(|(family, sum)| {

@@ -56,11 +56,15 @@ fn triage(book: &Book, records: &[String]) -> Vec<(Decision, Row)> {
     let context = Snapshot::empty(book.contracts.clone());
     let desk = Desk::new(Options { book, context: &context, source: None, now: None });
     let (mut memory, mut scratch, mut problems) = (desk.memory(Limits::default()), Scratch::default(), Vec::new());
+    let mut spare = Decision::undecided(book.digest);
     let decide = |(line, text): (u64, &String)| {
         let (raw, mut alert) = (RawAlert { bytes: text.as_bytes(), place: Place { input: 0, line } }, Alert::default());
         let (keys, _) = desk.read(&raw, &mut scratch, &mut alert, &mut problems).expect("a record");
         let observed = memory.observe(&mut alert, &keys);
-        (desk.decide(&mut alert, &observed.joined, Decision::undecided(book.digest)), alert.row)
+        let decision = desk.decide(&mut alert, &observed.joined, Decision::undecided(book.digest));
+        spare = desk.decide(&mut alert, &observed.joined, spare.clone());
+        assert_eq!(spare, decision, "nothing is left of the decision whose memory is used");
+        (decision, alert.row)
     };
     (1..).zip(records).map(decide).collect()
 }

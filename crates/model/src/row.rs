@@ -59,7 +59,7 @@ const SHARED_FROM: u16 = 1 << 15;
 
 const _: () = assert!(Why::ALL.len() <= CELLS_FROM as usize);
 
-/// Cells that many rows share, each with its slot.
+/// Cells that many rows share, each with its slot. Text and lists cannot be shared: their ranges are of one row.
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
     /// For each slot the place of its cell, zero where none is shared.
@@ -72,7 +72,9 @@ impl Shared {
     pub fn new(cells: &[(Slot, Cell)]) -> Self {
         let mut places = vec![0; cells.iter().map(|(slot, _)| slot.index() + 1).max().unwrap_or(0)];
         for ((slot, _), number) in cells.iter().zip(SHARED_FROM..=u16::MAX) {
-            places.get_mut(slot.index()).into_iter().for_each(|place| *place = number);
+            if let Some(place) = places.get_mut(slot.index()) {
+                *place = number;
+            }
         }
         Self { places: places.into(), cells: cells.iter().map(|(_, cell)| *cell).collect() }
     }

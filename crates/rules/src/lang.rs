@@ -61,7 +61,7 @@ pub use list::{ENTRY_BYTES_MAX, Lists, Set, Table, Tables};
 pub use parse::{NESTING_MAX, TEXT_BYTES_MAX};
 pub(crate) use paths::print;
 pub use paths::{PATHS_MAX, Paths, Step};
-pub use raw::{RawExpr, Reading, raw};
+pub use raw::{Evaluating, RawExpr, raw};
 pub use sentence::Sentence;
 pub use types::Ty;
 pub use val::Val;

@@ -22,11 +22,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// A longer record is a fault and is skipped.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
-/// A chunk is handed on when it holds this many bytes or [`CHUNK_RECORDS`]: enough to make taking turns cheap and to have
+/// A chunk is handed on when it holds this many bytes or [`CHUNK_RECORDS`] records: enough to make taking turns cheap and to have
 /// several records of each kind, and few enough that what a worker makes of them stays in its cache.
 pub const CHUNK_BYTES: usize = 256 << 10;
 
-/// Records of a chunk; more only where the input cannot be read any further.
+/// Records and faults of a chunk, at most.
 pub const CHUNK_RECORDS: usize = 256;
 
 /// One thing to read.
@@ -140,18 +140,21 @@ struct Stream {
     opened: Opened,
     splitter: Splitter,
     empty: bool,
-    /// All bytes were read.
-    ended: bool,
-    /// The chunk before was full of records, so there may be more in what it left over.
+    end: End,
+    /// The chunk before was full, so there may be more records in what it left over.
     full: bool,
 }
 
-/// What one attempt to read brought.
-enum Got {
-    Bytes,
-    /// Bytes, and the writer of the pipe has no more just now.
-    Pause,
-    End,
+/// Whether an input goes on.
+#[derive(Debug, Default)]
+enum End {
+    /// There may be more.
+    #[default]
+    No,
+    /// All was read.
+    Last,
+    /// It cannot be read any further: a stable code, and why.
+    Failed(&'static str, String),
 }
 
 impl Reader {
@@ -200,7 +203,7 @@ impl Reader {
         self.next += 1;
         match open::open(input, &self.progress, &self.stop) {
             Ok(opened) => {
-                self.open = Some(Stream { opened, splitter: Splitter::default(), empty: true, ended: false, full: false })
+                self.open = Some(Stream { opened, splitter: Splitter::default(), empty: true, end: End::No, full: false })
             }
             Err((code, detail)) => chunk.cuts.fault(0, code, detail),
         }
@@ -213,65 +216,74 @@ impl Stream {
     /// Returns false at the end of the input.
     fn fill(&mut self, chunk: &mut Chunk, tail: &mut Buffer, chunk_bytes: usize, stop: &AtomicBool) -> bool {
         let mut want = chunk_bytes;
-        let (goes_on, done) = loop {
-            if !std::mem::take(&mut self.full) && !self.ended {
-                match self.read(&mut chunk.bytes, want, stop) {
-                    Ok(got) => self.ended = matches!(got, Got::End),
-                    Err(error) => break (false, self.break_off(chunk, &error)),
-                }
+        let done = loop {
+            if !std::mem::take(&mut self.full) && matches!(self.end, End::No) {
+                self.end = self.read(&mut chunk.bytes, want, stop);
             }
-            let done = self.splitter.split(&chunk.bytes, self.ended, CHUNK_RECORDS, &mut chunk.cuts);
-            self.full = chunk.cuts.records.len() >= CHUNK_RECORDS;
-            if self.full || self.ended || done > 0 || stop.load(Ordering::Relaxed) {
-                break (self.full || !self.ended, done);
+            let last = matches!(self.end, End::Last);
+            let done = self.splitter.split(&chunk.bytes, last, CHUNK_RECORDS, &mut chunk.cuts);
+            self.full = chunk.cuts.len() >= CHUNK_RECORDS;
+            if self.full || !matches!(self.end, End::No) || done > 0 || stop.load(Ordering::Relaxed) {
+                break done;
             }
             // A record longer than the chunk: read at least as much again, so that looking for its end stays linear.
             want = chunk.bytes.len().max(chunk_bytes);
         };
         self.empty &= chunk.bytes.iter().all(u8::is_ascii_whitespace);
-        if !goes_on && self.empty && chunk.cuts.faults.is_empty() {
-            chunk.cuts.fault(0, "input-empty", "there is nothing in it".into());
-        }
-        tail.clear();
-        if goes_on {
-            tail.extend(&chunk.bytes[done..]);
-        }
-        goes_on
+        self.leave(chunk, tail, done)
     }
 
-    /// Cuts what can be cut before the place where reading failed, and says that it failed.
-    fn break_off(&mut self, chunk: &mut Chunk, error: &std::io::Error) -> usize {
-        let done = self.splitter.split(&chunk.bytes, false, usize::MAX, &mut chunk.cuts);
-        let (code, detail) = self.opened.explain(error);
-        let left = chunk.bytes.len() > done;
-        let unfinished = if left { "; the record that begins here is not complete and was not triaged" } else { "" };
-        chunk.cuts.fault(self.splitter.line(), code, format!("{detail}{unfinished}"));
-        chunk.bytes.len()
+    /// Leaves over in `tail` what of `chunk` is not done with, or tells at the end of the input what is to be told.
+    fn leave(&mut self, chunk: &mut Chunk, tail: &mut Buffer, done: usize) -> bool {
+        tail.clear();
+        if self.full {
+            // There may be much more: what was cut is copied, and the rest stays where it is.
+            std::mem::swap(&mut chunk.bytes, tail);
+            chunk.bytes.extend(&tail[..done]);
+            tail.skip(done);
+            return true;
+        }
+        match std::mem::take(&mut self.end) {
+            End::No => {
+                tail.extend(&chunk.bytes[done..]);
+                return true;
+            }
+            End::Failed(code, detail) => {
+                let left = chunk.bytes.len() > done;
+                let unfinished = if left { "; the record that begins here is not complete and was not triaged" } else { "" };
+                chunk.cuts.fault(self.splitter.line(), code, format!("{detail}{unfinished}"));
+            }
+            End::Last if self.empty && chunk.cuts.faults.is_empty() => {
+                chunk.cuts.fault(0, "input-empty", "there is nothing in it".into());
+            }
+            End::Last => {}
+        }
+        false
     }
 
     /// Appends up to `want` bytes.
-    fn read(&mut self, bytes: &mut Buffer, mut want: usize, stop: &AtomicBool) -> std::io::Result<Got> {
+    fn read(&mut self, bytes: &mut Buffer, mut want: usize, stop: &AtomicBool) -> End {
         loop {
             let read = self.opened.read(bytes.room(want));
             if stop.load(Ordering::Relaxed) {
                 // Told to stop: a pipe ends then, which says nothing about its data.
                 bytes.fill(read.unwrap_or(0));
-                return Ok(Got::Pause);
+                return End::No;
             }
             match read {
-                Ok(0) => return Ok(Got::End),
+                Ok(0) => return End::Last,
                 Ok(count) => {
                     bytes.fill(count);
                     want -= count;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let (code, detail) = self.opened.explain(&error);
+                    return End::Failed(code, detail);
+                }
             }
-            if want == 0 {
-                return Ok(Got::Bytes);
-            }
-            if self.opened.is_live() {
-                return Ok(Got::Pause);
+            if want == 0 || self.opened.is_live() {
+                return End::No;
             }
         }
     }

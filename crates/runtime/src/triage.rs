@@ -106,7 +106,7 @@ impl<'b, O: Output> Triage<'b, O> {
         self.desk.memory(Limits::default())
     }
 
-    fn prepare_one(&self, raw: RawAlert<'_>, work: &mut Scratch, item: &mut Item) {
+    fn normalize_one(&self, raw: RawAlert<'_>, work: &mut Scratch, item: &mut Item) {
         item.observed = None;
         item.failed = self.desk.normalize(&raw, work, &mut item.alert, &mut item.problems).err();
     }
@@ -146,7 +146,7 @@ impl<O: Output> Job for Triage<'_, O> {
         for at in &batch.alike {
             let record = &records[*at];
             let place = Place { input: chunk.input(), line: record.line };
-            self.prepare_one(RawAlert { bytes: chunk.bytes(record), place }, &mut batch.work, &mut batch.items[*at]);
+            self.normalize_one(RawAlert { bytes: chunk.bytes(record), place }, &mut batch.work, &mut batch.items[*at]);
         }
         for item in &mut batch.items[..records.len()] {
             if item.failed.is_none() {

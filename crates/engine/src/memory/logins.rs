@@ -87,9 +87,13 @@ impl UserHistory {
         self.previous(row, time);
     }
 
-    /// Something of every part that [`facts`](Self::facts) reads; see [`Memory::look_ahead`](super::Memory::look_ahead).
+    /// Some number that takes looking at what [`facts`](Self::facts) reads; see
+    /// [`Memory::look_ahead`](super::Memory::look_ahead).
     pub(super) fn look_ahead(&self) -> usize {
-        [&self.failures, &self.mfa_failures, &self.mfa_refused, &self.findings].into_iter().filter(|day| day.is_empty()).count()
+        [&self.failures, &self.mfa_failures, &self.mfa_refused, &self.findings]
+            .into_iter()
+            .filter(|day| day.is_untouched())
+            .count()
     }
 
     /// Remembers a successful login.

@@ -36,8 +36,8 @@ impl Day {
         }
     }
 
-    /// Whether nothing was ever counted.
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing was counted since the first hour of 1970.
+    pub(super) fn is_untouched(&self) -> bool {
         self.latest_hour == 0
     }
 

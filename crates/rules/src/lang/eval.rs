@@ -31,7 +31,7 @@ pub(super) enum Scope<'a> {
     Nothing,
 }
 
-/// One evaluation.
+/// Evaluates one expression after another in one scope.
 pub(super) struct Machine<'a> {
     scope: Scope<'a>,
     locals: Vec<Val<'a>>,

@@ -32,12 +32,12 @@ pub fn raw(text: &str, paths: &mut Paths, lists: &Lists, tables: &Tables) -> Res
 }
 
 /// One record in which expressions are evaluated one after another.
-pub struct Reading<'d> {
+pub struct Evaluating<'d> {
     doc: Doc<'d>,
     machine: Machine<'d>,
 }
 
-impl<'d> Reading<'d> {
+impl<'d> Evaluating<'d> {
     /// The record `doc`.
     pub fn new(doc: Doc<'d>) -> Self {
         Self { doc, machine: Machine::new(Scope::Doc(doc)) }
@@ -60,7 +60,7 @@ impl<'d> Reading<'d> {
 impl RawExpr {
     /// What the expression comes to for `doc`.
     pub fn eval<'d>(&'d self, doc: Doc<'d>) -> Val<'d> {
-        Reading::new(doc).eval(self)
+        Evaluating::new(doc).eval(self)
     }
 
     /// Whether the condition holds for `doc`.
@@ -81,14 +81,6 @@ impl RawExpr {
     /// A path without which the expression is unknown whatever else the record says: a reason not to evaluate it.
     pub fn needs(&self) -> Option<u16> {
         self.needs
-    }
-
-    /// The path, when the expression is nothing but one.
-    pub fn path(&self) -> Option<u16> {
-        match self.node {
-            Node::Path(path) => Some(path),
-            _ => None,
-        }
     }
 }
 

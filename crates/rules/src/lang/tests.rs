@@ -156,6 +156,36 @@ fn raw_records() {
 }
 
 #[test]
+fn keys_that_look_alike_are_told_apart() {
+    assert_eq!(over(r#"{"axcye": 2, "abcde": 1}"#, "raw.abcde * 10 + raw.axcye"), "12");
+    assert_eq!(over(r#"{"axcye": 2}"#, "[has(raw.abcde), has(raw.axcye)]"), "false, true");
+    let long = "a".repeat(257);
+    assert_eq!(over(&format!(r#"{{"{long}": 2}}"#), &format!("[has(raw.a), has(raw.{long})]")), "false, true");
+}
+
+#[test]
+fn conditions_asked_in_a_row_say_the_same_as_alone() {
+    let mut row = row();
+    row.set_text(slots::ALERT_RULE, "anaconda", Origin::Derived);
+    let texts = [
+        r#"user.name.matches("^ana$")"#,
+        r#"alert.rule.matches("^ana$")"#,
+        r#"user.name.matches("a$")"#,
+        r#"alert.rule.matches("conda")"#,
+        r#"alert.title.matches("a")"#,
+        r#"user.name.matches("conda")"#,
+        r#"(user.name + "conda").matches("conda")"#,
+    ];
+    let conditions: Vec<_> = texts.map(|text| condition(text, &Schema::built_in(), &Lists::default()).unwrap()).into();
+    for first in 0..texts.len() {
+        let mut judging = Judging::new(&row);
+        for (text, condition) in texts.iter().zip(&conditions).cycle().skip(first).take(2 * texts.len()) {
+            assert_eq!(judging.truth(condition), condition.truth(&row), "{text}");
+        }
+    }
+}
+
+#[test]
 fn of_two_equal_keys_the_last_one_counts() {
     let json = r#"{"a": {"b": 1, "c": 2}, "x": [1, 2], "a": {"b": 3}}"#;
     assert_eq!(over(json, "raw.a.b"), "3");

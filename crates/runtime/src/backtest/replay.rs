@@ -102,7 +102,7 @@ impl<'s> Replay<'s> {
             return;
         };
         let seen = memory.observe(&mut alert, &keys);
-        let decision = self.desk.decide(&mut alert, &seen.joined, then.clone());
+        let decision = self.desk.decide(&mut alert, &seen.joined, Decision::undecided(self.desk.book().digest));
         let harmful = self.labels.get(&then.alert).copied();
         self.backtest.compare(&then, &decision, harmful, tally);
     }

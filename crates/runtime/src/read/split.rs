@@ -34,6 +34,7 @@ pub(super) struct Splitter {
     /// A value broke off: lines that can only be its remains belong to it.
     remains: bool,
     skip: Skip,
+    salvage: Option<Salvage>,
     scanner: Scanner,
     /// Where the next line ending is in the bytes at hand, once looked for.
     newline: Option<usize>,
@@ -48,6 +49,17 @@ enum Skip {
     Value,
     /// What stands behind the records of an envelope, which end on this line.
     Tail(u64),
+}
+
+/// A value that broke off and is taken apart line by line.
+#[derive(Clone, Copy, Debug)]
+struct Salvage {
+    /// Its bytes that are not looked at yet.
+    left: usize,
+    /// Why it broke off.
+    why: &'static str,
+    /// Whether that was told of the lines since the last record in it.
+    told: bool,
 }
 
 /// What the stream offers for one call.
@@ -81,21 +93,22 @@ impl Splitter {
             after_value: false,
             remains: false,
             skip: Skip::Nothing,
+            salvage: None,
             scanner: Scanner::default(),
             newline: None,
             longest,
         }
     }
 
-    /// Cuts `bytes`, which follow those consumed before, into `most` records or fewer; returns how many of them are done
-    /// with. `last` says that nothing follows them.
+    /// Cuts `bytes`, which follow those consumed before, into `most` records and faults or fewer; returns how many bytes
+    /// are done with. `last` says that nothing follows them.
     pub(super) fn split(&mut self, bytes: &[u8], last: bool, most: usize, cuts: &mut Cuts) -> usize {
         let view = View { bytes, last };
         self.newline = None;
         let mut at = 0;
         while let Some(next) = self.step(view, at, cuts) {
             at = next;
-            if cuts.records.len() >= most {
+            if cuts.len() >= most {
                 return at;
             }
         }
@@ -118,6 +131,9 @@ impl Splitter {
 
     /// Cuts the next record, fault or blank from `at`; returns where it ends, or `None` to wait for more bytes.
     fn step(&mut self, view: View<'_>, at: usize, cuts: &mut Cuts) -> Option<usize> {
+        if let Some(salvage) = self.salvage.take() {
+            return Some(self.salvage_line(view, at, salvage, cuts));
+        }
         match self.skip {
             Skip::Line => return self.skip_line(view, at),
             Skip::Value | Skip::Tail(_) => return self.skip_value(view, at, cuts),
@@ -310,7 +326,7 @@ impl Splitter {
 
     /// Takes a value apart that breaks off at `bad`: whole lines inside it are records of their own, the rest is
     /// one fault for each piece.
-    fn broken(&mut self, view: View<'_>, at: usize, bad: usize, why: &str, cuts: &mut Cuts) -> Option<usize> {
+    fn broken(&mut self, view: View<'_>, at: usize, bad: usize, why: &'static str, cuts: &mut Cuts) -> Option<usize> {
         let newline_is_bad = usize::from(view.bytes.get(bad) == Some(&b'\n'));
         let inside = &view.bytes[at..bad + newline_is_bad];
         let lines_end = if bad == view.bytes.len() { Some(bad) } else { memrchr(b'\n', inside).map(|newline| at + newline + 1) };
@@ -320,8 +336,8 @@ impl Splitter {
         self.array = self.array.filter(|line| *line != self.line);
         self.array_hurt = true;
         if let Some(end) = lines_end {
-            self.salvage(view, at, end, why, cuts);
-            return Some(end);
+            self.salvage = Some(Salvage { left: end - at, why, told: false });
+            return Some(at);
         }
         // It breaks off on its first line, of which the rest cannot be trusted.
         cuts.fault(self.line, "broken-json", why.into());
@@ -329,28 +345,31 @@ impl Splitter {
         Some(at)
     }
 
-    fn salvage(&mut self, view: View<'_>, mut at: usize, end: usize, why: &str, cuts: &mut Cuts) {
-        let mut told = false;
-        while at < end {
-            let line_end = memchr(b'\n', &view.bytes[at..end]).map_or(end, |newline| at + newline);
-            let line = &view.bytes[at..line_end];
-            let blank = line.len() - line.trim_ascii_start().len();
-            match whole_object(&line[blank..], true) {
-                Some(len) => {
-                    cuts.records.push(Record::new(at + blank, at + blank + len, self.line));
-                    told = false;
-                }
-                None if told || line.trim_ascii().is_empty() => {}
-                None => {
-                    cuts.fault(self.line, "broken-json", why.into());
-                    told = true;
-                }
+    /// Takes the next line of a value that broke off: a record, or part of what is told once.
+    fn salvage_line(&mut self, view: View<'_>, at: usize, salvage: Salvage, cuts: &mut Cuts) -> usize {
+        let Salvage { left, why, mut told } = salvage;
+        let end = at + left;
+        let line_end = memchr(b'\n', &view.bytes[at..end]).map_or(end, |newline| at + newline);
+        let line = &view.bytes[at..line_end];
+        let blank = line.len() - line.trim_ascii_start().len();
+        match whole_object(&line[blank..], true) {
+            Some(len) => {
+                cuts.records.push(Record::new(at + blank, at + blank + len, self.line));
+                told = false;
             }
-            let next = (line_end + 1).min(end);
-            self.pass(view, at, next);
-            at = next;
+            None if told || line.trim_ascii().is_empty() => {}
+            None => {
+                cuts.fault(self.line, "broken-json", why.into());
+                told = true;
+            }
         }
-        self.mid_line = false;
+        let next = (line_end + 1).min(end);
+        if next < end {
+            self.salvage = Some(Salvage { left: end - next, why, told });
+        } else {
+            self.mid_line = false;
+        }
+        self.pass(view, at, next)
     }
 
     /// Counts the lines of what is done with.
@@ -375,6 +394,11 @@ impl Splitter {
 }
 
 impl Cuts {
+    /// How many records and faults there are.
+    pub(super) fn len(&self) -> usize {
+        self.records.len() + self.faults.len()
+    }
+
     pub(super) fn clear(&mut self) {
         self.records.clear();
         self.faults.clear();
