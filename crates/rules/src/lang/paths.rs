@@ -40,8 +40,8 @@ pub(super) struct TrieNode {
     pub path: Option<u16>,
     /// Keys that paths go on with.
     pub keys: Vec<(Box<str>, u32)>,
-    /// The [`print`] of each key.
-    prints: Vec<u32>,
+    /// The [`fingerprint`] of each key.
+    fingerprints: Vec<u32>,
     /// One bit for the [`sign`] of each key.
     signs: u64,
     /// Keys by which the elements of the list here are told apart, each with the number of list and key.
@@ -59,32 +59,32 @@ impl TrieNode {
 
     /// The place that `key` leads to.
     pub(super) fn child(&self, key: &str) -> Option<u32> {
-        let print = print(key);
-        if self.signs & sign(print) == 0 {
+        let fingerprint = fingerprint(key);
+        if self.signs & sign(fingerprint) == 0 {
             return None;
         }
-        let mut alike = self.prints.iter().zip(&self.keys).filter(|(known, _)| **known == print);
+        let mut alike = self.fingerprints.iter().zip(&self.keys).filter(|(known, _)| **known == fingerprint);
         alike.find(|(_, (known, _))| known.as_ref() == key).map(|(_, (_, node))| *node)
     }
 
     fn add(&mut self, key: &str, node: u32) {
-        let print = print(key);
-        self.signs |= sign(print);
-        self.prints.push(print);
+        let fingerprint = fingerprint(key);
+        self.signs |= sign(fingerprint);
+        self.fingerprints.push(fingerprint);
         self.keys.push((key.into(), node));
     }
 }
 
 /// The length of a key with its first, middle and last byte: keys of one object rarely share it.
-pub(crate) fn print(key: &str) -> u32 {
+pub(crate) fn fingerprint(key: &str) -> u32 {
     let bytes = key.as_bytes();
     let at = |place: usize| bytes.get(place).copied().unwrap_or(0);
     u32::from_le_bytes([bytes.len() as u8, at(0), at(bytes.len() / 2), at(bytes.len().saturating_sub(1))])
 }
 
-/// One bit of a [`print`]: most keys of a record are on no path, and this tells most of them.
-fn sign(print: u32) -> u64 {
-    1 << (print.wrapping_mul(0x9e37_79b1) >> 26)
+/// One bit of a [`fingerprint`]: most keys of a record are on no path, and this tells most of them.
+fn sign(fingerprint: u32) -> u64 {
+    1 << (fingerprint.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 impl Default for Paths {

@@ -2,7 +2,7 @@
 
 use super::{Format, Source};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::lang::{Doc, Found, Truth, print, top_keys};
+use crate::lang::{Doc, Found, Truth, fingerprint, top_keys};
 use adjutant_model::SourceId;
 use hashbrown::HashTable;
 use simd_json::Node;
@@ -25,7 +25,7 @@ pub struct Sources {
     list: Vec<Source>,
     /// The keys that any source asks for, each at the place of its bit.
     keys: Vec<Box<str>>,
-    /// The bits of the keys by their [`print`].
+    /// The bits of the keys by their [`fingerprint`].
     bits: HashTable<u16>,
     /// The most demanding first.
     candidates: Vec<Candidate>,
@@ -144,9 +144,9 @@ impl Sources {
     }
 }
 
-/// Told apart by little more than their [`print`], which is quick to take; the table compares the keys themselves.
+/// Told apart by little more than their [`fingerprint`], which is quick to take; the table compares the keys themselves.
 fn hash(key: &str) -> u64 {
-    let spread = u64::from(print(key)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let spread = u64::from(fingerprint(key)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     spread ^ (spread >> 32)
 }
 
