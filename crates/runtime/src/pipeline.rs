@@ -1,18 +1,23 @@
 //! Runs a job over all chunks of a reader on every core, with an outcome that does not depend on how many there are.
 //!
-//! Each worker carries a chunk through four steps. The first and third run side by side; the second and fourth run
-//! strictly in the order of intake, each behind a [`Turnstile`]. A worker keeps its chunk and its batch, so memory
-//! is flat. A failed or panicking step stops all workers; nothing waits for a turn that never comes.
+//! Each chunk goes through four steps. The first and third run side by side; the second and fourth run strictly in the
+//! order of intake, each behind a [`Turnstile`]. Nobody waits at a turnstile: whoever comes before his turn leaves his
+//! work there and takes the next chunk, and whoever goes through takes along what has become due. There are only so
+//! many [`Load`]s, used again and again, so that memory is flat. A failed or panicking step stops all workers.
 
 use crate::read::{Chunk, Reader};
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+/// Chunks on their way for each worker: one in its hands, the others before a turnstile.
+const LOADS_PER_WORKER: usize = 3;
+
 /// What is done with each chunk.
 pub trait Job: Sync {
-    /// What a worker makes of one chunk; used again for the next.
+    /// What is made of one chunk; used again for another.
     type Batch: Send;
     /// What sees every chunk in the order of intake, such as the memory of what came before.
     type Order: Send;
@@ -56,37 +61,50 @@ pub fn run<J: Job>(
     sink: J::Sink,
     workers: usize,
 ) -> Result<(J::Order, J::Sink), Error> {
-    let shared = Shared {
+    let workers = workers.max(1);
+    let loads = (0..workers * LOADS_PER_WORKER).map(|_| Load { number: 0, chunk: Chunk::default(), batch: job.batch() });
+    let line = Line {
         intake: Mutex::new((reader, 0)),
         order: Turnstile::new(order),
         sink: Turnstile::new(sink),
+        spare: Mutex::new(loads.collect()),
+        returned: Condvar::new(),
         failed: AtomicBool::new(false),
         failure: Mutex::new(None),
     };
     std::thread::scope(|scope| {
-        for number in 0..workers.max(1) {
+        for number in 0..workers {
             let worker = std::thread::Builder::new().name(format!("worker-{number}"));
-            if let Err(error) = worker.spawn_scoped(scope, || shared.work(job)) {
-                shared.fail(Error::Output(error));
+            if let Err(error) = worker.spawn_scoped(scope, || line.work(job)) {
+                line.fail(Error::Output(error));
             }
         }
     });
-    match shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(failure) => Err(failure),
-        None => Ok((shared.order.into_inner(), shared.sink.into_inner())),
-    }
+    line.end()
 }
 
-struct Shared<J: Job> {
+/// One chunk on its way, with what was made of it so far.
+struct Load<B> {
+    /// Its place in the order of intake.
+    number: u64,
+    chunk: Chunk,
+    batch: B,
+}
+
+/// What the workers share.
+struct Line<J: Job> {
     /// The reader, and the number of the next chunk.
     intake: Mutex<(Reader, u64)>,
-    order: Turnstile<J::Order>,
-    sink: Turnstile<J::Sink>,
+    order: Turnstile<J::Order, Load<J::Batch>>,
+    sink: Turnstile<J::Sink, Load<J::Batch>>,
+    /// Loads that are on no way.
+    spare: Mutex<Vec<Load<J::Batch>>>,
+    returned: Condvar,
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
 }
 
-impl<J: Job> Shared<J> {
+impl<J: Job> Line<J> {
     /// One worker's life.
     fn work(&self, job: &J) {
         match catch_unwind(AssertUnwindSafe(|| self.work_on(job))) {
@@ -97,78 +115,110 @@ impl<J: Job> Shared<J> {
     }
 
     fn work_on(&self, job: &J) -> Result<(), Error> {
-        let mut chunk = Chunk::default();
-        let mut batch = job.batch();
-        while let Some(number) = self.take(&mut chunk) {
-            job.prepare(&chunk, &mut batch);
-            let Some(mut order) = self.order.enter(number, &self.failed) else { return Ok(()) };
-            job.observe(&mut order.value, &chunk, &mut batch);
-            self.order.leave(order);
-            job.decide(&chunk, &mut batch);
-            let Some(mut sink) = self.sink.enter(number, &self.failed) else { return Ok(()) };
-            job.emit(&mut sink.value, &chunk, &mut batch)?;
-            self.sink.leave(sink);
+        while let Some(mut load) = self.take() {
+            job.prepare(&load.chunk, &mut load.batch);
+            let observe = |order: &mut J::Order, load: &mut Load<_>| job.observe(order, &load.chunk, &mut load.batch);
+            for mut load in self.order.pass(load.number, load, observe) {
+                job.decide(&load.chunk, &mut load.batch);
+                let mut emitted = Ok(());
+                let emit = |sink: &mut J::Sink, load: &mut Load<_>| {
+                    if emitted.is_ok() {
+                        emitted = job.emit(sink, &load.chunk, &mut load.batch);
+                    }
+                };
+                let through = self.sink.pass(load.number, load, emit);
+                emitted?;
+                lock(&self.spare).extend(through);
+                self.returned.notify_all();
+            }
         }
         Ok(())
     }
 
-    /// Fills `chunk` and returns its number; `None` when there is no more or the run has failed.
-    fn take(&self, chunk: &mut Chunk) -> Option<u64> {
+    /// The next chunk; `None` when there is no more or the run has failed.
+    fn take(&self) -> Option<Load<J::Batch>> {
+        let nothing = |spare: &mut Vec<Load<_>>| spare.is_empty() && !self.failed.load(Ordering::Acquire);
+        let mut load = self.returned.wait_while(lock(&self.spare), nothing).unwrap_or_else(PoisonError::into_inner).pop()?;
         let mut intake = lock(&self.intake);
-        if self.failed.load(Ordering::Acquire) || !intake.0.fill(chunk) {
+        if self.failed.load(Ordering::Acquire) || !intake.0.fill(&mut load.chunk) {
             return None;
         }
-        let number = intake.1;
+        load.number = intake.1;
         intake.1 += 1;
-        Some(number)
+        Some(load)
     }
 
-    /// Keeps the first failure and wakes everybody who waits for a turn.
+    /// Keeps the first failure and wakes everybody who waits.
     fn fail(&self, error: Error) {
         lock(&self.failure).get_or_insert(error);
         self.failed.store(true, Ordering::Release);
-        self.order.wake();
-        self.sink.wake();
+        // Takes the lock first, so that nobody goes to sleep between looking and waiting.
+        drop(lock(&self.spare));
+        self.returned.notify_all();
+    }
+
+    fn end(self) -> Result<(J::Order, J::Sink), Error> {
+        let failure = self.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match (failure, self.order.into_inner(), self.sink.into_inner()) {
+            (None, Some(order), Some(sink)) => Ok((order, sink)),
+            (Some(failure), ..) => Err(failure),
+            (None, ..) => Err(Error::Panicked("it left without its work".into())),
+        }
     }
 }
 
-/// Lets the holders of numbers 0, 1, 2 … through in that order, one at a time.
-struct Turnstile<T> {
-    inside: Mutex<Turn<T>>,
-    moved: Condvar,
+/// Lets work with the numbers 0, 1, 2 … through in that order, one at a time.
+struct Turnstile<T, W> {
+    inside: Mutex<Inside<T, W>>,
 }
 
-struct Turn<T> {
+struct Inside<T, W> {
+    /// The number whose turn it is.
     next: u64,
-    value: T,
+    /// What is behind the turnstile; none while somebody goes through.
+    value: Option<T>,
+    /// Work that came before its turn.
+    early: BTreeMap<u64, W>,
 }
 
-impl<T> Turnstile<T> {
+impl<T, W> Turnstile<T, W> {
     fn new(value: T) -> Self {
-        Self { inside: Mutex::new(Turn { next: 0, value }), moved: Condvar::new() }
+        Self { inside: Mutex::new(Inside { next: 0, value: Some(value), early: BTreeMap::new() }) }
     }
 
-    /// Waits until it is the turn of `number`; `None` when the run has failed.
-    fn enter(&self, number: u64, failed: &AtomicBool) -> Option<MutexGuard<'_, Turn<T>>> {
-        let wait = |turn: &mut Turn<T>| turn.next != number && !failed.load(Ordering::Acquire);
-        let turn = self.moved.wait_while(lock(&self.inside), wait).unwrap_or_else(PoisonError::into_inner);
-        (!failed.load(Ordering::Acquire)).then_some(turn)
+    /// Brings `work` before the turnstile and does with all whose turn it is what `each` says; returns what went
+    /// through. Nothing when it is not this one's turn, or somebody goes through already: he takes it along.
+    fn pass(&self, number: u64, work: W, mut each: impl FnMut(&mut T, &mut W)) -> Vec<W> {
+        let mut through = Vec::new();
+        let mut inside = lock(&self.inside);
+        inside.early.insert(number, work);
+        while let Some((mut value, mut work)) = inside.due() {
+            drop(inside);
+            each(&mut value, &mut work);
+            through.push(work);
+            inside = lock(&self.inside);
+            inside.value = Some(value);
+            inside.next += 1;
+        }
+        through
     }
 
-    fn leave(&self, mut turn: MutexGuard<'_, Turn<T>>) {
-        turn.next += 1;
-        drop(turn);
-        self.moved.notify_all();
-    }
-
-    /// Wakes all who wait. Takes the lock first, so that nobody goes to sleep between looking and waiting.
-    fn wake(&self) {
-        drop(lock(&self.inside));
-        self.moved.notify_all();
-    }
-
-    fn into_inner(self) -> T {
+    fn into_inner(self) -> Option<T> {
         self.inside.into_inner().unwrap_or_else(PoisonError::into_inner).value
+    }
+}
+
+impl<T, W> Inside<T, W> {
+    /// The work whose turn it is, with what is behind the turnstile.
+    fn due(&mut self) -> Option<(T, W)> {
+        let value = self.value.take()?;
+        match self.early.remove(&self.next) {
+            Some(work) => Some((value, work)),
+            None => {
+                self.value = Some(value);
+                None
+            }
+        }
     }
 }
 
