@@ -6,15 +6,16 @@
 use crate::correlate::Joined;
 use crate::score::{Score, exception, score};
 use adjutant_model::decision::Guard;
-use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Revision, Row, Slot, Time, Value};
+use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Revision, Row, Slot, Time};
 use adjutant_rules::Book;
-use adjutant_rules::lang::Truth;
+use adjutant_rules::lang::{Judging, Truth};
 use adjutant_rules::playbook::{Effect, Playbook};
 
-/// The number of the playbook that applies to `row`: the first whose `applies` is true, else the generic one.
-pub fn playbook(book: &Book, row: &Row) -> u16 {
-    let applies = |playbook: &Playbook| playbook.applies.as_ref().is_some_and(|applies| applies.truth(row) == Truth::True);
-    book.playbooks.iter().position(applies).map_or(book.generic, |index| index as u16)
+/// The number of the playbook that applies: the first whose `applies` is true, else the generic one.
+fn playbook<'r>(book: &'r Book, judging: &mut Judging<'r>) -> u16 {
+    let mut applies =
+        |playbook: &'r Playbook| playbook.applies.as_ref().is_some_and(|applies| judging.truth(applies) == Truth::True);
+    book.playbooks.iter().position(&mut applies).map_or(book.generic, |index| index as u16)
 }
 
 /// Decides about one alert whose facts are in its row. Exceptions are judged at the alert's own time.
@@ -33,22 +34,27 @@ pub(crate) fn decide_about(
     now: Time,
     spare: Decision,
 ) -> Decision {
-    let playbook = playbook(book, row);
+    let judging = &mut Judging::new(row);
+    let playbook = playbook(book, judging);
     let mut decision = Decision { alert, case, revision, playbook, ..spare.undone(book.digest) };
     if let Some(playbook) = book.playbooks.get(usize::from(playbook)) {
-        judge(playbook, row, now, &mut decision);
+        judge_with(playbook, row, judging, now, &mut decision);
     }
     decision
 }
 
 /// Fills in what `playbook` says about `row`.
 pub fn judge(playbook: &Playbook, row: &Row, now: Time, decision: &mut Decision) {
+    judge_with(playbook, row, &mut Judging::new(row), now, decision);
+}
+
+fn judge_with<'r>(playbook: &'r Playbook, row: &'r Row, judging: &mut Judging<'r>, now: Time, decision: &mut Decision) {
     let memory = (std::mem::take(&mut decision.reasons), std::mem::take(&mut decision.caps));
-    let score = score(playbook, row, now, memory);
+    let score = score(playbook, judging, now, memory);
     decision.guards.clear();
-    decision.guards.extend(guards(playbook, row, &score));
+    guards(playbook, row, judging, &score, &mut decision.guards);
     decision.outcome = outcome(playbook, &score, &decision.guards);
-    decision.held_by = exception(playbook, row, now, |effect| matches!(effect, Effect::Hold(_)));
+    decision.held_by = exception(playbook, judging, now, |effect| matches!(effect, Effect::Hold(_)));
     decision.score = score.points;
     decision.reasons = score.reasons;
     decision.caps = score.caps;
@@ -65,14 +71,16 @@ fn outcome(playbook: &Playbook, score: &Score, guards: &[Guard]) -> Outcome {
     }
 }
 
-/// What stands in the way of closing; empty when nothing does or the score is too high anyway.
-fn guards(playbook: &Playbook, row: &Row, score: &Score) -> impl Iterator<Item = Guard> {
-    let low = score.points < playbook.decide.close_below;
-    let never = playbook.decide.never_close.as_ref().filter(|_| low).and_then(|never| match never.truth(row) {
+/// Adds what stands in the way of closing; nothing when the score is too high anyway.
+fn guards<'r>(playbook: &'r Playbook, row: &Row, judging: &mut Judging<'r>, score: &Score, guards: &mut Vec<Guard>) {
+    if score.points >= playbook.decide.close_below {
+        return;
+    }
+    guards.extend(playbook.decide.never_close.as_ref().and_then(|never| match judging.truth(never) {
         Truth::True => Some(Guard::NeverClose),
         Truth::Unknown(_) => Some(Guard::NeverCloseUnknown),
         Truth::False => None,
-    });
-    let missing = move |slot: &&Slot| low && matches!(row.value(**slot), Value::Unknown(_));
-    never.into_iter().chain(playbook.needs.iter().filter(missing).map(|slot| Guard::NeedUnknown(*slot)))
+    }));
+    let missing = |slot: &&Slot| !row.value(**slot).is_known();
+    guards.extend(playbook.needs.iter().filter(missing).map(|slot| Guard::NeedUnknown(*slot)));
 }

@@ -5,7 +5,7 @@
 //! condition, or an exception that is shown.
 
 use adjutant_model::decision::Reason;
-use adjutant_model::{Row, SignalState, Time};
+use adjutant_model::{SignalState, Time};
 use adjutant_rules::lang::{Judging, Truth};
 use adjutant_rules::playbook::{Effect, Playbook};
 
@@ -22,14 +22,18 @@ pub struct Score {
     pub families: u32,
 }
 
-/// Scores `row`; exceptions that expired before `now` do not apply. Reasons and caps are made in the memory given.
-pub fn score(playbook: &Playbook, row: &Row, now: Time, (mut reasons, mut caps): (Vec<Reason>, Vec<(u16, i32)>)) -> Score {
-    let mut judging = Judging::new(row);
+/// Scores a row; exceptions that expired before `now` do not apply. Reasons and caps are made in the memory given.
+pub fn score<'r>(
+    playbook: &'r Playbook,
+    judging: &mut Judging<'r>,
+    now: Time,
+    (mut reasons, mut caps): (Vec<Reason>, Vec<(u16, i32)>),
+) -> Score {
     reasons.clear();
     reasons.extend(playbook.signals.iter().enumerate().map(|(index, signal)| match judging.truth(&signal.when) {
         Truth::False => Reason { state: SignalState::Silent, points: 0, muted_by: None },
-        Truth::True => reason(playbook, index, row, now, (SignalState::Fired, signal.points)),
-        Truth::Unknown(_) => reason(playbook, index, row, now, (SignalState::Unknown, signal.unknown)),
+        Truth::True => reason(playbook, index, judging, now, (SignalState::Fired, signal.points)),
+        Truth::Unknown(_) => reason(playbook, index, judging, now, (SignalState::Unknown, signal.unknown)),
     }));
     // First what each family adds, then only what its cap takes off.
     sums(playbook, &reasons, &mut caps);
@@ -59,22 +63,29 @@ fn sums(playbook: &Playbook, reasons: &[Reason], sums: &mut Vec<(u16, i32)>) {
 }
 
 /// What a signal that is not silent adds, unless an exception mutes it.
-fn reason(playbook: &Playbook, index: usize, row: &Row, now: Time, (state, points): (SignalState, i32)) -> Reason {
-    match muted_by(playbook, index, row, now) {
+fn reason<'r>(
+    playbook: &'r Playbook,
+    index: usize,
+    judging: &mut Judging<'r>,
+    now: Time,
+    (state, points): (SignalState, i32),
+) -> Reason {
+    let mutes = |effect: &Effect| matches!(effect, Effect::Mute(muted) if usize::from(*muted) == index);
+    match exception(playbook, judging, now, mutes) {
         Some(exception) => Reason { state: SignalState::Muted, points: 0, muted_by: Some(exception) },
         None => Reason { state, points, muted_by: None },
     }
 }
 
-fn muted_by(playbook: &Playbook, signal: usize, row: &Row, now: Time) -> Option<u16> {
-    let mutes = |effect: &Effect| matches!(effect, Effect::Mute(muted) if usize::from(*muted) == signal);
-    exception(playbook, row, now, mutes)
-}
-
 /// The first exception in force whose effect is `wanted`.
-pub(crate) fn exception(playbook: &Playbook, row: &Row, now: Time, wanted: impl Fn(&Effect) -> bool) -> Option<u16> {
-    let in_force = |exception: &adjutant_rules::playbook::Exception| {
-        wanted(&exception.effect) && now < exception.expires && exception.when.truth(row) == Truth::True
+pub(crate) fn exception<'r>(
+    playbook: &'r Playbook,
+    judging: &mut Judging<'r>,
+    now: Time,
+    wanted: impl Fn(&Effect) -> bool,
+) -> Option<u16> {
+    let mut in_force = |exception: &'r adjutant_rules::playbook::Exception| {
+        wanted(&exception.effect) && now < exception.expires && judging.truth(&exception.when) == Truth::True
     };
-    playbook.exceptions.iter().position(in_force).map(|index| index as u16)
+    playbook.exceptions.iter().position(&mut in_force).map(|index| index as u16)
 }

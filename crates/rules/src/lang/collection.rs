@@ -3,6 +3,7 @@
 //! Reading one allocates nothing. Elements are visited on a budget, so that no comparison of two big lists
 //! can take long.
 
+use super::paths::same;
 use super::{Truth, Val};
 use adjutant_model::{Range, Row, Why};
 use simd_json::Node;
@@ -187,7 +188,7 @@ pub(super) fn field_of(tape: &[Node<'_>], key: &str) -> Option<usize> {
     let (mut at, mut found) = (1_usize, None);
     for _ in 0..*len {
         let value = at.saturating_add(1);
-        if matches!(tape.get(at), Some(Node::String(name)) if *name == key) {
+        if matches!(tape.get(at), Some(Node::String(name)) if same(name, key)) {
             found = Some(value);
         }
         at = value.saturating_add(nodes(tape.get(value..)?));

@@ -103,7 +103,7 @@ impl<'w> Walk<'w, '_> {
         // One bit for each key that was seen, while the trie's numbers reach; past that, what was found tells.
         let mut seen = 0_u64;
         for _ in 0..len {
-            let Some(Node::String(key)) = self.tape.get(at) else { return };
+            let Some([Node::String(key), rest @ ..]) = self.tape.get(at..) else { return };
             let value = at.saturating_add(1);
             if let Some(child) = node.child(key) {
                 let bit = 1_u64.checked_shl(child.wrapping_sub(trie)).unwrap_or(0);
@@ -113,7 +113,7 @@ impl<'w> Walk<'w, '_> {
                 seen |= bit;
                 self.value(value, child);
             }
-            at = value.saturating_add(self.nodes(value));
+            at = value.saturating_add(nodes(rest));
         }
     }
 
@@ -205,6 +205,11 @@ impl<'d> Doc<'d> {
     /// The record `tape`, of which `found` was filled.
     pub fn new(tape: &'d [Node<'d>], found: &'d Found) -> Self {
         Self { tape, found }
+    }
+
+    /// The first node of the value at the path with this number.
+    pub(super) fn node(&self, path: u16) -> Option<&'d Node<'d>> {
+        self.found.node(path).and_then(|at| self.tape.get(at))
     }
 
     /// The value at the path with this number; `None` when the record has no such path.

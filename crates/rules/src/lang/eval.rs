@@ -130,6 +130,7 @@ impl<'a> Machine<'a> {
             | Node::And(_)
             | Node::Or(_)
             | Node::Compare(..)
+            | Node::TextIn(..)
             | Node::In(_) => match self.truth(node) {
                 Truth::True => Val::Bool(true),
                 Truth::False => Val::Bool(false),
@@ -295,14 +296,15 @@ impl<'a> Machine<'a> {
     /// Runs a macro over its elements; of a filter's list, keeps only what is at `only`.
     fn gather(&mut self, made: &'a Macro, only: Option<usize>) -> Result<MacroState<'a>, Why> {
         let state = MacroState::new(made.kind, only);
-        if let (Some(keyed), Scope::Doc(doc)) = (&made.keyed, self.scope)
+        let test = &made.test;
+        if let (Some((keyed, left)), Scope::Doc(doc)) = (&made.keyed, self.scope)
             && let Some(elements) = doc.elements_with(keyed)
         {
-            return self.over(made, elements, state);
+            return self.over((made, left.as_ref().unwrap_or(test)), elements, state);
         }
         match self.eval(&made.range) {
-            Val::List(list) => self.over(made, list.iter(), state),
-            Val::Map(map) => self.over(made, map.entries().map(|(key, _)| key), state),
+            Val::List(list) => self.over((made, test), list.iter(), state),
+            Val::Map(map) => self.over((made, test), map.entries().map(|(key, _)| key), state),
             Val::Unknown(why) => Err(why),
             _ => Err(Why::Error),
         }
@@ -310,7 +312,7 @@ impl<'a> Machine<'a> {
 
     fn over(
         &mut self,
-        made: &'a Macro,
+        (made, test): (&'a Macro, &'a Node),
         items: impl Iterator<Item = Val<'a>>,
         mut state: MacroState<'a>,
     ) -> Result<MacroState<'a>, Why> {
@@ -319,7 +321,7 @@ impl<'a> Machine<'a> {
                 return Err(Why::Error);
             }
             self.locals.push(item);
-            let go_on = self.element(made, &mut state);
+            let go_on = self.element(made, test, &mut state);
             self.locals.pop();
             if !go_on {
                 break;
@@ -329,8 +331,8 @@ impl<'a> Machine<'a> {
     }
 
     /// One element of a macro; false when the rest cannot matter.
-    fn element(&mut self, made: &'a Macro, state: &mut MacroState<'a>) -> bool {
-        let test = self.truth(&made.test);
+    fn element(&mut self, made: &'a Macro, test: &'a Node, state: &mut MacroState<'a>) -> bool {
+        let test = self.truth(test);
         match (made.kind, test) {
             (MacroKind::All, _) => state.folded = state.folded.and(test),
             (MacroKind::Exists, _) => state.folded = state.folded.or(test),

@@ -64,6 +64,8 @@ pub(super) enum Node {
     Arithmetic(Binary, Box<[Node; 2]>),
     /// `a in b`
     In(Box<[Node; 2]>),
+    /// `a == "…"`, `a in ["…", "…"]`, or with false that it is none of them.
+    TextIn(Box<Node>, Box<[Box<str>]>, bool),
     /// `a in list("…")`, `a in cidr("…")`
     InSet(Box<Node>, Arc<Set>),
     /// `a.contains("…")` and its like with a constant.
@@ -123,8 +125,9 @@ pub(super) struct Macro {
     pub test: Node,
     /// What `map` makes of an element.
     pub made: Option<Node>,
-    /// Which elements can be told to matter before the condition is evaluated.
-    pub keyed: Option<Keyed>,
+    /// Which elements can be told to matter before the condition is evaluated, and what is left of the condition for
+    /// them; all of it when none.
+    pub keyed: Option<(Keyed, Option<Node>)>,
 }
 
 /// Which macro.

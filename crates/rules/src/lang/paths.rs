@@ -40,10 +40,8 @@ pub(super) struct TrieNode {
     pub path: Option<u16>,
     /// Keys that paths go on with.
     pub keys: Vec<(Box<str>, u32)>,
-    /// The [`fingerprint`] of each key.
-    fingerprints: Vec<u32>,
-    /// One bit for the [`sign`] of each key.
-    signs: u64,
+    /// Their numbers by fingerprint.
+    index: Index,
     /// Keys by which the elements of the list here are told apart, each with the number of list and key.
     pub keyed: Vec<(Box<str>, u16)>,
     /// Indices that paths go on with, ascending.
@@ -58,33 +56,96 @@ impl TrieNode {
     }
 
     /// The place that `key` leads to.
+    #[inline]
     pub(super) fn child(&self, key: &str) -> Option<u32> {
-        let fingerprint = fingerprint(key);
-        if self.signs & sign(fingerprint) == 0 {
-            return None;
-        }
-        let mut alike = self.fingerprints.iter().zip(&self.keys).filter(|(known, _)| **known == fingerprint);
-        alike.find(|(_, (known, _))| known.as_ref() == key).map(|(_, (_, node))| *node)
+        let mut alike = self.index.of(key).filter_map(|number| self.keys.get(usize::from(number)));
+        alike.find(|(known, _)| same(known, key)).map(|(_, node)| *node)
     }
 
-    fn add(&mut self, key: &str, node: u32) {
-        let fingerprint = fingerprint(key);
-        self.signs |= sign(fingerprint);
-        self.fingerprints.push(fingerprint);
+    /// Adds a key; false when there are too many.
+    fn add(&mut self, key: &str, node: u32) -> bool {
+        let Ok(number) = u16::try_from(self.keys.len()) else { return false };
         self.keys.push((key.into(), node));
+        self.index.add(key, number);
+        true
     }
 }
 
 /// The length of a key with its first, middle and last byte: keys of one object rarely share it.
-pub(crate) fn fingerprint(key: &str) -> u32 {
+#[inline]
+fn fingerprint(key: &str) -> u32 {
     let bytes = key.as_bytes();
     let at = |place: usize| bytes.get(place).copied().unwrap_or(0);
     u32::from_le_bytes([bytes.len() as u8, at(0), at(bytes.len() / 2), at(bytes.len().saturating_sub(1))])
 }
 
-/// One bit of a [`fingerprint`]: most keys of a record are on no path, and this tells most of them.
-fn sign(fingerprint: u32) -> u64 {
-    1 << (fingerprint.wrapping_mul(0x9e37_79b1) >> 26)
+/// Numbers by fingerprint, in a table with open addressing that is mostly empty: the keys of a record that are on no path
+/// are told by one look.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    /// Fingerprint and number; as many as a power of two.
+    places: Vec<Option<(u32, u16)>>,
+    taken: usize,
+}
+
+impl Index {
+    /// The numbers under the fingerprint of `key`.
+    #[inline]
+    pub(crate) fn of(&self, key: &str) -> impl Iterator<Item = u16> + '_ {
+        self.numbers(fingerprint(key))
+    }
+
+    #[inline]
+    fn numbers(&self, fingerprint: u32) -> impl Iterator<Item = u16> + '_ {
+        let mut at = self.first(fingerprint);
+        std::iter::from_fn(move || {
+            loop {
+                let (known, number) = (*self.places.get(at)?)?;
+                at = at.wrapping_add(1) & self.places.len().wrapping_sub(1);
+                if known == fingerprint {
+                    return Some(number);
+                }
+            }
+        })
+    }
+
+    fn first(&self, fingerprint: u32) -> usize {
+        let spread = fingerprint.wrapping_mul(0x9e37_79b1);
+        (spread >> 16) as usize & self.places.len().wrapping_sub(1)
+    }
+
+    /// Adds `number` under the fingerprint of `key`.
+    pub(crate) fn add(&mut self, key: &str, number: u16) {
+        if self.taken * 4 >= self.places.len() {
+            let larger = vec![None; (self.places.len() * 2).max(16)];
+            for (fingerprint, number) in std::mem::replace(&mut self.places, larger).into_iter().flatten() {
+                self.put(fingerprint, number);
+            }
+        }
+        self.put(fingerprint(key), number);
+        self.taken += 1;
+    }
+
+    fn put(&mut self, fingerprint: u32, number: u16) {
+        let first = self.first(fingerprint).min(self.places.len());
+        let (before, after) = self.places.split_at_mut(first);
+        if let Some(free) = after.iter_mut().chain(before).find(|place| place.is_none()) {
+            *free = Some((fingerprint, number));
+        }
+    }
+}
+
+/// Whether two keys are the same. They are short: calling for a comparison of memory takes longer than comparing.
+#[inline]
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let ends = |bytes: &[u8]| Some((u64::from_le_bytes(*bytes.first_chunk()?), u64::from_le_bytes(*bytes.last_chunk()?)));
+    a.len() == b.len()
+        && match (a.len(), ends(a), ends(b)) {
+            (..=16, Some(a), Some(b)) => a == b,
+            (..=7, ..) => a.iter().zip(b).all(|(a, b)| a == b),
+            _ => a == b,
+        }
 }
 
 impl Default for Paths {
@@ -125,7 +186,8 @@ impl Paths {
             return Some(found as usize);
         }
         match step {
-            Step::Key(key) => node.add(key, new),
+            Step::Key(key) if !node.add(key, new) => return None,
+            Step::Key(_) => {}
             Step::Index(index) => {
                 let place = node.indices.partition_point(|(known, _)| known < index);
                 node.indices.insert(place, (*index, new));

@@ -92,6 +92,8 @@ fn needs(node: &Node) -> Option<u16> {
         | Node::Not(operand)
         | Node::Negate(operand)
         | Node::InSet(operand, _)
+        | Node::TextIn(operand, ..)
+        | Node::TextHas(operand, ..)
         | Node::Matches(operand, _)
         | Node::Extract(operand, _)
         | Node::Table(_, operand) => needs(operand),

@@ -2,9 +2,8 @@
 
 use super::{Format, Source};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::lang::{Doc, Found, Truth, fingerprint, top_keys};
+use crate::lang::{Doc, Found, Index, Truth, same, top_keys};
 use adjutant_model::SourceId;
-use hashbrown::HashTable;
 use simd_json::Node;
 
 /// Which of the keys that any source asks for a record has: one bit each.
@@ -25,8 +24,8 @@ pub struct Sources {
     list: Vec<Source>,
     /// The keys that any source asks for, each at the place of its bit.
     keys: Vec<Box<str>>,
-    /// The bits of the keys by their [`fingerprint`].
-    bits: HashTable<u16>,
+    /// The bits of the keys.
+    bits: Index,
     /// The most demanding first.
     candidates: Vec<Candidate>,
 }
@@ -94,15 +93,14 @@ impl Sources {
         if next >= KEYS_MAX || key.len() > KEY_BYTES_MAX {
             return None;
         }
-        let keys = &self.keys;
-        self.bits.insert_unique(hash(key), next as u16, |bit| keys.get(usize::from(*bit)).map_or(0, |key| hash(key)));
+        self.bits.add(key, next as u16);
         self.keys.push(key.into());
         Some(next)
     }
 
     fn bit(&self, key: &str) -> Option<usize> {
-        let is = |bit: &u16| self.keys.get(usize::from(*bit)).is_some_and(|known| known.as_ref() == key);
-        self.bits.find(hash(key), is).map(|bit| usize::from(*bit))
+        let is = |bit: &usize| self.keys.get(*bit).is_some_and(|known| same(known, key));
+        self.bits.of(key).map(usize::from).find(is)
     }
 
     /// The source with this number.
@@ -142,12 +140,6 @@ impl Sources {
         }
         None
     }
-}
-
-/// Told apart by little more than their [`fingerprint`], which is quick to take; the table compares the keys themselves.
-fn hash(key: &str) -> u64 {
-    let spread = u64::from(fingerprint(key)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    spread ^ (spread >> 32)
 }
 
 fn set(keys: &mut KeySet, bit: usize) {

@@ -5,7 +5,7 @@
 //! grammar to notice that a value breaks off, so that one broken record cannot swallow those after it.
 //! Neither judges numbers, words or escapes: that is the parser's work.
 
-use memchr::{memchr_iter, memchr2, memchr3};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3};
 
 /// What became of a walk over some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,11 +183,13 @@ pub(super) fn is_whole_object(line: &[u8]) -> bool {
 /// Counts all braces: they must balance at the end and not before, and no `}` may stand before anything but `,`, `]` or
 /// `}`, as it does in a text or between objects in a row.
 fn closes_at_the_end(line: &[u8]) -> bool {
-    let (mut depth, mut from) = (0_usize, 0);
-    for at in memchr_iter(b'}', line) {
-        depth += memchr_iter(b'{', &line[from..at]).count();
-        from = at + 1;
-        match (depth, line.get(from)) {
+    let mut depth = 0_usize;
+    for at in memchr2_iter(b'{', b'}', line) {
+        if line[at] == b'{' {
+            depth += 1;
+            continue;
+        }
+        match (depth, line.get(at + 1)) {
             (1, None) => return true,
             (2.., Some(b',' | b']' | b'}')) => depth -= 1,
             _ => return false,
@@ -196,32 +198,36 @@ fn closes_at_the_end(line: &[u8]) -> bool {
     false
 }
 
-/// Counts the braces outside texts.
+/// Counts the braces outside texts; a brace is in a text when an odd number of quotes stands before it.
 fn closes_outside_texts_at_the_end(line: &[u8]) -> bool {
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(len) = memchr3(b'"', b'{', b'}', &line[at..]) {
-        at += len + 1;
-        match line[at - 1] {
+    let (mut depth, mut in_text, mut from) = (0_usize, false, 0);
+    for at in memchr2_iter(b'{', b'}', line) {
+        in_text ^= quotes(line, from, at) % 2 == 1;
+        from = at;
+        match line[at] {
+            _ if in_text => {}
             b'{' => depth += 1,
-            b'}' if depth <= 1 => return depth == 1 && at == line.len(),
-            b'}' => depth -= 1,
-            _ => at += text_len(&line[at..]),
+            _ if depth <= 1 => return depth == 1 && at + 1 == line.len(),
+            _ => depth -= 1,
         }
     }
     false
 }
 
-/// The length of the text that `rest` begins in, with the quote that closes it; all of `rest` when none does.
-fn text_len(rest: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(len) = rest.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        at += len + 1;
-        if rest[at - 1] == b'"' {
-            return at;
-        }
-        at += 1;
+/// How many quotes that are not escaped stand between two places of `line`.
+fn quotes(line: &[u8], from: usize, to: usize) -> usize {
+    let between = &line[from..to];
+    if memchr(b'\\', between).is_some() {
+        return memchr_iter(b'"', between).filter(|at| !is_escaped(line, from + at)).count();
     }
-    rest.len()
+    // Sums of single bytes, so that many are compared at once.
+    let few = between.chunks(usize::from(u8::MAX));
+    few.map(|few| usize::from(few.iter().map(|byte| u8::from(*byte == b'"')).sum::<u8>())).sum()
+}
+
+/// Whether an odd number of backslashes stands before `at`.
+fn is_escaped(line: &[u8], at: usize) -> bool {
+    line[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 #[cfg(test)]

@@ -372,8 +372,11 @@ impl Splitter {
         self.pass(view, at, next)
     }
 
-    /// Counts the lines of what is done with.
+    /// Counts the lines of what is done with, unless the line is known to go on.
     fn pass(&mut self, view: View<'_>, from: usize, to: usize) -> usize {
+        if self.newline.is_some_and(|newline| to <= newline) {
+            return to;
+        }
         self.line += memchr_iter(b'\n', &view.bytes[from..to]).count() as u64;
         to
     }

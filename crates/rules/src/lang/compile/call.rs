@@ -13,14 +13,11 @@ use std::sync::Arc;
 
 /// A key of the variable, and the texts without one of which under it `test` is false.
 fn wanted(test: &Node, variable: usize) -> Option<(&str, Vec<Box<str>>)> {
-    let of_variable = |side: &Node| matches!(side, Node::Local(place) if *place == variable);
     match test {
-        Node::And(parts) => match parts.as_ref() {
-            [guard, rest, ..] if asks_for(guard, variable).is_some() => {
-                wanted(rest, variable).filter(|(key, _)| asks_for(guard, variable) == Some(key))
-            }
-            parts => wanted(parts.first()?, variable),
-        },
+        Node::And(parts) => {
+            let (guard, parts) = guarded(parts, variable);
+            wanted(parts.first()?, variable).filter(|(key, _)| guard.is_none_or(|guard| guard == *key))
+        }
         Node::Or(parts) => {
             let mut all = parts.iter().map(|part| wanted(part, variable));
             let (key, mut texts) = all.next()??;
@@ -30,11 +27,35 @@ fn wanted(test: &Node, variable: usize) -> Option<(&str, Vec<Box<str>>)> {
             }
             Some((key, texts))
         }
-        Node::Compare(Relation::Equal, sides) | Node::In(sides) => match sides.as_ref() {
-            [Node::Select(of, key), Node::Const(value)] if of_variable(of) => Some((key, texts(value)?)),
+        Node::TextIn(of, texts, true) => match of.as_ref() {
+            Node::Select(of, key) if matches!(of.as_ref(), Node::Local(place) if *place == variable) => {
+                Some((key, texts.to_vec()))
+            }
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// What is left to ask of an element that has one of the texts [`wanted`]: the parts behind that question.
+fn left(test: &Node, variable: usize) -> Option<Node> {
+    match test {
+        Node::TextIn(..) => Some(Node::Const(Val::Bool(true))),
+        Node::And(parts) => match guarded(parts, variable).1 {
+            [Node::TextIn(..)] => Some(Node::Const(Val::Bool(true))),
+            [Node::TextIn(..), last] => Some(last.clone()),
+            [Node::TextIn(..), rest @ ..] => Some(Node::And(rest.into())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The key of a `has(variable.key)` that comes first, and the parts behind it.
+fn guarded(parts: &[Node], variable: usize) -> (Option<&str>, &[Node]) {
+    match parts {
+        [guard, rest @ ..] if !rest.is_empty() && asks_for(guard, variable).is_some() => (asks_for(guard, variable), rest),
+        parts => (None, parts),
     }
 }
 
@@ -42,15 +63,6 @@ fn wanted(test: &Node, variable: usize) -> Option<(&str, Vec<Box<str>>)> {
 fn asks_for(test: &Node, variable: usize) -> Option<&str> {
     match test {
         Node::HasKey(of, key) if matches!(of.as_ref(), Node::Local(place) if *place == variable) => Some(key),
-        _ => None,
-    }
-}
-
-/// A text, or a list of nothing but texts.
-fn texts(value: &Val<'_>) -> Option<Vec<Box<str>>> {
-    match value {
-        Val::Text(text) => Some(vec![text.as_ref().into()]),
-        Val::List(list) => list.iter().map(|item| item.as_text().map(Box::from)).collect(),
         _ => None,
     }
 }
@@ -113,13 +125,14 @@ impl Compiler<'_> {
         (Node::Macro(Box::new(Macro { kind, range, test, made, keyed })), ty)
     }
 
-    /// The key by which `test` tells the elements of `range` apart, when it is a list of the record.
-    fn keyed(&mut self, range: &Node, test: &Node) -> Option<Keyed> {
+    /// The key by which `test` tells the elements of `range` apart, when it is a list of the record, and what is left to
+    /// ask of those that it picks.
+    fn keyed(&mut self, range: &Node, test: &Node) -> Option<(Keyed, Option<Node>)> {
         let variable = self.variables.len().checked_sub(1)?;
         let (Node::Path(path), Names::Record(paths)) = (range, &mut self.names) else { return None };
         let (key, wanted) = wanted(test, variable)?;
-        let guarded = matches!(test, Node::And(parts) if parts.first().is_some_and(|part| asks_for(part, variable) == Some(key)));
-        Some(Keyed { list: paths.keyed_list(*path, key)?, wanted: wanted.into(), guarded })
+        let guarded = matches!(test, Node::And(parts) if guarded(parts, variable).0.is_some());
+        Some((Keyed { list: paths.keyed_list(*path, key)?, wanted: wanted.into(), guarded }, left(test, variable)))
     }
 
     fn has(&mut self, span: Span, args: &[Expr]) -> Typed {

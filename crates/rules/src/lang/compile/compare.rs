@@ -27,6 +27,11 @@ impl Compiler<'_> {
                 self.slot_against(slot, levels, relation.swapped(), value)
             }
             (Node::Slot(a, _), Node::Slot(b, _)) if a_ty == b_ty && has_plain_order(&a_ty) => Node::SlotSlot(a, relation, b),
+            (value, Node::Const(Val::Text(text))) | (Node::Const(Val::Text(text)), value)
+                if !relation.is_order() && !is_constant(&value) =>
+            {
+                Node::TextIn(Box::new(value), [Box::from(&*text)].into(), relation == Relation::Equal)
+            }
             (a, b) => Node::Compare(relation, Box::new([a, b])),
         };
         (node, Ty::Bool)
@@ -125,7 +130,11 @@ impl Compiler<'_> {
                 self.probe(*slot, Relation::Equal, &Node::Const(value));
             }
         }
-        (Node::In(Box::new([item_typed.0, holder_node])), Ty::Bool)
+        let node = match (item_typed.0, texts(&holder_node)) {
+            (item, Some(texts)) if !is_constant(&item) => Node::TextIn(Box::new(item), texts, true),
+            (item, _) => Node::In(Box::new([item, holder_node])),
+        };
+        (node, Ty::Bool)
     }
 
     fn not_in(&mut self, span: crate::diagnostic::Span, item: &Ty, holder: &Ty) -> Typed {
@@ -229,6 +238,12 @@ impl Compiler<'_> {
 
 fn typed_never() -> Typed {
     (Node::Never(adjutant_model::Why::Error), Ty::Dyn)
+}
+
+/// The texts of a constant list of nothing else.
+fn texts(node: &Node) -> Option<Box<[Box<str>]>> {
+    let Node::Const(Val::List(list)) = node else { return None };
+    list.iter().map(|item| item.as_text().map(Box::from)).collect()
 }
 
 /// Whether two values of this type compare by their text, address or number alone.

@@ -1,6 +1,7 @@
 //! Tells whether conditions hold, without making values where none are needed.
 
-use super::super::node::{Node, TextTest};
+use super::super::collection::{Map, field_of};
+use super::super::node::Node;
 use super::super::{Relation, Truth, Val, functions};
 use super::{Machine, Scope, compare, ordinal, why_not};
 use adjutant_model::{Value, Why};
@@ -57,7 +58,16 @@ impl<'a> Machine<'a> {
                 other => Truth::Unknown(why_not(other)),
             },
             Node::SlotSlot(a, relation, b) => self.slots(self.slot(*a), *relation, self.slot(*b)),
-            Node::TextHas(inner, test, part) => self.text_has(inner, *test, part),
+            Node::TextHas(inner, test, part) => match self.look(inner, |text| test.holds(text, part)) {
+                Looked::Text(holds) => Truth::from(holds),
+                Looked::Unknown(why) => Truth::Unknown(why),
+                Looked::Other => Truth::Unknown(Why::Error),
+            },
+            Node::TextIn(inner, texts, wanted) => match self.look(inner, |text| texts.iter().any(|known| **known == *text)) {
+                Looked::Text(is_one) => Truth::from(is_one == *wanted),
+                Looked::Unknown(why) => Truth::Unknown(why),
+                Looked::Other => Truth::from(!wanted),
+            },
             Node::Compare(relation, sides) => {
                 let [a, b] = sides.as_ref();
                 let a = self.eval(a);
@@ -96,20 +106,39 @@ impl<'a> Machine<'a> {
         Truth::from(relation.holds(order))
     }
 
-    fn text_has(&mut self, inner: &'a Node, test: TextTest, part: &str) -> Truth {
-        if let Node::Slot(slot, _) = inner {
-            return match self.slot(*slot) {
-                Value::Text(range) => Truth::from(test.holds(self.text(range), part)),
-                other => Truth::Unknown(why_not(other)),
-            };
-        }
-        match self.eval(inner) {
-            Val::Text(text) => {
-                functions::spend(&mut self.visits, text.len());
-                Truth::from(test.holds(&text, part))
+    /// What `test` says of the text that `node` comes to. The places where most texts stand are looked at without
+    /// making a value of them.
+    fn look<T>(&mut self, node: &'a Node, test: impl FnOnce(&str) -> T) -> Looked<T> {
+        match (node, self.scope) {
+            (Node::Slot(slot, _), Scope::Row(row)) => match row.value(*slot) {
+                Value::Text(range) => Looked::Text(test(row.text_at(range))),
+                Value::Unknown(why) => Looked::Unknown(why),
+                _ => Looked::Other,
+            },
+            (Node::Path(path), Scope::Doc(doc)) => of_tape(doc.node(*path), test),
+            (Node::Local(place), _) => self.locals.get(*place).map_or(Looked::Unknown(Why::Error), |value| of_value(value, test)),
+            (Node::Select(of, key), _) => match self.tape_of(of) {
+                Some(tape) => of_tape(field_of(tape, key).and_then(|at| tape.get(at)), test),
+                None => of_value(&self.eval(node), test),
+            },
+            _ => {
+                let value = self.eval(node);
+                if let Val::Text(text) = &value {
+                    functions::spend(&mut self.visits, text.len());
+                }
+                of_value(&value, test)
             }
-            Val::Unknown(why) => Truth::Unknown(why),
-            _ => Truth::Unknown(Why::Error),
+        }
+    }
+
+    /// The record's part that a variable stands for, when that is an object.
+    fn tape_of(&self, node: &Node) -> Option<&'a [simd_json::Node<'a>]> {
+        match node {
+            Node::Local(place) => match self.locals.get(*place)? {
+                Val::Map(Map::Tape(tape)) => Some(tape),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -133,5 +162,29 @@ impl<'a> Machine<'a> {
             }
         }
         any
+    }
+}
+
+/// What came of looking at a value as text.
+enum Looked<T> {
+    Text(T),
+    Unknown(Why),
+    /// It is no text.
+    Other,
+}
+
+fn of_tape<T>(node: Option<&simd_json::Node<'_>>, test: impl FnOnce(&str) -> T) -> Looked<T> {
+    match node {
+        Some(simd_json::Node::String(text)) => Looked::Text(test(text)),
+        Some(_) => Looked::Other,
+        None => Looked::Unknown(Why::NotStated),
+    }
+}
+
+fn of_value<T>(value: &Val<'_>, test: impl FnOnce(&str) -> T) -> Looked<T> {
+    match value {
+        Val::Text(text) => Looked::Text(test(text)),
+        Val::Unknown(why) => Looked::Unknown(*why),
+        _ => Looked::Other,
     }
 }
