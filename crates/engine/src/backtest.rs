@@ -4,14 +4,16 @@
 //! points differ most, so that a change of the book can be judged by its parts. The tally of one part of an
 //! archive merges with another's, so that parts run in parallel.
 
+mod common;
 mod reading;
 
+pub use common::{Common, Facts};
 pub use reading::changed;
 
 use crate::decide::decide_about;
 use adjutant_model::decision::Reason;
 use adjutant_model::schema::slots as s;
-use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Time};
+use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Row, Time};
 use adjutant_rules::Book;
 use adjutant_rules::playbook::Playbook;
 use hashbrown::HashMap;
@@ -131,6 +133,32 @@ impl<'b> Backtest<'b> {
         let memory = spare.take().unwrap_or_else(|| Decision::undecided(self.new.digest));
         let decision = decide_about(&alert.row, (then.alert, then.case, then.revision), self.new, now, memory);
         self.compare(then, spare.insert(decision), harmful, tally);
+    }
+
+    /// Decides again as [`Backtest::again`] does, but judges only what `common` does not answer.
+    ///
+    /// # Errors
+    /// Facts are needed and cannot be read.
+    pub fn again_by<F: Facts>(
+        &self,
+        common: &Common<'_>,
+        (then, harmful): (&Decision, Option<bool>),
+        facts: &mut F,
+        tally: &mut Tally,
+        spare: &mut Option<Decision>,
+    ) -> Result<(), F::Error> {
+        let memory = spare.take().unwrap_or_else(|| Decision::undecided(self.new.digest));
+        let decision = common.again(then, (self.now, self.new), facts, memory)?;
+        self.compare(then, spare.insert(decision), harmful, tally);
+        Ok(())
+    }
+
+    /// Whether the old book says today what was decided `then`: it may have been another version of this program.
+    pub fn stands(&self, row: &Row, then: &Decision) -> bool {
+        let now = self.now.or_else(|| row.time(s::ALERT_TIME)).unwrap_or_default();
+        let blank = Decision::undecided(then.book);
+        let again = decide_about(row, (then.alert, then.case, then.revision), self.old, now, blank);
+        Decision { links: then.links.clone(), ..again } == *then
     }
 
     /// Adds to `tally` what was decided `then` and is decided `now`.

@@ -48,13 +48,26 @@ pub fn judge(playbook: &Playbook, row: &Row, now: Time, decision: &mut Decision)
     judge_with(playbook, row, &mut Judging::new(row), now, decision);
 }
 
-fn judge_with<'r>(playbook: &'r Playbook, row: &'r Row, judging: &mut Judging<'r>, now: Time, decision: &mut Decision) {
+pub(crate) fn judge_with<'r>(
+    playbook: &'r Playbook,
+    row: &'r Row,
+    judging: &mut Judging<'r>,
+    now: Time,
+    decision: &mut Decision,
+) {
     let memory = (std::mem::take(&mut decision.reasons), std::mem::take(&mut decision.caps));
     let score = score(playbook, judging, now, memory);
     decision.guards.clear();
-    guards(playbook, row, judging, &score, &mut decision.guards);
-    decision.outcome = outcome(playbook, &score, &decision.guards);
+    if score.points < playbook.decide.close_below {
+        guards(playbook, row, judging, &mut decision.guards);
+    }
     decision.held_by = exception(playbook, judging, now, |effect| matches!(effect, Effect::Hold(_)));
+    conclude(playbook, score, decision);
+}
+
+/// What follows from a score, once it is known what stands in the way of closing.
+pub(crate) fn conclude(playbook: &Playbook, score: Score, decision: &mut Decision) {
+    decision.outcome = outcome(playbook, &score, &decision.guards);
     decision.score = score.points;
     decision.reasons = score.reasons;
     decision.caps = score.caps;
@@ -71,11 +84,8 @@ fn outcome(playbook: &Playbook, score: &Score, guards: &[Guard]) -> Outcome {
     }
 }
 
-/// Adds what stands in the way of closing; nothing when the score is too high anyway.
-fn guards<'r>(playbook: &'r Playbook, row: &Row, judging: &mut Judging<'r>, score: &Score, guards: &mut Vec<Guard>) {
-    if score.points >= playbook.decide.close_below {
-        return;
-    }
+/// Adds what stands in the way of closing, however low the score.
+pub(crate) fn guards<'r>(playbook: &'r Playbook, row: &Row, judging: &mut Judging<'r>, guards: &mut Vec<Guard>) {
     guards.extend(playbook.decide.never_close.as_ref().and_then(|never| match judging.truth(never) {
         Truth::True => Some(Guard::NeverClose),
         Truth::Unknown(_) => Some(Guard::NeverCloseUnknown),

@@ -7,7 +7,7 @@
 use adjutant_model::decision::Reason;
 use adjutant_model::{SignalState, Time};
 use adjutant_rules::lang::{Judging, Truth};
-use adjutant_rules::playbook::{Effect, Playbook};
+use adjutant_rules::playbook::{Effect, Playbook, Signal};
 
 /// A playbook's score of one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,14 +27,15 @@ pub fn score<'r>(
     playbook: &'r Playbook,
     judging: &mut Judging<'r>,
     now: Time,
-    (mut reasons, mut caps): (Vec<Reason>, Vec<(u16, i32)>),
+    (mut reasons, caps): (Vec<Reason>, Vec<(u16, i32)>),
 ) -> Score {
     reasons.clear();
-    reasons.extend(playbook.signals.iter().enumerate().map(|(index, signal)| match judging.truth(&signal.when) {
-        Truth::False => Reason { state: SignalState::Silent, points: 0, muted_by: None },
-        Truth::True => reason(playbook, index, judging, now, (SignalState::Fired, signal.points)),
-        Truth::Unknown(_) => reason(playbook, index, judging, now, (SignalState::Unknown, signal.unknown)),
-    }));
+    reasons.extend(playbook.signals.iter().enumerate().map(|(index, signal)| judged(playbook, index, signal, judging, now)));
+    total(playbook, reasons, caps)
+}
+
+/// The score that `reasons`, one for each signal, come to.
+pub(crate) fn total(playbook: &Playbook, reasons: Vec<Reason>, mut caps: Vec<(u16, i32)>) -> Score {
     // First what each family adds, then only what its cap takes off.
     sums(playbook, &reasons, &mut caps);
     let (mut points, mut families) = (0_i32, 0);
@@ -60,6 +61,21 @@ fn sums(playbook: &Playbook, reasons: &[Reason], sums: &mut Vec<(u16, i32)>) {
         }
     }
     sums.sort_unstable();
+}
+
+/// What the signal with this number says.
+pub(crate) fn judged<'r>(
+    playbook: &'r Playbook,
+    index: usize,
+    signal: &'r Signal,
+    judging: &mut Judging<'r>,
+    now: Time,
+) -> Reason {
+    match judging.truth(&signal.when) {
+        Truth::False => Reason { state: SignalState::Silent, points: 0, muted_by: None },
+        Truth::True => reason(playbook, index, judging, now, (SignalState::Fired, signal.points)),
+        Truth::Unknown(_) => reason(playbook, index, judging, now, (SignalState::Unknown, signal.unknown)),
+    }
 }
 
 /// What a signal that is not silent adds, unless an exception mutes it.

@@ -2,6 +2,7 @@
 
 mod naive;
 
+use adjutant_engine::backtest::{Common, Facts};
 use adjutant_engine::decide::judge;
 use adjutant_engine::flip::flips;
 use adjutant_model::{Decision, Outcome, Row, SignalState, Time};
@@ -91,4 +92,53 @@ fn a_condition_that_becomes_known_and_true_never_scores_less() {
         }
     }
     assert_eq!(FIELDS.len(), 6);
+}
+
+/// Facts that count how often they are asked for.
+struct Counted<'r>(&'r Row, u32);
+
+impl Facts for Counted<'_> {
+    type Error = std::convert::Infallible;
+
+    fn row(&mut self) -> Result<&Row, Self::Error> {
+        self.1 += 1;
+        Ok(self.0)
+    }
+}
+
+/// What `new` decides by what it has in common with `old`, and how often facts were asked for.
+fn by_common(old: &Book, new: &Book, row: &Row) -> (Decision, u32) {
+    let common = Common::of(old, new).expect("both have one playbook");
+    let mut facts = Counted(row, 0);
+    let spare = naive::blank(new);
+    let Ok(decision) = common.again(&decide(old, row), (Some(Time(0)), new), &mut facts, spare);
+    (decision, facts.1)
+}
+
+#[test]
+fn what_books_have_in_common_decides_as_everything_does() {
+    let mut carried = 0;
+    for seed in 1..=ROUNDS * 4 {
+        let mut random = Random::new(seed);
+        let case = Case::new(&mut random);
+        let edited = case.edited(&mut random);
+        let (old, new) = (load(&case.playbook()), load(&edited.playbook()));
+        let row = case.row(&old);
+        let (decision, asked) = by_common(&old, &new, &row);
+        assert_eq!(decision, decide(&new, &row), "seed {seed}\n{}\n{}", case.playbook(), edited.playbook());
+        carried += u64::from(asked == 0);
+    }
+    assert!(carried > ROUNDS / 2 && carried < ROUNDS * 4, "{carried} without a look at the facts");
+}
+
+#[test]
+fn other_points_and_thresholds_need_no_facts() {
+    let case = Case::new(&mut Random::new(7));
+    let old = load(&case.playbook());
+    let text =
+        case.playbook().replace("points: ", "points: 1").replace("f0: ", "f0: 1").replace("close_below: 1", "close_below: ");
+    let new = load(&text);
+    assert_ne!(old.files, new.files);
+    let (decision, asked) = by_common(&old, &new, &case.row(&old));
+    assert_eq!((decision, asked), (decide(&new, &case.row(&new)), 0));
 }

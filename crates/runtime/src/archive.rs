@@ -17,7 +17,7 @@ mod row;
 mod write;
 
 pub use entry::{Entry, Keep};
-pub use open::{Archive, Cursor, Found, Mapping, Raws, Segment};
+pub use open::{Archive, Cursor, Found, Mapping, Raws, Segment, Unread};
 pub use write::{Batch, Writer};
 
 use adjutant_model::{Digest, Time};

@@ -6,19 +6,18 @@
 
 mod replay;
 
-use crate::archive::{Archive, Cursor, Error, Mapping, Segment};
-use adjutant_engine::backtest::{Backtest, Tally, changed};
+use crate::archive::{Archive, Cursor, Error, Mapping, Segment, Unread};
+use adjutant_engine::backtest::{Backtest, Common, Facts, Tally, changed};
 use adjutant_engine::context::Snapshot;
 use adjutant_model::schema::slots;
-use adjutant_model::{AlertId, Digest, Slot};
+use adjutant_model::{AlertId, Digest, Row, Slot};
 use adjutant_rules::Book;
 use adjutant_rules::playbook::Playbook;
 use replay::Replay;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Blocks that a worker takes at a time.
 const PIECE_BLOCKS: usize = 64;
@@ -26,12 +25,39 @@ const PIECE_BLOCKS: usize = 64;
 /// Labels of alerts: true when harmful.
 pub type Labels = HashMap<AlertId, bool>;
 
-/// One stretch of one segment's blocks.
-struct Piece<'s> {
+/// One segment whose decisions are made again on recorded facts.
+struct Part<'s> {
     segment: &'s Segment,
-    map: &'s Mapping,
+    /// Where everything is that either book reads.
+    map: Mapping,
+    /// What the books have in common, and where the rest of what the new one reads is.
+    common: Option<(Common<'s>, Mapping)>,
     backtest: Backtest<'s>,
+}
+
+/// Some neighbouring blocks of a segment, which one worker takes at once.
+struct Piece<'s> {
+    of: &'s Part<'s>,
     blocks: std::ops::Range<usize>,
+}
+
+impl<'s> Part<'s> {
+    fn new(segment: &'s Segment, archive: &Archive, books: &'s HashMap<Digest, Book>, new: &'s Book) -> Self {
+        let old = books.get(&segment.book()).unwrap_or(new);
+        let now = archive.runs().get(segment.run).and_then(|run| run.now);
+        let common = Common::of(old, new).filter(|_| segment.has_names_of(&new.schema));
+        let common = common.map(|common| {
+            let asked = segment.map_only(&new.schema, &common.reads());
+            (common, asked)
+        });
+        let read: BTreeSet<Slot> = reads(old).chain(reads(new)).collect();
+        Self { segment, map: segment.map_only(&new.schema, &read), common, backtest: Backtest::new(old, new, now) }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let starts = (0..self.segment.blocks()).step_by(PIECE_BLOCKS);
+        starts.map(|start| Piece { of: self, blocks: start..self.segment.blocks().min(start + PIECE_BLOCKS) })
+    }
 }
 
 /// What a backtest came to, and how.
@@ -60,14 +86,12 @@ pub fn run(
 ) -> Result<Outcome, Error> {
     let segments = archive.segments()?;
     let maps: Vec<Mapping> = segments.iter().map(|segment| segment.map(&new.schema)).collect();
-    let read = reads(new);
-    let narrow: Vec<Mapping> = segments.iter().map(|segment| segment.map_only(&new.schema, &read)).collect();
     let changed: HashMap<Digest, Vec<String>> = books.iter().map(|(digest, old)| (*digest, changed(old, new))).collect();
     let reads_anew = |book: &Digest| changed.get(book).is_some_and(|files| !files.is_empty());
     let (context, mut outcome) = (Snapshot::empty(new.contracts.clone()), Outcome::default());
-    let of_old = |(segment, _): &(&Segment, &Mapping)| !reads_anew(&segment.book());
-    let facts = segments.iter().zip(&narrow).filter(of_old);
-    outcome.tally = from_facts(&pieces(facts, archive, books, new), labels, workers)?;
+    let of_facts = segments.iter().filter(|segment| !reads_anew(&segment.book()));
+    let parts: Vec<Part<'_>> = of_facts.map(|segment| Part::new(segment, archive, books, new)).collect();
+    outcome.tally = from_facts(&parts, labels, workers)?;
     for (number, run) in archive.runs().iter().enumerate() {
         let Some(old) = books.get(&run.book).filter(|_| reads_anew(&run.book)) else {
             outcome.from_facts += 1;
@@ -82,29 +106,68 @@ pub fn run(
 }
 
 /// Every field and fact that decisions under `book` read.
-fn reads(book: &Book) -> BTreeSet<Slot> {
-    book.playbooks.iter().flat_map(Playbook::reads).chain([slots::ALERT_TIME]).collect()
+fn reads(book: &Book) -> impl Iterator<Item = Slot> {
+    book.playbooks.iter().flat_map(Playbook::reads).chain([slots::ALERT_TIME])
 }
 
-fn from_facts(pieces: &[Piece<'_>], labels: &Labels, workers: usize) -> Result<Tally, Error> {
-    let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Option<Result<Tally, Error>>>> = pieces.iter().map(|_| Mutex::new(None)).collect();
+/// The facts of one decision, in the slots that are asked for.
+struct Asked<'u, 'e> {
+    unread: &'u mut Unread<'e>,
+    map: &'u Mapping,
+}
+
+impl Facts for Asked<'_, '_> {
+    type Error = Error;
+
+    fn row(&mut self) -> Result<&Row, Error> {
+        self.unread.read(self.map)
+    }
+}
+
+/// Decides again on recorded facts. What the books have in common is taken from the record, as long as its samples show
+/// that the old book says today what it said then.
+fn from_facts(parts: &[Part<'_>], labels: &Labels, workers: usize) -> Result<Tally, Error> {
+    let pieces: Vec<Piece<'_>> = parts.iter().flat_map(Part::pieces).collect();
+    let by_common = |piece: &Piece<'_>| by_common(piece, labels);
+    match all(&pieces, workers, by_common)? {
+        Some(tally) => Ok(tally),
+        None => Ok(all(&pieces, workers, |piece| anew(piece, labels).map(Some))?.unwrap_or_default()),
+    }
+}
+
+/// What all pieces come to, in their order; none as soon as one comes to none.
+fn all(
+    pieces: &[Piece<'_>],
+    workers: usize,
+    one: impl Fn(&Piece<'_>) -> Result<Option<Tally>, Error> + Sync,
+) -> Result<Option<Tally>, Error> {
+    let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done: Vec<Mutex<Option<Result<Option<Tally>, Error>>>> = pieces.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..workers.max(1) {
             scope.spawn(|| {
-                while let Some((piece, place)) = take(pieces, &done, &next) {
-                    *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(one(piece, labels));
+                while let Some((piece, place)) = take(pieces, &done, &next)
+                    && !ended.load(Ordering::Relaxed)
+                {
+                    let came_to = one(piece);
+                    ended.fetch_or(!matches!(came_to, Ok(Some(_))), Ordering::Relaxed);
+                    *lock(place) = Some(came_to);
                 }
             });
         }
     });
-    let mut whole = Tally::default();
-    for tally in done {
-        if let Some(tally) = tally.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            whole.merge(tally?);
-        }
+    let mut whole = Some(Tally::default());
+    for tally in done.iter().filter_map(|place| lock(place).take()) {
+        whole = whole.zip(tally?).map(|(mut whole, tally)| {
+            whole.merge(tally);
+            whole
+        });
     }
     Ok(whole)
+}
+
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn take<'p, 's, T>(pieces: &'p [Piece<'s>], done: &'p [T], next: &AtomicUsize) -> Option<(&'p Piece<'s>, &'p T)> {
@@ -112,31 +175,38 @@ fn take<'p, 's, T>(pieces: &'p [Piece<'s>], done: &'p [T], next: &AtomicUsize) -
     pieces.get(number).zip(done.get(number))
 }
 
-fn pieces<'s>(
-    segments: impl Iterator<Item = (&'s Segment, &'s Mapping)>,
-    archive: &Archive,
-    books: &'s HashMap<Digest, Book>,
-    new: &'s Book,
-) -> Vec<Piece<'s>> {
-    let of_segment = |(segment, map): (&'s Segment, &'s Mapping)| {
-        let now = archive.runs().get(segment.run).and_then(|run| run.now);
-        let backtest = Backtest::new(books.get(&segment.book()).unwrap_or(new), new, now);
-        let starts = (0..segment.blocks()).step_by(PIECE_BLOCKS);
-        starts.map(move |start| {
-            let blocks = start..segment.blocks().min(start + PIECE_BLOCKS);
-            Piece { segment, map, backtest, blocks }
-        })
-    };
-    segments.flat_map(of_segment).collect()
+/// Judges only what differs between the books; none when a sample was decided otherwise than the old book does today,
+/// or the books have nothing in common.
+fn by_common(piece: &Piece<'_>, labels: &Labels) -> Result<Option<Tally>, Error> {
+    let Part { segment, map, backtest, common: Some((common, asked)) } = piece.of else { return Ok(None) };
+    let mut cursor = Cursor::new().map_err(no_memory)?;
+    let (mut tally, mut spare, mut stands) = (Tally::default(), None, true);
+    for block in piece.blocks.clone() {
+        let mut sample = true;
+        segment.skim(block, &mut cursor, |then, unread| {
+            if std::mem::take(&mut sample) {
+                stands &= backtest.stands(unread.read(map)?, then);
+            }
+            let harmful = labels.get(&then.alert).copied();
+            let mut facts = Asked { unread, map: asked };
+            backtest.again_by(common, (then, harmful), &mut facts, &mut tally, &mut spare)
+        })?;
+        if !stands {
+            return Ok(None);
+        }
+    }
+    Ok(Some(tally))
 }
 
-fn one(piece: &Piece<'_>, labels: &Labels) -> Result<Tally, Error> {
+/// Judges everything again.
+fn anew(piece: &Piece<'_>, labels: &Labels) -> Result<Tally, Error> {
+    let Part { segment, map, backtest, .. } = piece.of;
     let mut cursor = Cursor::new().map_err(no_memory)?;
     let (mut tally, mut spare) = (Tally::default(), None);
     for block in piece.blocks.clone() {
-        piece.segment.read(block, piece.map, &mut cursor, |entry| {
+        segment.read(block, map, &mut cursor, |entry| {
             let harmful = labels.get(&entry.decision.alert).copied();
-            piece.backtest.again(&entry.alert, &entry.decision, harmful, &mut tally, &mut spare);
+            backtest.again(&entry.alert, &entry.decision, harmful, &mut tally, &mut spare);
         })?;
     }
     Ok(tally)

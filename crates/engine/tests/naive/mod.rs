@@ -152,6 +152,30 @@ impl Case {
         }
     }
 
+    /// The same with something else in up to three places.
+    pub(crate) fn edited(&self, random: &mut Random) -> Self {
+        let mut edited = self.clone();
+        let other = Case::new(random);
+        for _ in 0..=random.below(3) {
+            let at = random.below(edited.signals.len() as i64) as usize;
+            let others = &other.signals[random.below(other.signals.len() as i64) as usize];
+            match random.below(10) {
+                0 => edited.signals[at].points += 1,
+                1 => edited.signals[at].unknown = random.below(i64::from(edited.signals[at].points) + 1) as i32,
+                2 => edited.signals[at].when = others.when.clone(),
+                3 => edited.signals.push(others.clone()),
+                4 => edited.signals.swap(0, at),
+                5 => edited.caps = other.caps,
+                6 => edited.close_below += random.below(15) as i32 - 7,
+                7 => edited.never_close = other.never_close.clone(),
+                8 => edited.mute = (at, other.mute.1.clone()),
+                _ => edited.needs = other.needs,
+            }
+            edited.respond_from = edited.respond_from.max(edited.close_below);
+        }
+        edited
+    }
+
     /// The playbook as a book has it.
     pub(crate) fn playbook(&self) -> String {
         let mut text = format!("playbook: p\nneeds: [{}]\nfamilies: {{", FIELDS[self.needs].0);

@@ -14,6 +14,7 @@ use adjutant_model::{Row, Schema, Slot};
 /// A compiled expression over a row.
 #[derive(Clone, Debug)]
 pub struct FactExpr {
+    text: Box<str>,
     node: Node,
     ty: Ty,
     slots: Vec<Slot>,
@@ -54,7 +55,7 @@ pub fn fact(text: &str, schema: &Schema, lists: &Lists) -> Result<FactExpr, Vec<
     let mut compiler = Compiler::new(Names::Facts(schema), lists, &tables);
     let (node, ty) = compiler.expression(&tree);
     let found = compiler.finish()?;
-    Ok(FactExpr { node, ty, slots: found.slots, probes: found.probes })
+    Ok(FactExpr { text: text.into(), node, ty, slots: found.slots, probes: found.probes })
 }
 
 /// Compiles `text` as [`fact`] does, and demands that it is true or false.
@@ -90,6 +91,11 @@ impl<'r> Judging<'r> {
 }
 
 impl FactExpr {
+    /// The expression as the book writes it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn node(&self) -> &Node {
         &self.node
     }

@@ -3,7 +3,9 @@
 use super::bytes::{Damaged, Put, Take};
 use super::row::{SlotMap, put_row, take_row};
 use adjutant_model::decision::{Guard, Link, Reason, Relation};
-use adjutant_model::{Alert, Autonomy, CaseId, Decision, Digest, Outcome, Place, Problem, Revision, SignalState, Slot, SourceId};
+use adjutant_model::{
+    Alert, Autonomy, CaseId, Decision, Digest, Outcome, Place, Problem, Revision, Row, SignalState, Slot, SourceId,
+};
 
 /// One decision with everything that led to it.
 #[derive(Clone, Debug)]
@@ -116,18 +118,32 @@ pub(super) fn skip_entry<'a>(from: &mut Take<'a>) -> Result<&'a [u8], Damaged> {
 
 /// Takes one entry into `entry`, its row in the slots that `map` says, decided by `book`.
 pub(super) fn take_entry(bytes: &[u8], book: Digest, map: &SlotMap, entry: &mut Entry) -> Result<(), Damaged> {
-    let from = &mut Take(bytes);
-    take_alert(from, entry)?;
-    entry.duplicate = from.byte()? != 0;
-    take_decision(from, &mut entry.decision)?;
-    entry.decision.alert = entry.alert.id();
-    entry.decision.book = book;
+    let mut from = take_decided(bytes, book, entry)?;
     entry.problems.clear();
     for _ in 0..from.count()? {
         let (code, field, detail) = (from.text()?.into(), from.text()?.into(), from.text()?.into());
         entry.problems.push(Problem { code, field, detail });
     }
-    take_row(from, map, &mut entry.alert.row)
+    take_row(&mut from, map, &mut entry.alert.row)
+}
+
+/// Takes what was decided into `entry`, and nothing of why; returns what is left.
+pub(super) fn take_decided<'a>(bytes: &'a [u8], book: Digest, entry: &mut Entry) -> Result<Take<'a>, Damaged> {
+    let mut from = Take(bytes);
+    take_alert(&mut from, entry)?;
+    entry.duplicate = from.byte()? != 0;
+    take_decision(&mut from, &mut entry.decision)?;
+    entry.decision.alert = entry.alert.id();
+    entry.decision.book = book;
+    Ok(from)
+}
+
+/// Takes the facts that [`take_decided`] left into `row`.
+pub(super) fn take_facts(mut from: Take<'_>, map: &SlotMap, row: &mut Row) -> Result<(), Damaged> {
+    for _ in 0..from.count()? {
+        (0..3).try_for_each(|_| from.bytes().map(|_| ()))?;
+    }
+    take_row(&mut from, map, row)
 }
 
 fn take_alert(from: &mut Take<'_>, entry: &mut Entry) -> Result<(), Damaged> {

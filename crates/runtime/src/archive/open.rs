@@ -5,11 +5,11 @@
 
 use super::bytes::Take;
 use super::container::{Container, Reading};
-use super::entry::{Entry, skip_entry, take_entry};
+use super::entry::{Entry, skip_entry, take_decided, take_entry, take_facts};
 use super::index::{self, Position};
-use super::row::{Name, SlotMap};
+use super::row::{Name, SlotMap, names};
 use super::{ALERTS, BOOKS, DECISIONS, Error, FORMAT, RUNS, Run};
-use adjutant_model::{Digest, Schema, Slot};
+use adjutant_model::{Decision, Digest, Row, Schema, Slot};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -144,6 +144,24 @@ impl Archive {
 #[derive(Clone, Debug)]
 pub struct Mapping(SlotMap);
 
+/// The facts of one decision, not read yet.
+pub struct Unread<'e> {
+    segment: &'e Segment,
+    left: Take<'e>,
+    row: &'e mut Row,
+}
+
+impl Unread<'_> {
+    /// Reads the facts into the slots that `map` says.
+    ///
+    /// # Errors
+    /// They are damaged.
+    pub fn read(&mut self, map: &Mapping) -> Result<&Row, Error> {
+        take_facts(self.left, &map.0, self.row).map_err(|_| self.segment.decisions.damaged())?;
+        Ok(self.row)
+    }
+}
+
 impl Segment {
     /// The book that decided.
     pub fn book(&self) -> Digest {
@@ -165,6 +183,11 @@ impl Segment {
         Mapping(SlotMap::new(&self.names, schema))
     }
 
+    /// Whether it was written with the names of `schema`, in their order.
+    pub fn has_names_of(&self, schema: &Schema) -> bool {
+        self.names == names(schema)
+    }
+
     /// The same for nothing but the slots `wanted`: what else an alert says is passed over.
     pub fn map_only(&self, schema: &Schema, wanted: &BTreeSet<Slot>) -> Mapping {
         Mapping(SlotMap::new(&self.names, schema).only(wanted))
@@ -182,6 +205,27 @@ impl Segment {
             let body = skip_entry(&mut take).map_err(damaged)?;
             take_entry(body, self.book, &map.0, &mut cursor.entry).map_err(damaged)?;
             each(&mut cursor.entry);
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with every decision of a block, in order; its facts are read when they are asked for.
+    ///
+    /// # Errors
+    /// The block cannot be read, or what `each` says.
+    pub fn skim(
+        &self,
+        block: usize,
+        cursor: &mut Cursor,
+        mut each: impl FnMut(&Decision, &mut Unread<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let block = self.decisions.blocks.get(block).ok_or_else(|| self.decisions.damaged())?;
+        let Cursor { reading, entry } = cursor;
+        let mut take = Take(self.decisions.unpack(block, reading)?);
+        for _ in 0..block.entries {
+            let body = skip_entry(&mut take).map_err(|_| self.decisions.damaged())?;
+            let left = take_decided(body, self.book, entry).map_err(|_| self.decisions.damaged())?;
+            each(&entry.decision, &mut Unread { segment: self, left, row: &mut entry.alert.row })?;
         }
         Ok(())
     }
