@@ -2,12 +2,15 @@
 
 use crate::term;
 use adjutant_engine::context::Snapshot;
+use adjutant_rules::contract::Contract;
 use adjutant_rules::diagnostic::{Diagnostic, Severity};
 use adjutant_rules::{Book, Files, lang};
 use adjutant_runtime::book_dir;
 use adjutant_runtime::context::{self, Data, Directory, Embedded, Layers};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 
 /// Faults shown when another command than `check` meets them.
 const SHOWN_MAX: usize = 10;
@@ -28,7 +31,21 @@ pub(crate) fn files(dir: Option<&Path>) -> Result<Files, book_dir::Error> {
 
 /// The book in `dir`, or the one that is part of the program.
 pub(crate) fn load(dir: Option<&Path>) -> anyhow::Result<Book> {
+    compile(files(dir)?, dir)
+}
+
+/// The same with what the organisation knows; neither waits for the other.
+pub(crate) fn with_context(dir: Option<&Path>, asked: Option<&Path>) -> anyhow::Result<(Book, Snapshot)> {
     let files = files(dir)?;
+    let contracts = Book::contracts(&files);
+    thread::scope(|scope| {
+        let context = scope.spawn(|| context(contracts, dir, asked));
+        let book = compile(files, dir)?;
+        Ok((book, context.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?))
+    })
+}
+
+fn compile(files: Files, dir: Option<&Path>) -> anyhow::Result<Book> {
     let texts = files.clone();
     Book::load(files).map_err(|found| {
         eprint!("{}", show(found.get(..SHOWN_MAX).unwrap_or(&found), &texts));
@@ -56,7 +73,7 @@ pub(crate) fn count(found: &[Diagnostic], severity: Severity) -> String {
 }
 
 /// What the organisation knows: the data in `asked`, else in the book's own directory, else the shipped data.
-pub(crate) fn context(book: &Book, dir: Option<&Path>, asked: Option<&Path>) -> anyhow::Result<Snapshot> {
+fn context(contracts: Arc<[Contract]>, dir: Option<&Path>, asked: Option<&Path>) -> anyhow::Result<Snapshot> {
     if let Some(missing) = asked.filter(|dir| !dir.is_dir()) {
         anyhow::bail!("there is no directory `{}`", missing.display());
     }
@@ -68,7 +85,7 @@ pub(crate) fn context(book: &Book, dir: Option<&Path>, asked: Option<&Path>) -> 
     let mut layers: Vec<&dyn Data> = Vec::new();
     layers.extend(asked.as_ref().map(|directory| directory as &dyn Data));
     layers.push(&*own);
-    Ok(context::load(book.contracts.clone(), &Layers(layers), None))
+    Ok(context::load(contracts, &Layers(layers), None))
 }
 
 /// That no source is called `name`, and which one was probably meant.

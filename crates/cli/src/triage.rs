@@ -20,8 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
-    let book = book::load(args.book.book.as_deref())?;
-    let context = book::context(&book, args.book.book.as_deref(), args.context.as_deref())?;
+    let (book, context) = book::with_context(args.book.book.as_deref(), args.context.as_deref())?;
     let inputs: Vec<Input> = args.files.iter().map(|arg| Input::from_arg(arg)).collect();
     let stop = interrupt::flag()?;
     let reader = Reader::new(inputs.clone(), Arc::clone(&stop));

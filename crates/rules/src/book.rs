@@ -66,6 +66,11 @@ impl Book {
         Ok(Book { digest, schema, lists, sources, contracts, playbooks, generic, correlate, files })
     }
 
+    /// The contracts of `files` alone, as far as they can be read: whoever loads context needs not wait for the rest.
+    pub fn contracts(files: &Files) -> Arc<[Contract]> {
+        contract::load::load(yaml_in(files, "context/"), &mut Schema::built_in(), &mut Vec::new()).into()
+    }
+
     /// The name of the context contract with this number.
     pub fn contract_name(&self, number: u16) -> &str {
         self.contracts.get(usize::from(number)).map_or("?", |contract| contract.name.as_str())

@@ -59,7 +59,7 @@ pub use fact::{FactExpr, Judging, Probe, condition, fact};
 pub use functions::{TEXT_MADE_BYTES_MAX, edit_distance, names as function_names, registered_domain, time_of};
 pub use list::{ENTRY_BYTES_MAX, Lists, Set, Table, Tables};
 pub use parse::{NESTING_MAX, TEXT_BYTES_MAX};
-pub(crate) use paths::{Index, same};
+pub(crate) use paths::Index;
 pub use paths::{PATHS_MAX, Paths, Step};
 pub use raw::{Evaluating, RawExpr, raw};
 pub use sentence::Sentence;

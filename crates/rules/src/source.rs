@@ -13,7 +13,7 @@ mod recognise;
 
 pub use recognise::Sources;
 
-use crate::lang::{Doc, Paths, RawExpr};
+use crate::lang::{Doc, Found, Paths, RawExpr};
 use adjutant_model::schema::{Field, Levels, Type};
 use adjutant_model::{Schema, Slot};
 use std::sync::Arc;
@@ -66,25 +66,39 @@ pub struct Source {
     pub unwrap: Vec<RawExpr>,
     /// What each field is read from, in slot order.
     pub fields: Vec<Mapping>,
-    /// For each expression of each field, in order, what it needs.
-    needs: Vec<Need>,
+    /// What 64 fields after the other need.
+    needs: Vec<Needs>,
     /// The paths that all these expressions read.
     pub paths: Paths,
 }
 
-/// What an expression needs: most of what a source may read is not in a given record, and this tells at a glance.
-#[derive(Clone, Copy, Debug)]
-struct Need {
-    /// The place of its field.
-    field: u16,
-    /// A path without which it is unknown.
-    path: Option<u16>,
+/// Which of up to 64 neighbouring fields a record may say something about: one bit each. Most of what a source may read
+/// is not in a given record, and this tells at a glance.
+#[derive(Clone, Debug, Default)]
+struct Needs {
+    /// Fields with an expression that needs no path.
+    always: u64,
+    /// For each path, the fields with an expression that needs it.
+    of_path: Vec<u64>,
 }
 
-impl Need {
-    fn of(fields: &[Mapping]) -> Vec<Need> {
-        let each = fields.iter().zip(0_u16..);
-        each.flat_map(|(field, at)| field.first_of.iter().map(move |first| Need { field: at, path: first.needs() })).collect()
+impl Needs {
+    /// The needs of `fields`, whose expressions read `paths`.
+    fn of(fields: &[Mapping], paths: &Paths) -> Vec<Needs> {
+        let chunk = |fields: &[Mapping]| {
+            let mut needs = Needs { always: 0, of_path: vec![0; paths.len()] };
+            for (bit, first) in fields.iter().enumerate().flat_map(|(bit, field)| field.first_of.iter().map(move |of| (bit, of)))
+            {
+                let word = first.needs().map(|path| needs.of_path.get_mut(usize::from(path)));
+                *word.flatten().unwrap_or(&mut needs.always) |= 1 << bit;
+            }
+            needs
+        };
+        fields.chunks(64).map(chunk).collect()
+    }
+
+    fn met_by(&self, found: &Found) -> u64 {
+        self.always | found.bits(&self.of_path)
     }
 }
 
@@ -96,10 +110,15 @@ impl Source {
 
     /// The fields of which the record may say something, in order; all others are not stated.
     pub fn fields_in(&self, doc: Doc<'_>) -> impl Iterator<Item = &Mapping> {
-        let mut last = None;
-        let needed = self.needs.iter().filter(move |need| need.path.is_none_or(|path| doc.has(path)));
-        let each_once = needed.filter(move |need| last.replace(need.field) != Some(need.field));
-        each_once.filter_map(|need| self.fields.get(usize::from(need.field)))
+        let each = self.needs.iter().zip(self.fields.chunks(64));
+        each.flat_map(move |(needs, fields)| {
+            let mut met = needs.met_by(doc.found());
+            std::iter::from_fn(move || {
+                let field = fields.get(met.trailing_zeros() as usize)?;
+                met &= met.wrapping_sub(1);
+                Some(field)
+            })
+        })
     }
 }
 

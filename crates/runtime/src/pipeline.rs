@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Chunks on their way for each worker: one in its hands, the others before a turnstile.
-const LOADS_PER_WORKER: usize = 3;
+const LOADS_PER_WORKER: usize = 2;
 
 /// What is done with each chunk.
 pub trait Job: Sync {

@@ -24,10 +24,10 @@ pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 /// A chunk is handed on when it holds this many bytes or [`CHUNK_RECORDS`] records: enough to make taking turns cheap and to have
 /// several records of each kind, and few enough that what a worker makes of them stays in its cache.
-pub const CHUNK_BYTES: usize = 256 << 10;
+pub const CHUNK_BYTES: usize = 512 << 10;
 
 /// Records and faults of a chunk, at most.
-pub const CHUNK_RECORDS: usize = 256;
+pub const CHUNK_RECORDS: usize = 512;
 
 /// One thing to read.
 #[derive(Clone, Debug, PartialEq, Eq)]

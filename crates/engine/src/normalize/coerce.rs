@@ -79,7 +79,9 @@ pub(super) fn says_nothing(text: &str) -> bool {
     const NOTHING: [&str; 10] = ["", "-", "--", "null", "<null>", "n/a", "none", "(null)", "undefined", "unknown"];
     const LONGEST: usize = 9;
     let text = trimmed(text);
-    text.len() <= LONGEST && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
+    // Most texts are told by their first letter.
+    let may_be = matches!(text.as_bytes().first(), None | Some(b'-' | b'<' | b'(' | b'n' | b'N' | b'u' | b'U'));
+    may_be && text.len() <= LONGEST && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// `text` without the blanks around it, told at a glance where there are none.

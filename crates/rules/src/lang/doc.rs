@@ -53,6 +53,12 @@ impl Found {
         self.at.get(usize::from(path)).filter(|at| **at != NOWHERE).map(|at| *at as usize)
     }
 
+    /// The bits of `each`, one word for each path, whose path the record has.
+    pub fn bits(&self, each: &[u64]) -> u64 {
+        // Without a branch, so that many paths are looked at once.
+        self.at.iter().zip(each).fold(0, |bits, (at, of)| bits | if *at == NOWHERE { 0 } else { *of })
+    }
+
     fn elements(&self, keyed: &Keyed) -> Option<&[(u32, u32)]> {
         let list = (*self.keyed.get(usize::from(keyed.list))?).filter(|list| list.all || keyed.guarded)?;
         self.elements.get(list.start as usize..)?.get(..list.len as usize)

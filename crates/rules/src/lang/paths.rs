@@ -58,8 +58,8 @@ impl TrieNode {
     /// The place that `key` leads to.
     #[inline]
     pub(super) fn child(&self, key: &str) -> Option<u32> {
-        let mut alike = self.index.of(key).filter_map(|number| self.keys.get(usize::from(number)));
-        alike.find(|(known, _)| same(known, key)).map(|(_, node)| *node)
+        let number = self.index.find(key, |number| self.keys.get(number).is_some_and(|(known, _)| known.as_ref() == key))?;
+        self.keys.get(number).map(|(_, node)| *node)
     }
 
     /// Adds a key; false when there are too many.
@@ -71,81 +71,91 @@ impl TrieNode {
     }
 }
 
-/// The length of a key with its first, middle and last byte: keys of one object rarely share it.
-#[inline]
-fn fingerprint(key: &str) -> u32 {
-    let bytes = key.as_bytes();
-    let at = |place: usize| bytes.get(place).copied().unwrap_or(0);
-    u32::from_le_bytes([bytes.len() as u8, at(0), at(bytes.len() / 2), at(bytes.len().saturating_sub(1))])
+/// A key by its ends: all of it where it is short, as most are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ends {
+    first: u64,
+    last: u64,
+    len: u32,
 }
 
-/// Numbers by fingerprint, in a table with open addressing that is mostly empty: the keys of a record that are on no path
-/// are told by one look.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Index {
-    /// Fingerprint and number; as many as a power of two.
-    places: Vec<Option<(u32, u16)>>,
-    taken: usize,
-}
-
-impl Index {
-    /// The numbers under the fingerprint of `key`.
-    #[inline]
-    pub(crate) fn of(&self, key: &str) -> impl Iterator<Item = u16> + '_ {
-        self.numbers(fingerprint(key))
-    }
+impl Ends {
+    /// Longer keys may have the same ends.
+    const LEN_MAX: u32 = 16;
 
     #[inline]
-    fn numbers(&self, fingerprint: u32) -> impl Iterator<Item = u16> + '_ {
-        let mut at = self.first(fingerprint);
-        std::iter::from_fn(move || {
-            loop {
-                let (known, number) = (*self.places.get(at)?)?;
-                at = at.wrapping_add(1) & self.places.len().wrapping_sub(1);
-                if known == fingerprint {
-                    return Some(number);
-                }
-            }
-        })
+    fn of(key: &str) -> Self {
+        let bytes = key.as_bytes();
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let (first, last) = match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+                (Some(first), Some(last)) => (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()),
+                _ => (bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0),
+            },
+        };
+        Self { first, last, len }
     }
 
-    fn first(&self, fingerprint: u32) -> usize {
-        let spread = fingerprint.wrapping_mul(0x9e37_79b1);
-        (spread >> 16) as usize & self.places.len().wrapping_sub(1)
-    }
-
-    /// Adds `number` under the fingerprint of `key`.
-    pub(crate) fn add(&mut self, key: &str, number: u16) {
-        if self.taken * 4 >= self.places.len() {
-            let larger = vec![None; (self.places.len() * 2).max(16)];
-            for (fingerprint, number) in std::mem::replace(&mut self.places, larger).into_iter().flatten() {
-                self.put(fingerprint, number);
-            }
-        }
-        self.put(fingerprint(key), number);
-        self.taken += 1;
-    }
-
-    fn put(&mut self, fingerprint: u32, number: u16) {
-        let first = self.first(fingerprint).min(self.places.len());
-        let (before, after) = self.places.split_at_mut(first);
-        if let Some(free) = after.iter_mut().chain(before).find(|place| place.is_none()) {
-            *free = Some((fingerprint, number));
-        }
+    fn hash(self) -> u64 {
+        let mixed = self.first ^ self.last.rotate_left(29) ^ u64::from(self.len);
+        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
 /// Whether two keys are the same. They are short: calling for a comparison of memory takes longer than comparing.
 #[inline]
-pub(crate) fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let ends = |bytes: &[u8]| Some((u64::from_le_bytes(*bytes.first_chunk()?), u64::from_le_bytes(*bytes.last_chunk()?)));
-    a.len() == b.len()
-        && match (a.len(), ends(a), ends(b)) {
-            (..=16, Some(a), Some(b)) => a == b,
-            (..=7, ..) => a.iter().zip(b).all(|(a, b)| a == b),
-            _ => a == b,
+pub(super) fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && Ends::of(a) == Ends::of(b) && (a.len() <= Ends::LEN_MAX as usize || a == b)
+}
+
+/// Keys with their numbers, in a table with open addressing that is mostly empty: a record has many keys that nobody asks
+/// for, and this tells them by one look.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    /// As many as a power of two.
+    places: Vec<Option<(Ends, u16)>>,
+    taken: usize,
+}
+
+impl Index {
+    /// The number of `key`; `is` tells whether a long key has the number.
+    #[inline]
+    pub(crate) fn find(&self, key: &str, is: impl Fn(usize) -> bool) -> Option<usize> {
+        let ends = Ends::of(key);
+        let mut at = self.first(ends);
+        loop {
+            let (known, number) = (*self.places.get(at)?)?;
+            if known == ends && (ends.len <= Ends::LEN_MAX || is(usize::from(number))) {
+                return Some(usize::from(number));
+            }
+            at = at.wrapping_add(1) & self.places.len().wrapping_sub(1);
         }
+    }
+
+    fn first(&self, ends: Ends) -> usize {
+        (ends.hash() >> 48) as usize & self.places.len().wrapping_sub(1)
+    }
+
+    /// Adds `key`, which is not there yet, with its number.
+    pub(crate) fn add(&mut self, key: &str, number: u16) {
+        if self.taken * 4 >= self.places.len() {
+            let larger = vec![None; (self.places.len() * 2).max(16)];
+            for (ends, number) in std::mem::replace(&mut self.places, larger).into_iter().flatten() {
+                self.put(ends, number);
+            }
+        }
+        self.put(Ends::of(key), number);
+        self.taken += 1;
+    }
+
+    fn put(&mut self, ends: Ends, number: u16) {
+        let first = self.first(ends).min(self.places.len());
+        let (before, after) = self.places.split_at_mut(first);
+        if let Some(free) = after.iter_mut().chain(before).find(|place| place.is_none()) {
+            *free = Some((ends, number));
+        }
+    }
 }
 
 impl Default for Paths {

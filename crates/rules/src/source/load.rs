@@ -1,7 +1,7 @@
 //! Reads and compiles a source's file; every fault with its place.
 
 use super::file::{File, OneOrMany, Pairs, Word};
-use super::{Format, Mapping, Need, Shape, Source, statable};
+use super::{Format, Mapping, Needs, Shape, Source, statable};
 use crate::diagnostic::{Diagnostic, Located, read_yaml};
 use crate::lang::{self, Lists, Paths, RawExpr, Table, Tables, Val};
 use adjutant_model::Schema;
@@ -49,7 +49,7 @@ impl Loader<'_> {
             keys: written.keys.into_iter().map(|key| key.value).collect(),
             when,
             unwrap,
-            needs: Need::of(&fields),
+            needs: Needs::of(&fields, &self.paths),
             fields,
             paths: std::mem::take(&mut self.paths),
         }

@@ -2,7 +2,7 @@
 
 use super::{Format, Source};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::lang::{Doc, Found, Index, Truth, same, top_keys};
+use crate::lang::{Doc, Found, Index, Truth, top_keys};
 use adjutant_model::SourceId;
 use simd_json::Node;
 
@@ -99,8 +99,7 @@ impl Sources {
     }
 
     fn bit(&self, key: &str) -> Option<usize> {
-        let is = |bit: &usize| self.keys.get(*bit).is_some_and(|known| same(known, key));
-        self.bits.of(key).map(usize::from).find(is)
+        self.bits.find(key, |bit| self.keys.get(bit).is_some_and(|known| known.as_ref() == key))
     }
 
     /// The source with this number.
