@@ -30,9 +30,13 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     let archive = Archive::open(&args.archive)?;
     let (new, books) = thread::scope(|scope| {
         let books = scope.spawn(|| books(&archive));
-        (book::load(Some(&args.book)), books.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        (book::quietly(Some(&args.book)), books.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let (new, books) = (new?, books?);
+    new.as_ref().err().into_iter().chain(books.as_ref().err()).for_each(book::show_faults);
+    let (new, books) = match (new, books) {
+        (Err(new), Err(old)) => return Err(new.context(old.to_string())),
+        (new, books) => (new?, books?),
+    };
     let labels = args.labels.as_deref().map(labels).transpose()?.unwrap_or_default();
     let start = Instant::now();
     let done = backtest::run(&archive, &books, &new, &labels, workers(args.workers))?;
@@ -47,7 +51,7 @@ fn books(archive: &Archive) -> anyhow::Result<HashMap<Digest, Book>> {
     let mut books = HashMap::new();
     for run in archive.runs() {
         if let Entry::Vacant(entry) = books.entry(run.book) {
-            entry.insert(book::load(Some(&archive.book_dir(run.book)))?);
+            entry.insert(book::quietly(Some(&archive.book_dir(run.book)))?);
         }
     }
     Ok(books)

@@ -15,10 +15,12 @@ use std::thread;
 /// Faults shown when another command than `check` meets them.
 const SHOWN_MAX: usize = 10;
 
-/// A book that cannot be used; what is wrong was shown.
+/// A book that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} has {errors}; nothing was done (`{check}` shows all)")]
 pub(crate) struct Faulty {
+    /// What is wrong, as it is to be shown.
+    shown: String,
     name: String,
     errors: String,
     check: String,
@@ -29,9 +31,21 @@ pub(crate) fn files(dir: Option<&Path>) -> Result<Files, book_dir::Error> {
     dir.map_or_else(|| Ok(book_dir::shipped()), book_dir::read)
 }
 
-/// The book in `dir`, or the one that is part of the program.
+/// The book in `dir`, or the one that is part of the program. What is wrong with it is shown.
 pub(crate) fn load(dir: Option<&Path>) -> anyhow::Result<Book> {
-    compile(files(dir)?, dir)
+    quietly(dir).inspect_err(show_faults)
+}
+
+/// The same, with nothing shown yet.
+pub(crate) fn quietly(dir: Option<&Path>) -> anyhow::Result<Book> {
+    Ok(compile(files(dir)?, dir)?)
+}
+
+/// Shows what is wrong with a book that could not be loaded, if that is what failed.
+pub(crate) fn show_faults(error: &anyhow::Error) {
+    if let Some(faulty) = error.downcast_ref::<Faulty>() {
+        eprint!("{}", faulty.shown);
+    }
 }
 
 /// The same with what the organisation knows; neither waits for the other.
@@ -40,18 +54,18 @@ pub(crate) fn with_context(dir: Option<&Path>, asked: Option<&Path>) -> anyhow::
     let contracts = Book::contracts(&files);
     thread::scope(|scope| {
         let context = scope.spawn(|| context(contracts, dir, asked));
-        let book = compile(files, dir)?;
+        let book = compile(files, dir).map_err(anyhow::Error::from).inspect_err(show_faults)?;
         Ok((book, context.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?))
     })
 }
 
-fn compile(files: Files, dir: Option<&Path>) -> anyhow::Result<Book> {
+fn compile(files: Files, dir: Option<&Path>) -> Result<Book, Faulty> {
     let texts = files.clone();
     Book::load(files).map_err(|found| {
-        eprint!("{}", show(found.get(..SHOWN_MAX).unwrap_or(&found), &texts));
         let name = dir.map_or_else(|| "the shipped book".to_owned(), |dir| format!("the book in `{}`", dir.display()));
         let check = dir.map_or_else(|| "adjutant check".to_owned(), |dir| format!("adjutant check {}", dir.display()));
-        Faulty { name, errors: count(&found, Severity::Error), check }.into()
+        let shown = show(found.get(..SHOWN_MAX).unwrap_or(&found), &texts);
+        Faulty { shown, name, errors: count(&found, Severity::Error), check }
     })
 }
 

@@ -18,7 +18,7 @@ use logins::{Features, UserHistory};
 use rules::{RuleHere, RuleHistory};
 use serde::{Deserialize, Deserializer, Serialize};
 use unusual::{Firing, Past};
-use window::{Day, Seen};
+use window::{RareDay, Seen};
 
 /// An exact duplicate or a repeat counts within this time of the first (login.md and most products: 24 h).
 const REPEAT_WINDOW: Duration = Duration::from_hours(24);
@@ -84,7 +84,7 @@ pub struct Observation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct AddressHistory {
     users: Seen<32>,
-    failures: Day,
+    failures: RareDay,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -68,8 +68,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Shares `cells`, the first 32,768 of them.
+    /// Shares `cells`, the first 32,768 of them; text and lists are left out.
     pub fn new(cells: &[(Slot, Cell)]) -> Self {
+        let whole = |(_, cell): &&(Slot, Cell)| !matches!(cell.value, Value::Text(_) | Value::List(_));
+        let cells: Vec<(Slot, Cell)> = cells.iter().filter(whole).copied().collect();
         let mut places = vec![0; cells.iter().map(|(slot, _)| slot.index() + 1).max().unwrap_or(0)];
         for ((slot, _), number) in cells.iter().zip(SHARED_FROM..=u16::MAX) {
             if let Some(place) = places.get_mut(slot.index()) {

@@ -17,7 +17,6 @@ use replay::Replay;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Blocks that a worker takes at a time.
 const PIECE_BLOCKS: usize = 64;
@@ -142,37 +141,31 @@ fn all(
     one: impl Fn(&Piece<'_>) -> Result<Option<Tally>, Error> + Sync,
 ) -> Result<Option<Tally>, Error> {
     let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let done: Vec<Mutex<Option<Result<Option<Tally>, Error>>>> = pieces.iter().map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..workers.max(1) {
-            scope.spawn(|| {
-                while let Some((piece, place)) = take(pieces, &done, &next)
-                    && !ended.load(Ordering::Relaxed)
-                {
-                    let came_to = one(piece);
-                    ended.fetch_or(!matches!(came_to, Ok(Some(_))), Ordering::Relaxed);
-                    *lock(place) = Some(came_to);
+    let work = || -> Result<Option<Vec<(usize, Tally)>>, Error> {
+        let mut done = Vec::new();
+        while !ended.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(piece) = pieces.get(number) else { break };
+            match one(piece) {
+                Ok(Some(tally)) => done.push((number, tally)),
+                end => {
+                    ended.store(true, Ordering::Relaxed);
+                    return end.map(|_| None);
                 }
-            });
+            }
         }
+        Ok(Some(done))
+    };
+    let ends: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
-    let mut whole = Some(Tally::default());
-    for tally in done.iter().filter_map(|place| lock(place).take()) {
-        whole = whole.zip(tally?).map(|(mut whole, tally)| {
-            whole.merge(tally);
-            whole
-        });
-    }
-    Ok(whole)
-}
-
-fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn take<'p, 's, T>(pieces: &'p [Piece<'s>], done: &'p [T], next: &AtomicUsize) -> Option<(&'p Piece<'s>, &'p T)> {
-    let number = next.fetch_add(1, Ordering::Relaxed);
-    pieces.get(number).zip(done.get(number))
+    let Some(done) = ends.into_iter().collect::<Result<Option<Vec<_>>, Error>>()? else { return Ok(None) };
+    let mut done: Vec<(usize, Tally)> = done.into_iter().flatten().collect();
+    done.sort_by_key(|(number, _)| *number);
+    let mut whole = Tally::default();
+    done.into_iter().for_each(|(_, tally)| whole.merge(tally));
+    Ok(Some(whole))
 }
 
 /// Judges only what differs between the books; none when a sample was decided otherwise than the old book does today,

@@ -3,7 +3,7 @@
 //! Only successful logins make a baseline, and a login through a VPN or relay never becomes a country or a
 //! place to travel from; its network is remembered, so that whoever always uses a relay may go on. An event that arrives late is compared with what came before it in its own time.
 
-use super::window::{Day, Seen};
+use super::window::{RareDay, Seen};
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Addr, Duration, Geo, Origin, Row, Slot, Time, Value, Why};
 use serde::{Deserialize, Serialize};
@@ -30,10 +30,10 @@ pub struct UserHistory {
     factors: Seen<8>,
     registered: u32,
     hours_of_day: u32,
-    failures: Day,
-    mfa_failures: Day,
-    mfa_refused: Day,
-    findings: Day,
+    failures: RareDay,
+    mfa_failures: RareDay,
+    mfa_refused: RareDay,
+    findings: RareDay,
 }
 
 /// A successful login from a place that can be compared.

@@ -36,16 +36,14 @@ impl Day {
         }
     }
 
-    /// Whether nothing was counted since the first hour of 1970.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.latest_hour == 0
-    }
-
     /// How many events there were in the 24 hours up to `time`.
     pub fn count(&self, time: Time) -> i64 {
         let hour = time.secs().div_euclid(3600);
         if hour == self.latest_hour {
             return self.counts.iter().map(|count| i64::from(*count)).sum();
+        }
+        if hour - self.latest_hour >= HOURS as i64 {
+            return 0;
         }
         let inside = |past: &i64| *past <= hour && hour - past < HOURS as i64 && self.latest_hour - past < HOURS as i64;
         let oldest = self.latest_hour - HOURS as i64 + 1;
@@ -60,6 +58,27 @@ impl Day {
             }
         }
         self.latest_hour = hour;
+    }
+}
+
+/// A [`Day`] of something that happens to few: until it does, it takes the room of a pointer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RareDay(Option<Box<Day>>);
+
+impl RareDay {
+    /// Counts one event at `time`.
+    pub fn add(&mut self, time: Time) {
+        self.0.get_or_insert_default().add(time);
+    }
+
+    /// How many events there were in the 24 hours up to `time`.
+    pub fn count(&self, time: Time) -> i64 {
+        self.0.as_ref().map_or(0, |day| day.count(time))
+    }
+
+    /// Whether nothing was ever counted.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.0.is_none()
     }
 }
 

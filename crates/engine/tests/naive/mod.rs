@@ -42,6 +42,8 @@ pub(crate) enum Truth {
 enum When {
     /// The field is at least the number; a field of two values: is true.
     AtLeast(usize, i64),
+    /// The field is the number.
+    Is(usize, i64),
     Not(Box<When>),
     Both(Box<When>, Box<When>),
     Either(Box<When>, Box<When>),
@@ -50,8 +52,13 @@ enum When {
 impl When {
     fn new(random: &mut Random, depth: i64) -> Self {
         let inner = |random: &mut Random| Box::new(When::new(random, depth - 1));
-        match random.below(if depth > 0 { 6 } else { 2 }) {
-            0..=2 => {
+        match random.below(if depth > 0 { 7 } else { 3 }) {
+            2 => {
+                let numbers = FIELDS.iter().position(|(_, values)| *values > 2).unwrap_or(0);
+                let field = numbers + random.below((FIELDS.len() - numbers) as i64) as usize;
+                When::Is(field, random.below(FIELDS[field].1))
+            }
+            0 | 1 | 6 => {
                 let field = random.below(FIELDS.len() as i64) as usize;
                 When::AtLeast(field, 1 + random.below(FIELDS[field].1 - 1))
             }
@@ -65,6 +72,7 @@ impl When {
         match self {
             When::AtLeast(field, _) if FIELDS[*field].1 == 2 => FIELDS[*field].0.to_owned(),
             When::AtLeast(field, number) => format!("{} >= {number}", FIELDS[*field].0),
+            When::Is(field, number) => format!("{} == {number}", FIELDS[*field].0),
             When::Not(inner) => format!("!({})", inner.text()),
             When::Both(a, b) => format!("({}) && ({})", a.text(), b.text()),
             When::Either(a, b) => format!("({}) || ({})", a.text(), b.text()),
@@ -76,6 +84,11 @@ impl When {
             When::AtLeast(field, number) => match facts[*field] {
                 None => Truth::Unknown,
                 Some(value) if value >= *number => Truth::True,
+                Some(_) => Truth::False,
+            },
+            When::Is(field, number) => match facts[*field] {
+                None => Truth::Unknown,
+                Some(value) if value == *number => Truth::True,
                 Some(_) => Truth::False,
             },
             When::Not(inner) => match inner.truth(facts) {
@@ -97,7 +110,7 @@ impl When {
     /// Every number that a field is compared with.
     fn constants(&self, found: &mut Vec<(usize, i64)>) {
         match self {
-            When::AtLeast(field, number) => found.push((*field, *number)),
+            When::AtLeast(field, number) | When::Is(field, number) => found.push((*field, *number)),
             When::Not(inner) => inner.constants(found),
             When::Both(a, b) | When::Either(a, b) => {
                 a.constants(found);

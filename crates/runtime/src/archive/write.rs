@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// A file is closed and the next begun at this size or number of entries: it bounds the index in memory.
 const SEGMENT_BYTES: u64 = 256 << 20;
-const SEGMENT_ENTRIES: usize = 1 << 20;
+const SEGMENT_ENTRIES: usize = 1 << 18;
 
 /// What a worker packs of one chunk.
 pub struct Batch {
