@@ -2,10 +2,10 @@
 
 use crate::args::Backtest;
 use crate::exit::Exit;
-use crate::table::painted;
+use crate::table::{cut, painted};
 use crate::triage::workers;
 use crate::{book, term};
-use adjutant_engine::backtest::{Flips, Group, Labelled};
+use adjutant_engine::backtest::{Example, Flips, Group, Labelled};
 use adjutant_engine::binomial;
 use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_model::quantity::Grouped;
@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 
 /// How sure the bounds are.
 const CONFIDENCE: f64 = 0.95;
+
+/// Columns of who or what a decision that flips is about, and of what happened.
+const SUBJECT: usize = 34;
+const TITLE: usize = 46;
 
 /// Changed files that are named.
 const FILES_MAX: usize = 4;
@@ -148,8 +152,11 @@ fn group_lines(group: &Group, flips: &Flips, top: usize) -> Vec<Line> {
         .with(paint, format!("{:>9} × {} → {}", number(flips.count), group.from, group.to))
         .plain(format!("  {}  ", group.playbook))
         .with(Paint::Dim, format!("because of {}", group.cause));
-    let example = |flip: &adjutant_engine::backtest::Example| {
-        Line::new().plain(format!("{:>12}alert {}  score {} → {}", "", flip.alert, flip.from, flip.to))
+    let example = |flip: &Example| {
+        let Example { alert, subject, title, from, to } = flip;
+        Line::new()
+            .plain(format!("{:>12}{:<SUBJECT$}  {:<TITLE$}  ", "", cut(subject, SUBJECT), cut(title, TITLE)))
+            .with(Paint::Dim, format!("score {from} → {to}  alert {alert}"))
     };
     [head].into_iter().chain(flips.examples.iter().take(top).map(example)).collect()
 }

@@ -1,8 +1,8 @@
 //! The queue: cases, worst first, in bounded memory.
 
-use adjutant_engine::record;
+use adjutant_engine::{headline, record};
 use adjutant_model::schema::slots as s;
-use adjutant_model::{Outcome, Row, Slot, Time};
+use adjutant_model::{Outcome, Time};
 use adjutant_runtime::archive::Entry;
 use adjutant_runtime::triage::Decided;
 use foldhash::fast::RandomState;
@@ -11,21 +11,6 @@ use std::collections::HashMap;
 
 /// Cases remembered at most; beyond, the least of them are forgotten. Their number is counted all the same.
 pub(crate) const CASES_MAX: usize = 50_000;
-
-/// What a person would call the thing that an alert is about, the best first.
-const SUBJECTS: [Slot; 10] = [
-    s::HOST_NAME,
-    s::USER_EMAIL,
-    s::USER_NAME,
-    s::USER_ID,
-    s::HOST_ID,
-    s::CLOUD_RESOURCE,
-    s::FILE_SHA256,
-    s::DOMAIN_NAME,
-    s::SRC_HOST,
-    s::TARGET_NAME,
-];
-const TITLES: [Slot; 3] = [s::ALERT_RULE, s::ALERT_TITLE, s::ALERT_RULE_ID];
 
 /// One case of the queue.
 #[derive(Clone, Debug)]
@@ -67,8 +52,8 @@ impl Case {
             first: time,
             last: time,
             playbook: decided.decision.playbook,
-            subject: named(row, &SUBJECTS).or_else(|| address(row)).unwrap_or_else(|| "(names nobody)".into()),
-            title: named(row, &TITLES).unwrap_or_default(),
+            subject: headline::subject(row),
+            title: headline::title(row),
             decision: record::Name::of(decided.decision),
             worst: None,
             order,
@@ -157,16 +142,4 @@ fn entry(decided: &Decided<'_>) -> Entry {
         raw: 0,
         duplicate: decided.observed.duplicate,
     }
-}
-
-fn named(row: &Row, slots: &[Slot]) -> Option<String> {
-    slots.iter().find_map(|slot| row.text(*slot)).map(str::to_owned)
-}
-
-fn address(row: &Row) -> Option<String> {
-    let known = |slot: &&Slot| row.value(**slot).is_known();
-    [s::SRC_IP, s::HOST_IP, s::DST_IP].iter().find(known).map(|slot| match row.value(*slot) {
-        adjutant_model::Value::Addr(addr) => addr.to_string(),
-        _ => String::new(),
-    })
 }

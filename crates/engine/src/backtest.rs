@@ -7,13 +7,14 @@
 mod common;
 mod reading;
 
+use common::at;
 pub use common::{Common, Facts};
 pub use reading::changed;
 
 use crate::decide::decide_about;
+use crate::headline;
 use adjutant_model::decision::Reason;
-use adjutant_model::schema::slots as s;
-use adjutant_model::{Alert, AlertId, CaseId, Decision, Outcome, Row, Time};
+use adjutant_model::{AlertId, CaseId, Decision, Outcome, Row, Time};
 use adjutant_rules::Book;
 use adjutant_rules::playbook::Playbook;
 use hashbrown::HashMap;
@@ -56,6 +57,10 @@ pub struct Group {
 pub struct Example {
     /// The alert.
     pub alert: AlertId,
+    /// Who or what it is about.
+    pub subject: String,
+    /// What happened.
+    pub title: String,
     /// The score then.
     pub from: i32,
     /// The score under the new book.
@@ -126,50 +131,64 @@ impl<'b> Backtest<'b> {
         Self { old, new, now }
     }
 
-    /// Decides `alert` again, its row in the schema of the new book. `harmful` is its label, if it has one. Uses the memory
-    /// of a decision that is not needed any more, and leaves this one for the next.
-    pub fn again(&self, alert: &Alert, then: &Decision, harmful: Option<bool>, tally: &mut Tally, spare: &mut Option<Decision>) {
-        let now = self.now.or_else(|| alert.row.time(s::ALERT_TIME)).unwrap_or_default();
-        let memory = spare.take().unwrap_or_else(|| Decision::undecided(self.new.digest));
-        let decision = decide_about(&alert.row, (then.alert, then.case, then.revision), self.new, now, memory);
-        self.compare(then, spare.insert(decision), harmful, tally);
-    }
-
-    /// Decides again as [`Backtest::again`] does, but judges only what `common` does not answer.
+    /// Decides again what was decided `then`; `harmful` is the alert's label, if it has one. Judges only what `common` does
+    /// not answer, or everything when nothing is common. Uses the memory of a decision that is not needed any more, and
+    /// leaves this one for the next.
     ///
     /// # Errors
     /// Facts are needed and cannot be read.
-    pub fn again_by<F: Facts>(
+    pub fn again<F: Facts>(
         &self,
-        common: &Common<'_>,
+        common: Option<&Common<'_>>,
         (then, harmful): (&Decision, Option<bool>),
         facts: &mut F,
         tally: &mut Tally,
         spare: &mut Option<Decision>,
     ) -> Result<(), F::Error> {
         let memory = spare.take().unwrap_or_else(|| Decision::undecided(self.new.digest));
-        let decision = common.again(then, (self.now, self.new), facts, memory)?;
-        self.compare(then, spare.insert(decision), harmful, tally);
-        Ok(())
+        let decision = match common {
+            Some(common) => common.again(then, (self.now, self.new), facts, memory)?,
+            None => {
+                let row = facts.row()?;
+                decide_about(row, (then.alert, then.case, then.revision), self.new, at(self.now, row), memory)
+            }
+        };
+        self.compare((then, spare.insert(decision)), harmful, facts, tally)
     }
 
     /// Whether the old book says today what was decided `then`: it may have been another version of this program.
     pub fn stands(&self, row: &Row, then: &Decision) -> bool {
-        let now = self.now.or_else(|| row.time(s::ALERT_TIME)).unwrap_or_default();
         let blank = Decision::undecided(then.book);
-        let again = decide_about(row, (then.alert, then.case, then.revision), self.old, now, blank);
+        let again = decide_about(row, (then.alert, then.case, then.revision), self.old, at(self.now, row), blank);
         Decision { links: then.links.clone(), ..again } == *then
     }
 
-    /// Adds to `tally` what was decided `then` and is decided `now`.
-    pub fn compare(&self, then: &Decision, now: &Decision, harmful: Option<bool>, tally: &mut Tally) {
+    /// Adds to `tally` what was decided then and is decided now.
+    ///
+    /// # Errors
+    /// It is to be shown what flips, and that cannot be read.
+    pub fn compare<F: Facts>(
+        &self,
+        (then, now): (&Decision, &Decision),
+        harmful: Option<bool>,
+        facts: &mut F,
+        tally: &mut Tally,
+    ) -> Result<(), F::Error> {
         tally.add(then, now, harmful);
-        if now.outcome != then.outcome {
-            let playbook = self.new.playbooks.get(usize::from(now.playbook));
-            let name = playbook.map_or_else(String::new, |playbook| playbook.name.clone());
-            let group = Group { to: now.outcome, from: then.outcome, playbook: name, cause: self.cause(then, now) };
-            tally.flip(group, Example { alert: then.alert, from: then.score, to: now.score });
+        if now.outcome == then.outcome {
+            return Ok(());
         }
+        let playbook = self.new.playbooks.get(usize::from(now.playbook));
+        let name = playbook.map_or_else(String::new, |playbook| playbook.name.clone());
+        let group = Group { to: now.outcome, from: then.outcome, playbook: name, cause: self.cause(then, now) };
+        let flips = tally.groups.entry(group).or_default();
+        flips.count += 1;
+        if flips.examples.len() < EXAMPLES_MAX {
+            let row = facts.names()?;
+            let (subject, title) = (headline::subject(row), headline::title(row));
+            flips.examples.push(Example { alert: then.alert, subject, title, from: then.score, to: now.score });
+        }
+        Ok(())
     }
 
     /// Which signal made the difference.
@@ -209,14 +228,6 @@ impl Tally {
     fn case(&mut self, case: CaseId, then: Option<Outcome>, now: Option<Outcome>) {
         let outcomes = self.cases.entry(case).or_insert((then, now));
         *outcomes = (outcomes.0.max(then), outcomes.1.max(now));
-    }
-
-    fn flip(&mut self, group: Group, example: Example) {
-        let flips = self.groups.entry(group).or_default();
-        flips.count += 1;
-        if flips.examples.len() < EXAMPLES_MAX {
-            flips.examples.push(example);
-        }
     }
 
     /// Adds what another part of the archive came to; call in the archive's order.

@@ -19,6 +19,7 @@ pub mod entities;
 pub mod explain;
 pub mod flip;
 pub mod geo;
+pub mod headline;
 pub mod memory;
 pub mod normalize;
 pub mod ocsf;

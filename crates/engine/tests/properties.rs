@@ -104,6 +104,10 @@ impl Facts for Counted<'_> {
         self.1 += 1;
         Ok(self.0)
     }
+
+    fn names(&mut self) -> Result<&Row, Self::Error> {
+        Ok(self.0)
+    }
 }
 
 /// What `new` decides by what it has in common with `old`, and how often facts were asked for.

@@ -9,6 +9,7 @@ mod replay;
 use crate::archive::{Archive, Cursor, Error, Mapping, Segment, Unread};
 use adjutant_engine::backtest::{Backtest, Common, Facts, Tally, changed};
 use adjutant_engine::context::Snapshot;
+use adjutant_engine::headline;
 use adjutant_model::schema::slots;
 use adjutant_model::{AlertId, Digest, Row, Slot};
 use adjutant_rules::Book;
@@ -29,6 +30,8 @@ struct Part<'s> {
     segment: &'s Segment,
     /// Where everything is that either book reads.
     map: Mapping,
+    /// Where that is which names an alert.
+    names: Mapping,
     /// What the books have in common, and where the rest of what the new one reads is.
     common: Option<(Common<'s>, Mapping)>,
     backtest: Backtest<'s>,
@@ -50,7 +53,9 @@ impl<'s> Part<'s> {
             (common, asked)
         });
         let read: BTreeSet<Slot> = reads(old).chain(reads(new)).collect();
-        Self { segment, map: segment.map_only(&new.schema, &read), common, backtest: Backtest::new(old, new, now) }
+        let map = |wanted: &BTreeSet<Slot>| segment.map_only(&new.schema, wanted);
+        let (map, names) = (map(&read), map(&headline::reads().collect()));
+        Self { segment, map, names, common, backtest: Backtest::new(old, new, now) }
     }
 
     fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
@@ -113,6 +118,7 @@ fn reads(book: &Book) -> impl Iterator<Item = Slot> {
 struct Asked<'u, 'e> {
     unread: &'u mut Unread<'e>,
     map: &'u Mapping,
+    names: &'u Mapping,
 }
 
 impl Facts for Asked<'_, '_> {
@@ -121,16 +127,23 @@ impl Facts for Asked<'_, '_> {
     fn row(&mut self) -> Result<&Row, Error> {
         self.unread.read(self.map)
     }
+
+    fn names(&mut self) -> Result<&Row, Error> {
+        self.unread.read(self.names)
+    }
 }
 
 /// Decides again on recorded facts. What the books have in common is taken from the record, as long as its samples show
 /// that the old book says today what it said then.
 fn from_facts(parts: &[Part<'_>], labels: &Labels, workers: usize) -> Result<Tally, Error> {
     let pieces: Vec<Piece<'_>> = parts.iter().flat_map(Part::pieces).collect();
-    let by_common = |piece: &Piece<'_>| by_common(piece, labels);
+    let by_common = |piece: &Piece<'_>| match &piece.of.common {
+        Some(common) => one(piece, Some(common), labels),
+        None => Ok(None),
+    };
     match all(&pieces, workers, by_common)? {
         Some(tally) => Ok(tally),
-        None => Ok(all(&pieces, workers, |piece| anew(piece, labels).map(Some))?.unwrap_or_default()),
+        None => Ok(all(&pieces, workers, |piece| one(piece, None, labels))?.unwrap_or_default()),
     }
 }
 
@@ -168,41 +181,27 @@ fn all(
     Ok(Some(whole))
 }
 
-/// Judges only what differs between the books; none when a sample was decided otherwise than the old book does today,
-/// or the books have nothing in common.
-fn by_common(piece: &Piece<'_>, labels: &Labels) -> Result<Option<Tally>, Error> {
-    let Part { segment, map, backtest, common: Some((common, asked)) } = piece.of else { return Ok(None) };
+/// Judges what is not common, or everything; none when a sample was decided otherwise than the old book does today, so
+/// that its record answers nothing.
+fn one(piece: &Piece<'_>, common: Option<&(Common<'_>, Mapping)>, labels: &Labels) -> Result<Option<Tally>, Error> {
+    let Part { segment, map: whole, names, backtest, .. } = piece.of;
+    let (common, map) = common.map_or((None, whole), |(common, asked)| (Some(common), asked));
     let mut cursor = Cursor::new().map_err(no_memory)?;
     let (mut tally, mut spare, mut stands) = (Tally::default(), None, true);
     for block in piece.blocks.clone() {
-        let mut sample = true;
+        let mut is_sample = common.is_some();
         segment.skim(block, &mut cursor, |then, unread| {
-            if std::mem::take(&mut sample) {
-                stands &= backtest.stands(unread.read(map)?, then);
+            if std::mem::take(&mut is_sample) {
+                stands &= backtest.stands(unread.read(whole)?, then);
             }
             let harmful = labels.get(&then.alert).copied();
-            let mut facts = Asked { unread, map: asked };
-            backtest.again_by(common, (then, harmful), &mut facts, &mut tally, &mut spare)
+            backtest.again(common, (then, harmful), &mut Asked { unread, map, names }, &mut tally, &mut spare)
         })?;
         if !stands {
             return Ok(None);
         }
     }
     Ok(Some(tally))
-}
-
-/// Judges everything again.
-fn anew(piece: &Piece<'_>, labels: &Labels) -> Result<Tally, Error> {
-    let Part { segment, map, backtest, .. } = piece.of;
-    let mut cursor = Cursor::new().map_err(no_memory)?;
-    let (mut tally, mut spare) = (Tally::default(), None);
-    for block in piece.blocks.clone() {
-        segment.read(block, map, &mut cursor, |entry| {
-            let harmful = labels.get(&entry.decision.alert).copied();
-            backtest.again(&entry.alert, &entry.decision, harmful, &mut tally, &mut spare);
-        })?;
-    }
-    Ok(tally)
 }
 
 fn no_memory(source: io::Error) -> Error {

@@ -48,7 +48,7 @@ fn edited(edits: &[(&str, &str)]) -> Book {
 fn anew(kept: &[Kept], old: &Book, new: &Book) -> Tally {
     let (mut tally, mut spare) = (Tally::default(), None);
     for Kept { alert, decision, .. } in kept {
-        Backtest::new(old, new, None).again(alert, decision, None, &mut tally, &mut spare);
+        let Ok(()) = Backtest::new(old, new, None).again(None, (decision, None), &mut &alert.row, &mut tally, &mut spare);
     }
     tally
 }

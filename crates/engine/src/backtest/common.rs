@@ -15,17 +15,36 @@ use adjutant_rules::Book;
 use adjutant_rules::lang::{FactExpr, Judging};
 use adjutant_rules::playbook::{Effect, Exception, Playbook, Signal};
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 /// The facts of one recorded decision, read only when they are asked for.
 pub trait Facts {
     /// Why they cannot be read.
     type Error;
 
-    /// The facts.
+    /// The facts that decisions read.
     ///
     /// # Errors
     /// They cannot be read.
     fn row(&mut self) -> Result<&Row, Self::Error>;
+
+    /// What [`headline`](crate::headline) reads.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn names(&mut self) -> Result<&Row, Self::Error>;
+}
+
+impl Facts for &Row {
+    type Error = Infallible;
+
+    fn row(&mut self) -> Result<&Row, Infallible> {
+        Ok(self)
+    }
+
+    fn names(&mut self) -> Result<&Row, Infallible> {
+        Ok(self)
+    }
 }
 
 /// What the playbooks of two books have in common; each takes the same alerts in both.
@@ -160,7 +179,7 @@ fn with_points(reason: Reason, (fired, unknown): (i32, i32)) -> Reason {
     Reason { points, ..reason }
 }
 
-fn at(now: Option<Time>, row: &Row) -> Time {
+pub(super) fn at(now: Option<Time>, row: &Row) -> Time {
     now.or_else(|| row.time(s::ALERT_TIME)).unwrap_or_default()
 }
 

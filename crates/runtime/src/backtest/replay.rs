@@ -104,6 +104,6 @@ impl<'s> Replay<'s> {
         let seen = memory.observe(&mut alert, &keys);
         let decision = self.desk.decide(&mut alert, &seen.joined, Decision::undecided(self.desk.book().digest));
         let harmful = self.labels.get(&then.alert).copied();
-        self.backtest.compare(&then, &decision, harmful, tally);
+        let Ok(()) = self.backtest.compare((&then, &decision), harmful, &mut &alert.row, tally);
     }
 }
