@@ -150,7 +150,8 @@ fn triage(arguments: &Arguments, mixed: &Mixed, product: &Product, figures: &mut
     Ok(())
 }
 
-/// Decides everything again under a book that closes a little less, and under one in which no playbook is as it was.
+/// Decides everything again under a book that closes a little less, and under one that has other playbooks by name, so that
+/// nothing is taken over from the record.
 fn backtest(mixed: &Mixed, product: &Product, dir: &Path, figures: &mut Figures) -> Result<()> {
     let (archive, book) = (dir.join("archive"), dir.join("book"));
     for old in [&archive, &book] {

@@ -38,7 +38,10 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
     let totals = Totals::new(Box::new(BufWriter::new(io::stdout())), told(args, &book, &names)?);
     let ended = pipeline::run(&job, reader, job.memory(), totals, workers(args.workers));
     drop(bar);
-    let (_, totals) = ended.map_err(|error| output_failed(error, args))?;
+    let (memory, totals) = ended.map_err(|error| output_failed(error, args))?;
+    // The process ends soon: the system takes the memory back at once, and taking a million entries apart is no work for a user
+    // to wait for.
+    std::mem::forget(memory);
     let interrupted = stop.load(Ordering::Relaxed);
     finish(args, &job.output, totals, interrupted)
 }

@@ -146,3 +146,16 @@ fn other_points_and_thresholds_need_no_facts() {
     let (decision, asked) = by_common(&old, &new, &case.row(&old));
     assert_eq!((decision, asked), (decide(&new, &case.row(&new)), 0));
 }
+
+#[test]
+fn a_record_without_all_answers_answers_nothing() {
+    let case = Case::new(&mut Random::new(7));
+    let book = load(&case.playbook());
+    let common = Common::of(&book, &book).expect("a book is like itself");
+    let mut then = decide(&book, &case.row(&book));
+    assert!(common.is_answered_by(&then));
+    then.reasons.pop();
+    assert!(!common.is_answered_by(&then));
+    then.playbook = 9;
+    assert!(!common.is_answered_by(&then));
+}

@@ -66,7 +66,7 @@ pub struct Source {
     pub unwrap: Vec<RawExpr>,
     /// What each field is read from, in slot order.
     pub fields: Vec<Mapping>,
-    /// What 64 fields after the other need.
+    /// What the fields need, for each 64 of them.
     needs: Vec<Needs>,
     /// The paths that all these expressions read.
     pub paths: Paths,
@@ -89,8 +89,11 @@ impl Needs {
             let mut needs = Needs { always: 0, of_path: vec![0; paths.len()] };
             for (bit, first) in fields.iter().enumerate().flat_map(|(bit, field)| field.first_of.iter().map(move |of| (bit, of)))
             {
-                let word = first.needs().map(|path| needs.of_path.get_mut(usize::from(path)));
-                *word.flatten().unwrap_or(&mut needs.always) |= 1 << bit;
+                let of_path = first.needs().and_then(|path| needs.of_path.get_mut(usize::from(path)));
+                match of_path {
+                    Some(fields) => *fields |= 1 << bit,
+                    None => needs.always |= 1 << bit,
+                }
             }
             needs
         };

@@ -17,7 +17,7 @@ use adjutant_rules::playbook::Playbook;
 use replay::Replay;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Blocks that a worker takes at a time.
 const PIECE_BLOCKS: usize = 64;
@@ -39,6 +39,7 @@ struct Part<'s> {
 
 /// Some neighbouring blocks of a segment, which one worker takes at once.
 struct Piece<'s> {
+    part: usize,
     of: &'s Part<'s>,
     blocks: std::ops::Range<usize>,
 }
@@ -58,9 +59,10 @@ impl<'s> Part<'s> {
         Self { segment, map, names, common, backtest: Backtest::new(old, new, now) }
     }
 
-    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+    /// Its pieces; `part` is its number.
+    fn pieces(&self, part: usize) -> impl Iterator<Item = Piece<'_>> {
         let starts = (0..self.segment.blocks()).step_by(PIECE_BLOCKS);
-        starts.map(|start| Piece { of: self, blocks: start..self.segment.blocks().min(start + PIECE_BLOCKS) })
+        starts.map(move |start| Piece { part, of: self, blocks: start..self.segment.blocks().min(start + PIECE_BLOCKS) })
     }
 }
 
@@ -133,52 +135,37 @@ impl Facts for Asked<'_, '_> {
     }
 }
 
-/// Decides again on recorded facts. What the books have in common is taken from the record, as long as its samples show
-/// that the old book says today what it said then.
+/// Decides again on recorded facts. What the books have in common is taken from the record of a part, as long as its
+/// samples show that the old book says today what it said then.
 fn from_facts(parts: &[Part<'_>], labels: &Labels, workers: usize) -> Result<Tally, Error> {
-    let pieces: Vec<Piece<'_>> = parts.iter().flat_map(Part::pieces).collect();
-    let by_common = |piece: &Piece<'_>| match &piece.of.common {
-        Some(common) => one(piece, Some(common), labels),
-        None => Ok(None),
-    };
-    match all(&pieces, workers, by_common)? {
-        Some(tally) => Ok(tally),
-        None => Ok(all(&pieces, workers, |piece| one(piece, None, labels))?.unwrap_or_default()),
-    }
+    let pieces: Vec<Piece<'_>> = parts.iter().enumerate().flat_map(|(number, part)| part.pieces(number)).collect();
+    let mut tallies = all(&pieces, workers, |piece| one(piece, piece.of.common.as_ref(), labels))?;
+    let stale: BTreeSet<usize> =
+        pieces.iter().zip(&tallies).filter(|(_, came)| came.is_none()).map(|(piece, _)| piece.part).collect();
+    let again: Vec<usize> =
+        (0..pieces.len()).filter(|at| pieces.get(*at).is_some_and(|piece| stale.contains(&piece.part))).collect();
+    let anew = all(&again, workers, |at| one(&pieces[*at], None, labels))?;
+    again.iter().zip(anew).for_each(|(at, tally)| tallies[*at] = tally);
+    let mut whole = Tally::default();
+    tallies.into_iter().flatten().for_each(|tally| whole.merge(tally));
+    Ok(whole)
 }
 
-/// What all pieces come to, in their order; none as soon as one comes to none.
-fn all(
-    pieces: &[Piece<'_>],
-    workers: usize,
-    one: impl Fn(&Piece<'_>) -> Result<Option<Tally>, Error> + Sync,
-) -> Result<Option<Tally>, Error> {
-    let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = || -> Result<Option<Vec<(usize, Tally)>>, Error> {
-        let mut done = Vec::new();
-        while !ended.load(Ordering::Relaxed) {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(piece) = pieces.get(number) else { break };
-            match one(piece) {
-                Ok(Some(tally)) => done.push((number, tally)),
-                end => {
-                    ended.store(true, Ordering::Relaxed);
-                    return end.map(|_| None);
-                }
-            }
-        }
-        Ok(Some(done))
+/// What each item comes to, in their order, or the first that went wrong.
+fn all<I: Sync, T: Send>(items: &[I], workers: usize, one: impl Fn(&I) -> Result<T, Error> + Sync) -> Result<Vec<T>, Error> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<(usize, T)>, Error> {
+        let number = || next.fetch_add(1, Ordering::Relaxed);
+        let items = std::iter::from_fn(|| Some(number()).and_then(|number| Some((number, items.get(number)?))));
+        items.map(|(number, item)| Ok((number, one(item)?))).collect()
     };
-    let ends: Vec<_> = std::thread::scope(|scope| {
+    let done: Result<Vec<_>, Error> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
-    let Some(done) = ends.into_iter().collect::<Result<Option<Vec<_>>, Error>>()? else { return Ok(None) };
-    let mut done: Vec<(usize, Tally)> = done.into_iter().flatten().collect();
+    let mut done: Vec<(usize, T)> = done?.into_iter().flatten().collect();
     done.sort_by_key(|(number, _)| *number);
-    let mut whole = Tally::default();
-    done.into_iter().for_each(|(_, tally)| whole.merge(tally));
-    Ok(Some(whole))
+    Ok(done.into_iter().map(|(_, came_to)| came_to).collect())
 }
 
 /// Judges what is not common, or everything; none when a sample was decided otherwise than the old book does today, so
@@ -191,6 +178,7 @@ fn one(piece: &Piece<'_>, common: Option<&(Common<'_>, Mapping)>, labels: &Label
     for block in piece.blocks.clone() {
         let mut is_sample = common.is_some();
         segment.skim(block, &mut cursor, |then, unread| {
+            stands &= common.is_none_or(|common| common.is_answered_by(then));
             if std::mem::take(&mut is_sample) {
                 stands &= backtest.stands(unread.read(whole)?, then);
             }

@@ -1,9 +1,9 @@
 //! Runs a job over all chunks of a reader on every core, with an outcome that does not depend on how many there are.
 //!
 //! Each chunk goes through four steps. The first and third run side by side; the second and fourth run strictly in the
-//! order of intake, each behind a [`Turnstile`]. Nobody waits at a turnstile: whoever comes before his turn leaves his
-//! work there and takes the next chunk, and whoever goes through takes along what has become due. There are only so
-//! many [`Load`]s, used again and again, so that memory is flat. A failed or panicking step stops all workers.
+//! order of intake, each behind a [`Turnstile`]. Nobody waits at a turnstile: a worker leaves his work there and takes
+//! through what is due, his own or another's; when nothing is, he takes the next chunk. There are only so many
+//! [`Load`]s, used again and again, so that memory is flat. A failed or panicking step stops all workers.
 
 use crate::read::{Chunk, Reader};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Chunks on their way for each worker: one in its hands, the others before a turnstile.
+/// Chunks on their way for each worker: one in his hands, and one that may be left at a turnstile.
 const LOADS_PER_WORKER: usize = 2;
 
 /// What is done with each chunk.
@@ -97,7 +97,7 @@ struct Line<J: Job> {
     intake: Mutex<(Reader, u64)>,
     order: Turnstile<J::Order, Load<J::Batch>>,
     sink: Turnstile<J::Sink, Load<J::Batch>>,
-    /// Loads that are on no way.
+    /// Loads that carry nothing.
     spare: Mutex<Vec<Load<J::Batch>>>,
     returned: Condvar,
     failed: AtomicBool,
@@ -117,20 +117,26 @@ impl<J: Job> Line<J> {
     fn work_on(&self, job: &J) -> Result<(), Error> {
         while let Some(mut load) = self.take() {
             job.prepare(&load.chunk, &mut load.batch);
-            let observe = |order: &mut J::Order, load: &mut Load<_>| job.observe(order, &load.chunk, &mut load.batch);
-            for mut load in self.order.pass(load.number, load, observe) {
+            self.order.leave(load.number, load);
+            let observe = |order: &mut J::Order, load: &mut Load<J::Batch>| {
+                job.observe(order, &load.chunk, &mut load.batch);
+                Ok(())
+            };
+            while let Some(mut load) = self.order.through(observe)? {
                 job.decide(&load.chunk, &mut load.batch);
-                let mut emitted = Ok(());
-                let emit = |sink: &mut J::Sink, load: &mut Load<_>| {
-                    if emitted.is_ok() {
-                        emitted = job.emit(sink, &load.chunk, &mut load.batch);
-                    }
-                };
-                let through = self.sink.pass(load.number, load, emit);
-                emitted?;
-                lock(&self.spare).extend(through);
-                self.returned.notify_all();
+                self.sink.leave(load.number, load);
+                self.emit(job)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Hands on every outcome whose turn it is.
+    fn emit(&self, job: &J) -> Result<(), Error> {
+        let emit = |sink: &mut J::Sink, load: &mut Load<J::Batch>| job.emit(sink, &load.chunk, &mut load.batch);
+        while let Some(load) = self.sink.through(emit)? {
+            lock(&self.spare).push(load);
+            self.returned.notify_one();
         }
         Ok(())
     }
@@ -175,32 +181,31 @@ struct Turnstile<T, W> {
 struct Inside<T, W> {
     /// The number whose turn it is.
     next: u64,
-    /// What is behind the turnstile; none while somebody goes through.
+    /// What is behind the turnstile; none while somebody goes through, and for ever once he failed.
     value: Option<T>,
-    /// Work that came before its turn.
-    early: BTreeMap<u64, W>,
+    /// Work that was left here.
+    left: BTreeMap<u64, W>,
 }
 
 impl<T, W> Turnstile<T, W> {
     fn new(value: T) -> Self {
-        Self { inside: Mutex::new(Inside { next: 0, value: Some(value), early: BTreeMap::new() }) }
+        Self { inside: Mutex::new(Inside { next: 0, value: Some(value), left: BTreeMap::new() }) }
     }
 
-    /// Brings `work` before the turnstile and does with all whose turn it is what `each` says; returns what went
-    /// through. Nothing when it is not this one's turn, or somebody goes through already: he takes it along.
-    fn pass(&self, number: u64, work: W, mut each: impl FnMut(&mut T, &mut W)) -> Vec<W> {
-        let mut through = Vec::new();
+    /// Leaves `work` before the turnstile. Whoever does this must go [`through`](Self::through) until nothing is due.
+    fn leave(&self, number: u64, work: W) {
+        lock(&self.inside).left.insert(number, work);
+    }
+
+    /// Takes the work whose turn it is through and does `what` with it. None when it is not here yet, or somebody else goes
+    /// through: he comes back for it.
+    fn through(&self, what: impl FnOnce(&mut T, &mut W) -> io::Result<()>) -> io::Result<Option<W>> {
+        let Some((mut value, mut work)) = lock(&self.inside).due() else { return Ok(None) };
+        what(&mut value, &mut work)?;
         let mut inside = lock(&self.inside);
-        inside.early.insert(number, work);
-        while let Some((mut value, mut work)) = inside.due() {
-            drop(inside);
-            each(&mut value, &mut work);
-            through.push(work);
-            inside = lock(&self.inside);
-            inside.value = Some(value);
-            inside.next += 1;
-        }
-        through
+        inside.value = Some(value);
+        inside.next += 1;
+        Ok(Some(work))
     }
 
     fn into_inner(self) -> Option<T> {
@@ -212,7 +217,7 @@ impl<T, W> Inside<T, W> {
     /// The work whose turn it is, with what is behind the turnstile.
     fn due(&mut self) -> Option<(T, W)> {
         let value = self.value.take()?;
-        match self.early.remove(&self.next) {
+        match self.left.remove(&self.next) {
             Some(work) => Some((value, work)),
             None => {
                 self.value = Some(value);
@@ -240,9 +245,12 @@ mod tests {
     use std::sync::Arc;
 
     /// Numbers the records in the order of intake and writes them down with their running number.
+    #[derive(Default)]
     struct Numbering {
         fail_at: Option<u64>,
         panic_at: Option<u64>,
+        /// What was emitted, whatever became of the run.
+        emitted: Mutex<Vec<u64>>,
     }
 
     impl Job for Numbering {
@@ -270,6 +278,7 @@ mod tests {
             if batch.iter().any(|(number, _)| Some(*number) == self.fail_at) {
                 return Err(io::ErrorKind::StorageFull.into());
             }
+            lock(&self.emitted).extend(batch.iter().map(|(number, _)| number));
             sink.append(batch);
             Ok(())
         }
@@ -290,7 +299,7 @@ mod tests {
     #[test]
     fn the_outcome_does_not_depend_on_the_number_of_workers() {
         let path = file("order");
-        let job = Numbering { fail_at: None, panic_at: None };
+        let job = Numbering::default();
         let alone = numbered(path.clone(), &job, 1, 1 << 20).unwrap();
         assert_eq!(alone.len(), 5000);
         assert!(
@@ -309,10 +318,13 @@ mod tests {
     fn a_failure_ends_the_run_and_hangs_nobody() {
         let path = file("failure");
         for at in [0, 17, 4999] {
-            let job = Numbering { fail_at: Some(at), panic_at: None };
+            let job = Numbering { fail_at: Some(at), ..Numbering::default() };
             let failed = numbered(path.clone(), &job, 4, 64);
             assert!(matches!(failed, Err(Error::Output(error)) if error.kind() == io::ErrorKind::StorageFull));
-            let job = Numbering { fail_at: None, panic_at: Some(at) };
+            let emitted = job.emitted.into_inner().unwrap();
+            assert!(emitted.iter().copied().eq(0..emitted.len() as u64), "everything before what failed, in order");
+            assert!(emitted.len() as u64 <= at, "and nothing behind it");
+            let job = Numbering { panic_at: Some(at), ..Numbering::default() };
             let failed = numbered(path.clone(), &job, 4, 64);
             assert!(matches!(failed, Err(Error::Panicked(words)) if words.contains("the planned panic")));
         }

@@ -79,6 +79,14 @@ impl<'b> Common<'b> {
         self.playbooks.iter().flat_map(Pair::reads).chain([s::ALERT_TIME]).collect()
     }
 
+    /// Whether `then` holds an answer for every condition that both books have. Of a record without, which is not what the
+    /// old book decided, everything must be judged anew.
+    pub fn is_answered_by(&self, then: &Decision) -> bool {
+        let has = |number: &u16| usize::from(*number) < then.reasons.len();
+        let pair = self.playbooks.get(usize::from(then.playbook));
+        pair.is_some_and(|pair| pair.signals.iter().flatten().flatten().all(has))
+    }
+
     /// Decides again what was decided `then`, at `now` or the alert's own time.
     ///
     /// # Errors
@@ -94,7 +102,7 @@ impl<'b> Common<'b> {
         let spare = spare.undone(book.digest);
         let mut decision = Decision { alert, case, revision, playbook, held_by, ..spare };
         let Some(pair) = self.playbooks.get(usize::from(playbook)) else { return Ok(decision) };
-        match pair.signals.as_ref().filter(|_| pair.is_of(then)) {
+        match &pair.signals {
             Some(signals) => pair.carry_over(signals, then, now, facts, &mut decision)?,
             None => {
                 let row = facts.row()?;
@@ -122,12 +130,6 @@ impl<'b> Pair<'b> {
         let exceptions = self.playbook.exceptions.iter().map(|exception| &exception.when);
         let conditions = anew.chain(exceptions).chain(&self.playbook.decide.never_close);
         conditions.flat_map(FactExpr::slots).chain(&self.playbook.needs).copied().collect()
-    }
-
-    /// Whether `then` has an answer for every condition that is in both.
-    fn is_of(&self, then: &Decision) -> bool {
-        let has = |number: &u16| usize::from(*number) < then.reasons.len();
-        self.signals.iter().flatten().flatten().all(has)
     }
 
     fn carry_over<F: Facts>(

@@ -40,7 +40,7 @@ pub(super) struct TrieNode {
     pub path: Option<u16>,
     /// Keys that paths go on with.
     pub keys: Vec<(Box<str>, u32)>,
-    /// Their numbers by fingerprint.
+    /// Their numbers.
     index: Index,
     /// Keys by which the elements of the list here are told apart, each with the number of list and key.
     pub keyed: Vec<(Box<str>, u16)>,

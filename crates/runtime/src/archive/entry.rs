@@ -127,7 +127,7 @@ pub(super) fn take_entry(bytes: &[u8], book: Digest, map: &SlotMap, entry: &mut 
     take_row(&mut from, map, &mut entry.alert.row)
 }
 
-/// Takes what was decided into `entry`, and nothing of why; returns what is left.
+/// Takes the decision into `entry`, and leaves the problems and facts of its alert; returns those.
 pub(super) fn take_decided<'a>(bytes: &'a [u8], book: Digest, entry: &mut Entry) -> Result<Take<'a>, Damaged> {
     let mut from = Take(bytes);
     take_alert(&mut from, entry)?;

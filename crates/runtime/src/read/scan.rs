@@ -175,7 +175,7 @@ impl Scanner {
 
 /// Whether `line`, which begins with `{` and ends with `}`, is one object by its braces.
 ///
-/// They are counted first wherever they stand; where one may stand in a text, texts are passed over.
+/// They are counted first wherever they stand; where one may stand in a text, quotes tell whether it does.
 pub(super) fn is_whole_object(line: &[u8]) -> bool {
     closes_at_the_end(line) || closes_outside_texts_at_the_end(line)
 }

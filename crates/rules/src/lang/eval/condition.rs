@@ -115,19 +115,16 @@ impl<'a> Machine<'a> {
                 Value::Unknown(why) => Looked::Unknown(why),
                 _ => Looked::Other,
             },
-            (Node::Path(path), Scope::Doc(doc)) => of_tape(doc.node(*path), test),
-            (Node::Local(place), _) => self.locals.get(*place).map_or(Looked::Unknown(Why::Error), |value| of_value(value, test)),
-            (Node::Select(of, key), _) => match self.tape_of(of) {
-                Some(tape) => of_tape(field_of(tape, key).and_then(|at| tape.get(at)), test),
-                None => of_value(&self.eval(node), test),
+            (Node::Path(path), Scope::Doc(doc)) => of_tape(doc.node(*path), &mut self.visits, test),
+            (Node::Local(place), _) => match self.locals.get(*place) {
+                Some(value) => of_value(value, &mut self.visits, test),
+                None => Looked::Unknown(Why::Error),
             },
-            _ => {
-                let value = self.eval(node);
-                if let Val::Text(text) = &value {
-                    functions::spend(&mut self.visits, text.len());
-                }
-                of_value(&value, test)
-            }
+            (Node::Select(of, key), _) => match self.tape_of(of) {
+                Some(tape) => of_tape(field_of(tape, key).and_then(|at| tape.get(at)), &mut self.visits, test),
+                None => of_value(&self.eval(node), &mut self.visits, test),
+            },
+            _ => of_value(&self.eval(node), &mut self.visits, test),
         }
     }
 
@@ -173,18 +170,24 @@ enum Looked<T> {
     Other,
 }
 
-fn of_tape<T>(node: Option<&simd_json::Node<'_>>, test: impl FnOnce(&str) -> T) -> Looked<T> {
+fn of_tape<T>(node: Option<&simd_json::Node<'_>>, visits: &mut u32, test: impl FnOnce(&str) -> T) -> Looked<T> {
     match node {
-        Some(simd_json::Node::String(text)) => Looked::Text(test(text)),
+        Some(simd_json::Node::String(text)) => of_text(text, visits, test),
         Some(_) => Looked::Other,
         None => Looked::Unknown(Why::NotStated),
     }
 }
 
-fn of_value<T>(value: &Val<'_>, test: impl FnOnce(&str) -> T) -> Looked<T> {
+fn of_value<T>(value: &Val<'_>, visits: &mut u32, test: impl FnOnce(&str) -> T) -> Looked<T> {
     match value {
-        Val::Text(text) => Looked::Text(test(text)),
+        Val::Text(text) => of_text(text, visits, test),
         Val::Unknown(why) => Looked::Unknown(*why),
         _ => Looked::Other,
     }
+}
+
+/// Goes through a text, and pays for it.
+fn of_text<T>(text: &str, visits: &mut u32, test: impl FnOnce(&str) -> T) -> Looked<T> {
+    functions::spend(visits, text.len());
+    Looked::Text(test(text))
 }

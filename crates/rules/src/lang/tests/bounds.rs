@@ -190,6 +190,10 @@ fn visits_and_made_text_are_bounded() {
     let just = list(VISITS_MAX as usize - 1);
     assert_eq!(over(&just, "raw.l.all(x, x == 1)"), "true");
     assert_eq!(over(&list(VISITS_MAX as usize), "raw.l.all(x, x == 1)"), "unknown: Error");
+    for looks in ["contains('b')", "matches('b')", "endsWith('b')"] {
+        let looks_again_and_again = format!("raw.l.exists(x, raw.t.{looks})");
+        assert_eq!(over(&just, &looks_again_and_again), "unknown: Error", "{looks} costs what the text is long");
+    }
     for text in [
         "raw.l.all(x, raw.l.all(y, x == y))",
         "raw.l.map(x, raw.l)",
