@@ -61,17 +61,17 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<Exit> {
     if let Some(writer) = totals.writer.take() {
         writer.finish(true)?;
     }
-    let cases = std::mem::take(&mut totals.queue).worst_first();
+    let cases = totals.queue.worst_first();
     let mut lines = table::queue(&cases, &book, TOP, term::width());
     lines.push(Line::new());
-    if let Some(worst) = telling(cases.iter().take(TOP)) {
+    if let Some(worst) = telling(cases.iter().copied().take(TOP)) {
         lines.push(Line::new().with(Paint::Strong, "One of them, explained:"));
         lines.push(Line::new());
         lines.extend(explain::lines(worst, &book, &names, term::width().unwrap_or(WIDTH)));
     }
     lines.push(Line::new());
     lines.extend(table::summary(&totals, &job.output, None, false));
-    let closed = cases.iter().filter(|case| case.outcome == Outcome::Close);
+    let closed = cases.iter().copied().filter(|case| case.outcome == Outcome::Close);
     lines.extend(next(out, telling(closed).map(explain::id)));
     term::output(table::painted(&lines).as_bytes())?;
     Ok(Exit::Ok)

@@ -34,7 +34,7 @@ pub(crate) fn page(lines: &[Line]) -> String {
 }
 
 /// The queue with the worst decision of its first `top` cases explained.
-pub(crate) fn report(cases: &[Case], report: &Report<'_>, summary: &[Line], top: usize) -> String {
+pub(crate) fn report(cases: &[&Case], report: &Report<'_>, summary: &[Line], top: usize) -> String {
     let mut page = format!("{HEAD}<main><h1>Queue</h1>\n<pre>{}</pre>\n", html(summary));
     let _ = writeln!(
         page,

@@ -127,9 +127,9 @@ impl Queue {
     }
 
     /// The cases, worst first.
-    pub(crate) fn worst_first(self) -> Vec<Case> {
-        let mut cases: Vec<Case> = self.cases.into_values().collect();
-        cases.sort_by_cached_key(Case::rank);
+    pub(crate) fn worst_first(&self) -> Vec<&Case> {
+        let mut cases: Vec<&Case> = self.cases.values().collect();
+        cases.sort_by_cached_key(|case| case.rank());
         cases
     }
 }

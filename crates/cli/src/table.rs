@@ -29,7 +29,7 @@ pub(crate) fn painted(lines: &[Line]) -> String {
 }
 
 /// The queue's first `top` cases, as wide as they are where no width is given.
-pub(crate) fn queue(cases: &[Case], book: &Book, top: usize, width: Option<usize>) -> Vec<Line> {
+pub(crate) fn queue(cases: &[&Case], book: &Book, top: usize, width: Option<usize>) -> Vec<Line> {
     let shown = cases.get(..top).unwrap_or(cases);
     if shown.is_empty() {
         return Vec::new();
@@ -54,8 +54,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(cases: &[Case], book: &Book, width: Option<usize>) -> Self {
-        let widest = |least: usize, width: &dyn Fn(&Case) -> usize| cases.iter().map(width).max().unwrap_or(0).max(least);
+    fn of(cases: &[&Case], book: &Book, width: Option<usize>) -> Self {
+        let widest =
+            |least: usize, width: &dyn Fn(&Case) -> usize| cases.iter().map(|case| width(case)).max().unwrap_or(0).max(least);
         let playbook = widest(8, &|case| playbook(case, book).chars().count());
         let subject = widest(5, &|case| subject(case).chars().count());
         let title = widest(4, &|case| case.title.chars().count());

@@ -39,8 +39,8 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
     let ended = pipeline::run(&job, reader, job.memory(), totals, workers(args.workers));
     drop(bar);
     let (memory, totals) = ended.map_err(|error| output_failed(error, args))?;
-    // The process ends soon: the system takes the memory back at once, and taking a million entries apart is no work for a user
-    // to wait for.
+    // The process ends soon: the system takes memory back at once, and taking a million entries apart first is no work for
+    // a user to wait for.
     std::mem::forget(memory);
     let interrupted = stop.load(Ordering::Relaxed);
     finish(args, &job.output, totals, interrupted)
@@ -96,7 +96,7 @@ fn finish(args: &Triage, report: &Report<'_>, mut totals: Totals, interrupted: b
     if let Some(writer) = totals.writer.take() {
         writer.finish(!interrupted).map_err(|error| output_failed(error.into(), args))?;
     }
-    let cases = std::mem::take(&mut totals.queue).worst_first();
+    let cases = totals.queue.worst_first();
     let summary = table::summary(&totals, report, args.out.as_deref(), interrupted);
     match args.format {
         Format::Table => term::output(table::painted(&table::queue(&cases, report.book, args.top, term::width())).as_bytes())?,
