@@ -16,8 +16,9 @@ pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Answers that one pattern remembers.
 const ANSWERS: usize = 1024;
 
-/// Longer texts (scripts, encoded commands) hardly ever come again.
-const TEXT_BYTES_MAX: usize = 512;
+/// Of longer texts no answer is remembered. Scripts come again, too, where a tool runs the same one everywhere, and taking
+/// the hash costs about as much as looking for two of a dozen patterns.
+const TEXT_BYTES_MAX: usize = 16 << 10;
 
 /// A compiled pattern of a condition. Clones share what is remembered.
 #[derive(Clone, Debug)]
