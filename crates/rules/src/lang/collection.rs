@@ -3,7 +3,7 @@
 //! Reading one allocates nothing. Elements are visited on a budget, so that no comparison of two big lists
 //! can take long.
 
-use super::paths::same;
+use super::keys::same;
 use super::{Truth, Val};
 use adjutant_model::{Range, Row, Why};
 use simd_json::Node;
