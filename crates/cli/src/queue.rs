@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// Cases remembered at most; beyond, the least of them are forgotten. Their number is counted all the same.
-pub(crate) const CASES_MAX: usize = 50_000;
+pub(crate) const CASES_MAX: usize = 20_000;
 
 /// One case of the queue.
 #[derive(Clone, Debug)]

@@ -51,6 +51,9 @@ pub struct Row {
     list: Vec<Value>,
 }
 
+/// Room for text that a cleared row keeps: without a bound, each of thousands would be as large as the largest alert.
+const TEXT_BYTES_KEPT: usize = 4 << 10;
+
 /// The first place that is the number of a cell; those below are why nothing is known.
 const CELLS_FROM: u16 = 64;
 
@@ -88,12 +91,13 @@ impl Row {
         Self { places: vec![0; slots], ..Self::default() }
     }
 
-    /// Makes every cell unknown again, keeping the memory.
+    /// Makes every cell unknown again, keeping as much memory as most alerts need.
     pub fn clear(&mut self, slots: usize) {
         self.places.clear();
         self.places.resize(slots, 0);
         self.cells.clear();
         self.text.clear();
+        self.text.shrink_to(TEXT_BYTES_KEPT);
         self.list.clear();
     }
 

@@ -117,6 +117,10 @@ impl<const N: usize> Seen<N> {
         if self.items.len() >= N {
             self.forget_one();
         }
+        if self.items.is_empty() {
+            // Most addresses and devices are seen with one user, for whom there need not be room for four.
+            self.items.reserve_exact(1);
+        }
         self.items.push((item, time, time));
     }
 
