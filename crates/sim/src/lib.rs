@@ -1,0 +1,1 @@
+//! A fake world for the ports of the runtime: seeds, faults, invariant checkers. Never part of the product.

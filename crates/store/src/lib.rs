@@ -1,0 +1,1 @@
+//! Keeps state, ledger and outbox in one transaction: the store port over SQLite.
