@@ -41,12 +41,19 @@ pub struct Desk<'b> {
     options: Options<'b>,
     /// The business unit of the account that acted, where the book's context knows it.
     unit: Option<Slot>,
+    key: HashKey,
 }
 
 impl<'b> Desk<'b> {
     /// Decides as `options` say.
     pub fn new(options: Options<'b>) -> Self {
-        Self { options, unit: options.book.schema.slot("user.unit") }
+        Self { options, unit: options.book.schema.slot("user.unit"), key: HashKey(options.book.digest.prefix()) }
+    }
+
+    /// The same with this key of memory instead of the book's, so that memory outlives the book.
+    #[must_use]
+    pub const fn with_key(self, key: HashKey) -> Self {
+        Self { key, ..self }
     }
 
     /// The book that decides.
@@ -56,11 +63,7 @@ impl<'b> Desk<'b> {
 
     /// A memory that has seen nothing yet. Its key is the book's, so that a replay gives the same bytes.
     pub fn memory(&self, limits: Limits) -> Memory {
-        Memory::new(self.key(), limits, Policy::of(&self.options.book.correlate))
-    }
-
-    fn key(&self) -> HashKey {
-        HashKey(self.options.book.digest.prefix())
+        Memory::new(self.key, limits, Policy::of(&self.options.book.correlate))
     }
 
     /// Reads a record into `alert`, with everything that can be known of it without history. Says which context sources
@@ -107,12 +110,17 @@ impl<'b> Desk<'b> {
     /// The last part of [`Desk::read`], once context has spoken: what follows from it, and whom the alert is about.
     pub fn keys(&self, alert: &mut Alert, scratch: &mut Scratch) -> Keys {
         enrich::place(&mut alert.row);
-        Keys::of(alert, self.unit, self.key(), &mut scratch.names)
+        Keys::of(alert, self.unit, self.key, &mut scratch.names)
     }
 
     /// When an alert is decided.
     pub fn now(&self, alert: &Alert) -> Time {
         self.options.now.or_else(|| alert.row.time(s::ALERT_TIME)).unwrap_or_default()
+    }
+
+    /// Adds what follows from history to an `alert` that memory has seen.
+    pub fn travel(&self, alert: &mut Alert) {
+        enrich::travel(&mut alert.row);
     }
 
     /// Decides about an `alert` that memory has seen. `spare` is a decision that is not needed any more, for its memory.

@@ -1,13 +1,16 @@
 //! Advances one case by one input. The only door through which a case changes.
 //!
-//! Total: every pair of case and input yields a step or a [`Refusal`]; it never panics. Deterministic: time
-//! arrives in the input. A case's outcome may rise and never falls by itself: evidence that left a window
-//! does not unmake what was seen.
+//! Total: every pair of case and input yields a step or a [`Refusal`]; it never panics. Deterministic: time and chance
+//! arrive in the input. A case's outcome may rise and never falls by itself: evidence that left a window does not unmake
+//! what was seen. A case is closed by itself only where the ladder lets its playbook, and never when the blind sample drew it.
 
+use crate::autonomy::{CLOSE, Ladder, Pause};
+use crate::context::Touched;
 use crate::correlate::Joined;
 use crate::decide::decide;
-use adjutant_model::{Alert, CaseId, Decision, Outcome, Revision, Time};
+use adjutant_model::{Alert, Autonomy, CaseId, Decision, Outcome, Revision, Time};
 use adjutant_rules::Book;
+use serde::{Deserialize, Serialize};
 
 /// What is known of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +23,55 @@ pub struct Case {
     pub outcome: Option<Outcome>,
     /// The highest score of its revisions.
     pub score: i32,
+    /// Whether it is worked.
+    pub status: Status,
+    /// The blind sample drew it: people judge it as any other.
+    pub sampled: bool,
 }
+
+/// Whether a case is worked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Status {
+    /// It waits for a person.
+    #[default]
+    Open,
+    /// It was closed by itself.
+    ClosedItself,
+    /// A person closed it.
+    ClosedByPerson,
+    /// A person took it on as an incident.
+    Escalated,
+}
+
+/// What a person says about a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is harmless.
+    Close,
+    /// It is worked again.
+    Reopen,
+    /// It is harmful: an incident.
+    Escalate,
+}
+
+/// How far playbooks may go by themselves, and how much of that is checked by people.
+#[derive(Clone, Copy, Debug)]
+pub struct Leave<'a> {
+    /// The ladder.
+    pub ladder: &'a Ladder,
+    /// Context that should have spoken and could not.
+    pub touched: Touched,
+    /// Chance: a number below [`DRAWS`], made from a secret, that nobody who sends alerts can foresee.
+    pub draw: u32,
+    /// Draws below this number are sampled.
+    pub sampled_below: u32,
+}
+
+/// Draws are numbers below this: parts per million.
+pub const DRAWS: u32 = 1_000_000;
 
 /// What can happen to a case.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +84,13 @@ pub enum Input<'a> {
         joined: &'a Joined,
         /// When this is decided; for files, the alert's own time.
         now: Time,
+        /// What may be done by itself.
+        leave: Option<Leave<'a>>,
     },
+    /// A person judged it.
+    Judged(Verdict),
+    /// A decision of it was wrong in the light of what is known now.
+    Reconsidered(Outcome),
 }
 
 /// What became true.
@@ -48,6 +105,10 @@ pub enum Event {
         /// What it is.
         to: Outcome,
     },
+    /// The case would have been closed by itself, and chance drew it for people.
+    Sampled,
+    /// It has this status now.
+    Became(Status),
 }
 
 /// What to ask of the world, after commit.
@@ -76,12 +137,15 @@ pub enum Refusal {
     /// The alert joined another case.
     #[error("the alert joined case {0}, not this one")]
     OtherCase(CaseId),
+    /// The case is so already.
+    #[error("the case is {0} already")]
+    AlreadySo(Status),
 }
 
 impl Case {
     /// A case before its first alert.
     pub const fn new(id: CaseId) -> Self {
-        Self { id, revision: Revision(0), outcome: None, score: 0 }
+        Self { id, revision: Revision(0), outcome: None, score: 0, status: Status::Open, sampled: false }
     }
 
     /// The case after `event`.
@@ -92,6 +156,8 @@ impl Case {
                 self.score = self.score.max(decision.score);
             }
             Event::Rose { to, .. } => self.outcome = Some(*to),
+            Event::Sampled => self.sampled = true,
+            Event::Became(status) => self.status = *status,
         }
     }
 }
@@ -99,26 +165,112 @@ impl Case {
 /// Advances `case` by `input` under `book`.
 ///
 /// # Errors
-/// A [`Refusal`] when the input is not about this case.
+/// A [`Refusal`] when the input is not about this case, or asks for what is so already.
 pub fn step(case: &Case, input: &Input<'_>, book: &Book) -> Result<Step, Refusal> {
     match input {
-        Input::Joined { alert, joined, now } if joined.case == case.id => {
-            Ok(joined_by(case, decide(alert, joined, book, *now, Decision::undecided(book.digest))))
+        Input::Joined { alert, joined, now, leave } if joined.case == case.id => {
+            let decision = decide(alert, joined, book, *now, Decision::undecided(book.digest));
+            Ok(joined_by(case, decided_as_allowed(decision, alert, leave.as_ref(), book), leave.as_ref()))
         }
         Input::Joined { joined, .. } => Err(Refusal::OtherCase(joined.case)),
+        Input::Judged(verdict) => judged(case, *verdict),
+        Input::Reconsidered(outcome) => Ok(reconsidered(case, *outcome)),
     }
 }
 
-fn joined_by(case: &Case, decision: Decision) -> Step {
-    let outcome = decision.outcome;
+/// The decision with the autonomy in force. Where nothing may be proposed, a person looks, whatever the score.
+fn decided_as_allowed(mut decision: Decision, alert: &Alert, leave: Option<&Leave<'_>>, book: &Book) -> Decision {
+    let (Some(leave), Some(playbook)) = (leave, book.playbooks.get(usize::from(decision.playbook))) else { return decision };
+    let in_force = leave.ladder.in_force(playbook, CLOSE, &alert.row, book);
+    // Context that broke its contract, or is too old, leaves nothing to be done by itself.
+    decision.autonomy = if leave.touched.is_empty() { in_force } else { in_force.min(Autonomy::Recommend) };
+    if leave.ladder.paused(&playbook.name) <= Pause::EnrichmentOnly {
+        decision.outcome = decision.outcome.max(Outcome::Escalate);
+    }
+    decision
+}
+
+fn joined_by(case: &Case, decision: Decision, leave: Option<&Leave<'_>>) -> Step {
+    let (outcome, autonomy) = (decision.outcome, decision.autonomy);
     let mut step = Step { events: vec![Event::Decided(decision)], effects: Vec::new() };
-    if case.outcome < Some(outcome) {
+    let rises = case.outcome < Some(outcome);
+    if rises {
         step.events.push(Event::Rose { from: case.outcome, to: outcome });
-        step.effects.push(match outcome {
-            Outcome::Close => Effect::ProposeClose(case.id),
-            Outcome::Escalate => Effect::Escalate(case.id),
-            Outcome::Respond => Effect::ProposeResponse(case.id),
-        });
+    }
+    let highest = case.outcome.max(Some(outcome));
+    let by_itself = autonomy == Autonomy::Act && highest == Some(Outcome::Close);
+    match case.status {
+        Status::Open if by_itself && !case.sampled => step.events.push(closed_or_sampled(leave)),
+        Status::ClosedItself | Status::ClosedByPerson if rises => step.events.push(Event::Became(Status::Open)),
+        Status::Open | Status::ClosedItself | Status::ClosedByPerson | Status::Escalated => {}
+    }
+    if rises && !matches!(step.events.last(), Some(Event::Became(Status::ClosedItself))) {
+        step.effects.push(effect(case.id, outcome));
     }
     step
+}
+
+fn closed_or_sampled(leave: Option<&Leave<'_>>) -> Event {
+    match leave {
+        Some(leave) if leave.draw < leave.sampled_below => Event::Sampled,
+        _ => Event::Became(Status::ClosedItself),
+    }
+}
+
+const fn effect(case: CaseId, outcome: Outcome) -> Effect {
+    match outcome {
+        Outcome::Close => Effect::ProposeClose(case),
+        Outcome::Escalate => Effect::Escalate(case),
+        Outcome::Respond => Effect::ProposeResponse(case),
+    }
+}
+
+fn judged(case: &Case, verdict: Verdict) -> Result<Step, Refusal> {
+    let status = match verdict {
+        Verdict::Close => Status::ClosedByPerson,
+        Verdict::Reopen => Status::Open,
+        Verdict::Escalate => Status::Escalated,
+    };
+    if case.status == status {
+        return Err(Refusal::AlreadySo(status));
+    }
+    Ok(Step { events: vec![Event::Became(status)], effects: Vec::new() })
+}
+
+/// What is known now makes more of the case than was decided, or less: a closed case is looked at again either way, and its
+/// outcome only rises.
+fn reconsidered(case: &Case, outcome: Outcome) -> Step {
+    let mut step = Step::default();
+    if case.outcome < Some(outcome) {
+        step.events.push(Event::Rose { from: case.outcome, to: outcome });
+    }
+    if matches!(case.status, Status::ClosedItself | Status::ClosedByPerson) {
+        step.events.push(Event::Became(Status::Open));
+    }
+    step.effects.push(effect(case.id, outcome.max(Outcome::Escalate)));
+    step
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Status::Open => "open",
+            Status::ClosedItself => "closed-itself",
+            Status::ClosedByPerson => "closed-by-person",
+            Status::Escalated => "escalated",
+        })
+    }
+}
+
+impl Status {
+    /// The status with code `code`, as stored.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Status::Open),
+            1 => Some(Status::ClosedItself),
+            2 => Some(Status::ClosedByPerson),
+            3 => Some(Status::Escalated),
+            _ => None,
+        }
+    }
 }

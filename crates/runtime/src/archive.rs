@@ -8,12 +8,12 @@
 //! ```
 //! All names are digests of content. Files are written elsewhere, made durable and then renamed into place.
 
-mod bytes;
+pub(crate) mod bytes;
 mod container;
-mod entry;
+pub(crate) mod entry;
 mod index;
 mod open;
-mod row;
+pub(crate) mod row;
 mod write;
 
 pub use entry::{Entry, Keep};

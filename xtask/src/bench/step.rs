@@ -85,7 +85,7 @@ fn facts(slots: usize, now: Time) -> Row {
 impl Prepared {
     /// One step.
     pub fn once(&self) -> Result<()> {
-        let input = Input::Joined { alert: black_box(&self.alert), joined: &self.joined, now: self.now };
+        let input = Input::Joined { alert: black_box(&self.alert), joined: &self.joined, now: self.now, leave: None };
         let step = step(&self.case, &input, &self.book)?;
         let decided = step
             .events

@@ -5,10 +5,10 @@
 /// The bytes are not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored bytes are damaged")]
-pub(super) struct Damaged;
+pub(crate) struct Damaged;
 
 /// Appends to `out`.
-pub(super) trait Put {
+pub(crate) trait Put {
     fn put_byte(&mut self, byte: u8);
     fn put_slice(&mut self, bytes: &[u8]);
 
@@ -43,29 +43,29 @@ impl Put for Vec<u8> {
 
 /// Takes from the front of some bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Take<'a>(pub(super) &'a [u8]);
+pub(crate) struct Take<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Take<'a> {
-    pub(super) fn byte(&mut self) -> Result<u8, Damaged> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Damaged> {
         let (byte, rest) = self.0.split_first().ok_or(Damaged)?;
         self.0 = rest;
         Ok(*byte)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
         let (array, rest) = self.0.split_first_chunk().ok_or(Damaged)?;
         self.0 = rest;
         Ok(*array)
     }
 
-    pub(super) fn slice(&mut self, len: usize) -> Result<&'a [u8], Damaged> {
+    pub(crate) fn slice(&mut self, len: usize) -> Result<&'a [u8], Damaged> {
         let (slice, rest) = self.0.split_at_checked(len).ok_or(Damaged)?;
         self.0 = rest;
         Ok(slice)
     }
 
     #[inline]
-    pub(super) fn uint(&mut self) -> Result<u64, Damaged> {
+    pub(crate) fn uint(&mut self) -> Result<u64, Damaged> {
         let first = self.byte()?;
         if first < 0x80 { Ok(u64::from(first)) } else { self.long_uint(first) }
     }
@@ -82,17 +82,17 @@ impl<'a> Take<'a> {
         Err(Damaged)
     }
 
-    pub(super) fn int(&mut self) -> Result<i64, Damaged> {
+    pub(crate) fn int(&mut self) -> Result<i64, Damaged> {
         let number = self.uint()?;
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
     /// An unsigned number that must fit the type asked for.
-    pub(super) fn small<T: TryFrom<u64>>(&mut self) -> Result<T, Damaged> {
+    pub(crate) fn small<T: TryFrom<u64>>(&mut self) -> Result<T, Damaged> {
         T::try_from(self.uint()?).map_err(|_| Damaged)
     }
 
-    pub(super) fn option(&mut self) -> Result<Option<u16>, Damaged> {
+    pub(crate) fn option(&mut self) -> Result<Option<u16>, Damaged> {
         match self.uint()? {
             0 => Ok(None),
             number => u16::try_from(number - 1).map(Some).map_err(|_| Damaged),
@@ -100,17 +100,17 @@ impl<'a> Take<'a> {
     }
 
     /// A count of things that take at least one byte each, so that a damaged count cannot ask for memory.
-    pub(super) fn count(&mut self) -> Result<usize, Damaged> {
+    pub(crate) fn count(&mut self) -> Result<usize, Damaged> {
         let count = self.small::<usize>()?;
         if count > self.0.len() { Err(Damaged) } else { Ok(count) }
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Damaged> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Damaged> {
         let len = self.small()?;
         self.slice(len)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, Damaged> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, Damaged> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Damaged)
     }
 }

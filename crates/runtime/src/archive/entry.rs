@@ -48,7 +48,7 @@ pub struct Keep<'a> {
 }
 
 /// Appends one entry to `out`, preceded by its length. The book is said once for all by whoever keeps the entries.
-pub(super) fn put_entry(out: &mut Vec<u8>, keep: &Keep<'_>, raw: u32) {
+pub(crate) fn put_entry(out: &mut Vec<u8>, keep: &Keep<'_>, raw: u32) {
     let Keep { alert, decision, problems, .. } = keep;
     let start = out.len();
     out.put_slice(&[0; 4]);
@@ -111,13 +111,13 @@ fn put_decision(out: &mut Vec<u8>, decision: &Decision) {
 }
 
 /// Passes over one entry; returns its bytes.
-pub(super) fn skip_entry<'a>(from: &mut Take<'a>) -> Result<&'a [u8], Damaged> {
+pub(crate) fn skip_entry<'a>(from: &mut Take<'a>) -> Result<&'a [u8], Damaged> {
     let len = u32::from_le_bytes(from.array()?);
     from.slice(len as usize)
 }
 
 /// Takes one entry into `entry`, its row in the slots that `map` says, decided by `book`.
-pub(super) fn take_entry(bytes: &[u8], book: Digest, map: &SlotMap, entry: &mut Entry) -> Result<(), Damaged> {
+pub(crate) fn take_entry(bytes: &[u8], book: Digest, map: &SlotMap, entry: &mut Entry) -> Result<(), Damaged> {
     let mut from = take_decided(bytes, book, entry)?;
     entry.problems.clear();
     for _ in 0..from.count()? {
@@ -128,7 +128,7 @@ pub(super) fn take_entry(bytes: &[u8], book: Digest, map: &SlotMap, entry: &mut 
 }
 
 /// Takes the decision into `entry`, and leaves the problems and facts of its alert; returns those.
-pub(super) fn take_decided<'a>(bytes: &'a [u8], book: Digest, entry: &mut Entry) -> Result<Take<'a>, Damaged> {
+pub(crate) fn take_decided<'a>(bytes: &'a [u8], book: Digest, entry: &mut Entry) -> Result<Take<'a>, Damaged> {
     let mut from = Take(bytes);
     take_alert(&mut from, entry)?;
     entry.duplicate = from.byte()? != 0;
@@ -139,7 +139,7 @@ pub(super) fn take_decided<'a>(bytes: &'a [u8], book: Digest, entry: &mut Entry)
 }
 
 /// Takes the facts that [`take_decided`] left into `row`.
-pub(super) fn take_facts(mut from: Take<'_>, map: &SlotMap, row: &mut Row) -> Result<(), Damaged> {
+pub(crate) fn take_facts(mut from: Take<'_>, map: &SlotMap, row: &mut Row) -> Result<(), Damaged> {
     for _ in 0..from.count()? {
         (0..3).try_for_each(|_| from.bytes().map(|_| ()))?;
     }

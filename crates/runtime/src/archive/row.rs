@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 /// A name of the schema that was in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Name {
+pub(crate) struct Name {
     name: String,
     #[serde(rename = "type")]
     ty: String,
@@ -21,7 +21,7 @@ pub(super) struct Name {
 }
 
 /// Every name of `schema`, in slot order.
-pub(super) fn names(schema: &Schema) -> Vec<Name> {
+pub(crate) fn names(schema: &Schema) -> Vec<Name> {
     let levels = |levels: &Levels| levels.names.clone();
     let name = |(_, field): (Slot, &adjutant_model::schema::Field)| Name {
         name: field.name.clone(),
@@ -33,20 +33,20 @@ pub(super) fn names(schema: &Schema) -> Vec<Name> {
 
 /// Where each slot of the schema that was in force is in the schema that is.
 #[derive(Clone, Debug)]
-pub(super) struct SlotMap {
+pub(crate) struct SlotMap {
     slots: Vec<Option<Slot>>,
     len: usize,
 }
 
 impl SlotMap {
-    pub(super) fn new(was: &[Name], schema: &Schema) -> Self {
+    pub(crate) fn new(was: &[Name], schema: &Schema) -> Self {
         let is = names(schema);
         let slot = |was: &Name| schema.slot(&was.name).filter(|slot| is.get(slot.index()) == Some(was));
         Self { slots: was.iter().map(slot).collect(), len: schema.len() }
     }
 
     /// The same without any slot but `wanted`: the others' cells are passed over.
-    pub(super) fn only(mut self, wanted: &BTreeSet<Slot>) -> Self {
+    pub(crate) fn only(mut self, wanted: &BTreeSet<Slot>) -> Self {
         for slot in &mut self.slots {
             *slot = slot.filter(|slot| wanted.contains(slot));
         }
@@ -61,22 +61,22 @@ impl SlotMap {
 
 /// Codes of the kinds of values, in the low four bits of a cell's tag.
 mod kind {
-    pub(super) const UNKNOWN: u8 = 0;
-    pub(super) const FALSE: u8 = 1;
-    pub(super) const TRUE: u8 = 2;
-    pub(super) const INT: u8 = 3;
-    pub(super) const TIME: u8 = 4;
-    pub(super) const DURATION: u8 = 5;
-    pub(super) const DISTANCE: u8 = 6;
-    pub(super) const SPEED: u8 = 7;
-    pub(super) const GEO: u8 = 8;
-    pub(super) const LEVEL: u8 = 9;
-    pub(super) const ADDR_4: u8 = 10;
-    pub(super) const ADDR_6: u8 = 11;
-    pub(super) const TEXT: u8 = 12;
-    pub(super) const LIST: u8 = 13;
+    pub(crate) const UNKNOWN: u8 = 0;
+    pub(crate) const FALSE: u8 = 1;
+    pub(crate) const TRUE: u8 = 2;
+    pub(crate) const INT: u8 = 3;
+    pub(crate) const TIME: u8 = 4;
+    pub(crate) const DURATION: u8 = 5;
+    pub(crate) const DISTANCE: u8 = 6;
+    pub(crate) const SPEED: u8 = 7;
+    pub(crate) const GEO: u8 = 8;
+    pub(crate) const LEVEL: u8 = 9;
+    pub(crate) const ADDR_4: u8 = 10;
+    pub(crate) const ADDR_6: u8 = 11;
+    pub(crate) const TEXT: u8 = 12;
+    pub(crate) const LIST: u8 = 13;
     /// Several cells alike in neighbouring slots: how many follows, then the cell.
-    pub(super) const RUN: u8 = 14;
+    pub(crate) const RUN: u8 = 14;
 }
 
 /// The bit of a cell's tag that says that the time of observation follows.
@@ -86,7 +86,7 @@ const OBSERVED: u8 = 0x80;
 const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /// Appends `row` to `out`.
-pub(super) fn put_row(out: &mut Vec<u8>, row: &Row) {
+pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
     let (text, list) = row.arenas();
     out.put_bytes(text.as_bytes());
     out.put_uint(list.len() as u64);
@@ -188,7 +188,7 @@ fn put_value(out: &mut Vec<u8>, value: Value) {
 }
 
 /// Takes a row that [`put_row`] wrote, into the slots that `map` says.
-pub(super) fn take_row(from: &mut Take<'_>, map: &SlotMap, row: &mut Row) -> Result<(), Damaged> {
+pub(crate) fn take_row(from: &mut Take<'_>, map: &SlotMap, row: &mut Row) -> Result<(), Damaged> {
     row.clear(map.len);
     row.push_text(from.text()?);
     let items = from.count()?;

@@ -1,0 +1,181 @@
+//! The loop: takes what waits, advances cases, and writes everything that became true in one transaction; only then is
+//! anybody answered.
+//!
+//! One driver writes, so the order of entries in the ledger is the order of commits, and memory is fed in that order: after a
+//! crash the same entries in the same order make the same memory. It has no thread, clock or lock of its own; whoever holds
+//! it calls [`Driver::turn`] with what waits and the time.
+//!
+//! INVARIANT: nothing is answered before the commit that holds it. When a commit fails, what memory learnt from it is thrown
+//! away with the driver, and read again from what is stored.
+
+mod alert;
+mod batch;
+mod command;
+mod restart;
+
+pub use command::{Command, NOTE_CHARS_MAX, Refused, Reply, kind};
+pub(crate) use alert::entry_at;
+pub(crate) use restart::slots;
+
+use crate::event::Slots;
+use crate::policy::{Policy, Prepared};
+use crate::ports::{Read, Store, StoreError};
+use adjutant_engine::autonomy::Ladder;
+use adjutant_engine::memory::Memory;
+use adjutant_ledger::{Hash, Tree};
+use adjutant_model::{CaseId, Digest, Outcome, Time};
+use batch::Batch;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How the driver decides and keeps.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of a million cases that would be closed by themselves, how many go to people unmarked.
+    pub sampled_ppm: u32,
+    /// Whether anybody is to be told of cases that wait for people.
+    pub notify: bool,
+    /// Entries after which a snapshot of memory is made even when the machine is busy.
+    pub snapshot_entries: u64,
+}
+
+impl Default for Settings {
+    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries.
+    fn default() -> Self {
+        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 200_000 }
+    }
+}
+
+/// Something that waits for the driver.
+pub enum Work {
+    /// An alert that was read.
+    Alert(Box<Prepared>),
+    /// Something that a person or the machine itself wants.
+    Command {
+        /// Who; empty for the machine itself.
+        by: String,
+        /// What.
+        command: Command,
+    },
+}
+
+/// What became of one piece of work. Durable when it is seen.
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// An alert was decided.
+    Decided(Answer),
+    /// It was known already: what was decided then.
+    Known(Answer),
+    /// A command was carried out.
+    Carried(Reply),
+    /// A command was refused.
+    Refused(Refused),
+}
+
+/// What was decided about an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The number of its entry in the ledger.
+    pub seq: u64,
+    /// The decision's name.
+    pub decision: [u8; 8],
+    /// SHA-256 of the raw alert.
+    pub alert: Digest,
+    /// The case that it joined.
+    pub case: CaseId,
+    /// Which revision of the case.
+    pub revision: u32,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The score.
+    pub score: i32,
+}
+
+/// The one that writes.
+pub struct Driver {
+    store: Box<dyn Store>,
+    reader: Box<dyn Read>,
+    policy: Arc<Policy>,
+    memory: Memory,
+    tree: Tree,
+    ladder: Ladder,
+    settings: Settings,
+    /// Where the facts of each book's decisions are in the policy's rows.
+    slots: HashMap<Digest, Slots>,
+    /// The time of the latest entry.
+    at: Time,
+    /// The number of entries at the latest snapshot of memory.
+    snapshot: u64,
+    batch: Batch,
+}
+
+impl Driver {
+    /// Does all of `work` in one transaction. What became of each is in `done`, in the same order.
+    ///
+    /// # Errors
+    /// Nothing was written, or for [`StoreError::Unclear`] nobody knows. The driver must not be used again: what memory
+    /// learnt is not stored. [`Driver::into_store`] and [`Driver::open`] begin anew.
+    pub fn turn(&mut self, now: Time, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<(), StoreError> {
+        done.clear();
+        self.at = self.at.max(now);
+        self.batch.clear(self.tree.len(), self.at);
+        for piece in work.drain(..) {
+            done.push(match piece {
+                Work::Alert(prepared) => self.alert(*prepared)?,
+                Work::Command { by, command } => self.command(&by, command)?,
+            });
+        }
+        self.commit()
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(&self.batch.commit())?;
+        self.tree.append_all(self.batch.leaves());
+        Ok(())
+    }
+
+    /// Number and root of the entries so far.
+    pub fn head(&self) -> (u64, Hash) {
+        (self.tree.len(), self.tree.root())
+    }
+
+    /// The ladder as it stands.
+    pub fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
+    /// What decides now.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// Whether a snapshot of memory is due: some entries came since the last, and many when the machine is busy.
+    pub fn wants_snapshot(&self, idle: bool) -> bool {
+        let since = self.tree.len().saturating_sub(self.snapshot);
+        since >= self.settings.snapshot_entries || (idle && since >= self.settings.snapshot_entries / 8)
+    }
+
+    /// Keeps a snapshot of memory, so that a restart need not read again what came before.
+    ///
+    /// # Errors
+    /// It cannot be written; the snapshot before still stands.
+    pub fn snapshot(&mut self) -> Result<(), StoreError> {
+        let bytes = postcard::to_allocvec(&self.memory).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        self.store.keep_memory(self.tree.len(), &bytes)?;
+        self.snapshot = self.tree.len();
+        Ok(())
+    }
+
+    /// The store, for another driver.
+    pub fn into_store(self) -> Box<dyn Store> {
+        self.store
+    }
+
+    /// The store, for what needs no turn.
+    pub fn store(&mut self) -> &mut dyn Store {
+        &mut *self.store
+    }
+}

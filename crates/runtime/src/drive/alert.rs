@@ -1,0 +1,241 @@
+//! An alert on its way through the loop: known already, or observed, decided, and written with all that follows.
+
+use super::{Answer, Done, Driver};
+use crate::archive::Keep;
+use crate::event::{self, Head, Kind, flag, put_decided};
+use crate::policy::Prepared;
+use crate::ports::{Kept, Known, Outgoing, StoreError};
+use adjutant_engine::headline;
+use adjutant_engine::memory::Observation;
+use adjutant_engine::record;
+use adjutant_engine::step::{Case, Effect, Event, Input, Leave, Status, Step, step};
+use adjutant_model::{CaseId, Decision, Outcome, Revision};
+
+/// Characters of a case's subject and title that are kept.
+const TEXT_CHARS_MAX: usize = 160;
+
+/// Whether something arrived before.
+enum Arrival {
+    /// It is decided already, as this entry.
+    Again(u64),
+    /// It is new, and known by this key from now on.
+    New { key: u64, revised: bool },
+}
+
+impl Driver {
+    pub(super) fn alert(&mut self, mut prepared: Prepared) -> Result<Done, StoreError> {
+        let (key, revised) = match self.arrival(&prepared)? {
+            Arrival::Again(seq) => return self.answered(seq).map(Done::Known),
+            Arrival::New { key, revised } => (key, revised),
+        };
+        let policy = std::sync::Arc::clone(&prepared.policy);
+        let observed = self.memory.observe(&mut prepared.alert, &prepared.keys);
+        policy.desk().travel(&mut prepared.alert);
+        let kept = self.case(observed.joined.case)?;
+        let case = kept.as_ref().map_or_else(|| Case::new(observed.joined.case), as_case);
+        let step = self.step(&case, &prepared, &observed)?;
+        let Some(Event::Decided(decision)) = step.events.first() else {
+            return Err(StoreError::Damaged("a step without a decision; please report this".into()));
+        };
+        let answer = self.write(&prepared, &observed, (key, revised), (&step, decision), kept.as_ref());
+        self.keep_case(kept, case, &prepared, &step, decision, answer.seq);
+        self.batch.know(key, Known { seq: answer.seq, content: prepared.content() });
+        self.batch.answer(answer);
+        Ok(Done::Decided(answer))
+    }
+
+    fn arrival(&mut self, prepared: &Prepared) -> Result<Arrival, StoreError> {
+        let content = prepared.content();
+        let Some(known) = self.known(prepared.key)? else { return Ok(Arrival::New { key: prepared.key, revised: false }) };
+        if known.content == content {
+            return Ok(Arrival::Again(known.seq));
+        }
+        let key = prepared.policy.key_of_revision(prepared.key, content);
+        Ok(match self.known(key)? {
+            Some(known) => Arrival::Again(known.seq),
+            None => Arrival::New { key, revised: true },
+        })
+    }
+
+    fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError> {
+        match self.batch.known(key) {
+            Some(known) => Ok(Some(known)),
+            None => self.store.known(key),
+        }
+    }
+
+    /// What was decided as the entry `seq`.
+    fn answered(&mut self, seq: u64) -> Result<Answer, StoreError> {
+        if let Some(answer) = self.batch.answered(seq) {
+            return Ok(answer);
+        }
+        let entry = entry_at(&mut *self.reader, seq)?;
+        match event::kind(&entry) {
+            Ok(Kind::Decided(head, ..)) => Ok(answer(&head, seq)),
+            _ => Err(StoreError::Damaged(format!("entry {seq} is no decision"))),
+        }
+    }
+
+    pub(super) fn case(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError> {
+        match self.batch.case(id) {
+            Some(case) => Ok(Some(case.clone())),
+            None => self.store.case(id),
+        }
+    }
+
+    fn step(&self, case: &Case, prepared: &Prepared, observed: &Observation) -> Result<Step, StoreError> {
+        let desk = prepared.policy.desk();
+        let joined = &observed.joined;
+        // Drawn by the case and its revision, so that a replay draws the same.
+        let mut about = [0; 8];
+        for (place, byte) in about.iter_mut().zip(joined.case.0) {
+            *place = byte;
+        }
+        let draw = prepared.policy.draw((u64::from_be_bytes(about) ^ u64::from(joined.revision.0)).to_be_bytes());
+        let leave = Leave { ladder: &self.ladder, touched: prepared.touched, draw, sampled_below: self.settings.sampled_ppm };
+        let now = prepared.now.unwrap_or_else(|| desk.now(&prepared.alert));
+        let input = Input::Joined { alert: &prepared.alert, joined, now, leave: Some(leave) };
+        step(case, &input, &prepared.policy.book).map_err(|refusal| StoreError::Damaged(refusal.to_string()))
+    }
+
+    fn write(
+        &mut self,
+        prepared: &Prepared,
+        observed: &Observation,
+        (key, revised): (u64, bool),
+        (step, decision): (&Step, &Decision),
+        kept: Option<&Kept>,
+    ) -> Answer {
+        let keep = Keep {
+            raw: &prepared.raw,
+            alert: &prepared.alert,
+            decision,
+            problems: &prepared.problems,
+            duplicate: observed.duplicate,
+        };
+        let mut head = Head::of(&keep, self.at, kept.map_or(0, |case| case.last), key);
+        let sampled = step.events.contains(&Event::Sampled);
+        let closed = step.events.contains(&Event::Became(Status::ClosedItself));
+        head.flags = if sampled { flag::SAMPLED } else { 0 }
+            | if closed { flag::CLOSED } else { 0 }
+            | if revised { flag::REVISED } else { 0 }
+            | if prepared.touched.is_empty() { 0 } else { flag::TOUCHED };
+        head.sampled_ppm = if sampled || closed { self.settings.sampled_ppm } else { 0 };
+        let raw = self.batch.raw(&prepared.raw);
+        let seq = self.batch.entry(head.decision, |out| put_decided(out, &head, &prepared.sender, &keep, raw));
+        answer(&head, seq)
+    }
+
+    /// The case as the step left it, and what people are to be told of it.
+    fn keep_case(
+        &mut self,
+        kept: Option<Kept>,
+        mut case: Case,
+        prepared: &Prepared,
+        step: &Step,
+        decision: &Decision,
+        seq: u64,
+    ) {
+        let worse = kept.as_ref().is_none_or(|kept| (decision.outcome, decision.score) > (kept.outcome, kept.score));
+        step.events.iter().for_each(|event| case.apply(event));
+        let mut kept = kept.unwrap_or_else(|| opened(case.id, self.at));
+        if worse {
+            describe(&mut kept, prepared, decision, seq);
+        }
+        kept.severity = kept.severity.max(prepared.severity);
+        kept.updated = self.at;
+        kept.last = seq + 1;
+        take(&mut kept, &case);
+        if self.settings.notify {
+            let told = step.effects.iter().filter(|effect| !matches!(effect, Effect::ProposeClose(_)));
+            self.batch.outbox.extend(told.map(|_| message(&kept, decision)));
+        }
+        self.batch.put_case(kept);
+    }
+}
+
+/// The case's state, without what the queue shows of it.
+pub(super) fn as_case(kept: &Kept) -> Case {
+    Case {
+        id: kept.id,
+        revision: Revision(kept.alerts),
+        outcome: Some(kept.outcome),
+        score: kept.score,
+        status: kept.status,
+        sampled: kept.sampled,
+    }
+}
+
+/// Takes the state of `case` over.
+pub(super) fn take(kept: &mut Kept, case: &Case) {
+    kept.status = case.status;
+    kept.outcome = case.outcome.unwrap_or(kept.outcome);
+    kept.score = case.score;
+    kept.alerts = case.revision.0;
+    kept.sampled = case.sampled;
+}
+
+fn opened(id: CaseId, at: adjutant_model::Time) -> Kept {
+    Kept {
+        id,
+        status: Status::Open,
+        outcome: Outcome::Close,
+        score: 0,
+        severity: 0,
+        alerts: 0,
+        opened: at,
+        updated: at,
+        last: 0,
+        worst: 0,
+        playbook: String::new(),
+        subject: String::new(),
+        title: String::new(),
+        assignee: String::new(),
+        sampled: false,
+        review: false,
+    }
+}
+
+fn describe(kept: &mut Kept, prepared: &Prepared, decision: &Decision, seq: u64) {
+    let short = |text: String| match text.char_indices().nth(TEXT_CHARS_MAX) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    };
+    let playbook = prepared.policy.book.playbooks.get(usize::from(decision.playbook));
+    kept.playbook = playbook.map_or_else(String::new, |playbook| playbook.name.clone());
+    kept.subject = short(headline::subject(&prepared.alert.row));
+    kept.title = short(headline::title(&prepared.alert.row));
+    kept.worst = seq;
+}
+
+fn message(kept: &Kept, decision: &Decision) -> Outgoing {
+    let body = serde_json::json!({
+        "case": kept.id.to_string(), "outcome": decision.outcome.to_string(), "score": decision.score,
+        "playbook": kept.playbook, "subject": kept.subject, "title": kept.title, "decision": record::id(decision),
+    });
+    Outgoing { id: 0, topic: "case".into(), body: body.to_string(), attempts: 0, due: kept.updated }
+}
+
+/// What a decision's head answers to whoever sent the alert.
+pub(crate) fn answer(head: &Head, seq: u64) -> Answer {
+    Answer {
+        seq,
+        decision: head.decision,
+        alert: head.alert,
+        case: head.case,
+        revision: head.revision.0,
+        outcome: head.outcome(),
+        score: head.score,
+    }
+}
+
+/// The bytes of the entry `seq`.
+pub(crate) fn entry_at(reader: &mut dyn crate::ports::Read, seq: u64) -> Result<Vec<u8>, StoreError> {
+    let mut found = None;
+    reader.blocks(seq, crate::ports::Parts::Entries, &mut |block| {
+        let nth = seq.checked_sub(block.first).and_then(|nth| usize::try_from(nth).ok()).unwrap_or(usize::MAX);
+        found = event::pieces(&block.entries).nth(nth).and_then(Result::ok).map(<[u8]>::to_vec);
+        Ok(false)
+    })?;
+    found.ok_or_else(|| StoreError::Damaged(format!("entry {seq} is not there")))
+}

@@ -1,0 +1,135 @@
+//! What one transaction will write, collected in memory that is used again.
+
+use super::Answer;
+use crate::event::{Noted, noted, put_piece};
+use crate::ports::{Commit, Kept, Known, Outgoing};
+use adjutant_ledger::{Hash, leaf};
+use adjutant_model::{CaseId, Time};
+use std::collections::HashMap;
+
+/// Room that a batch keeps for the next one.
+const BYTES_KEPT: usize = 4 << 20;
+
+#[derive(Default)]
+pub(super) struct Batch {
+    first: u64,
+    at: Time,
+    leaves: Vec<Hash>,
+    ids: Vec<[u8; 8]>,
+    entries: Vec<u8>,
+    raw: Vec<u8>,
+    raws: u32,
+    known: Vec<(u64, Known)>,
+    known_at: HashMap<u64, usize>,
+    cases: Vec<Kept>,
+    case_at: HashMap<CaseId, usize>,
+    answers: HashMap<u64, Answer>,
+    pub(super) documents: Vec<(&'static str, String, Option<String>)>,
+    pub(super) outbox: Vec<Outgoing>,
+    pub(super) delivered: Vec<(i64, Option<Outgoing>)>,
+}
+
+impl Batch {
+    /// Empties it for a transaction whose first entry is `first`.
+    pub(super) fn clear(&mut self, first: u64, at: Time) {
+        (self.first, self.at, self.raws) = (first, at, 0);
+        for bytes in [&mut self.entries, &mut self.raw] {
+            bytes.clear();
+            bytes.shrink_to(BYTES_KEPT);
+        }
+        self.leaves.clear();
+        self.ids.clear();
+        self.known.clear();
+        self.known_at.clear();
+        self.cases.clear();
+        self.case_at.clear();
+        self.answers.clear();
+        self.documents.clear();
+        self.outbox.clear();
+        self.delivered.clear();
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.leaves.is_empty() && self.documents.is_empty() && self.outbox.is_empty() && self.delivered.is_empty()
+    }
+
+    pub(super) fn commit(&self) -> Commit<'_> {
+        Commit {
+            first: self.first,
+            at: self.at,
+            leaves: &self.leaves,
+            ids: &self.ids,
+            entries: &self.entries,
+            raw: &self.raw,
+            known: &self.known,
+            cases: &self.cases,
+            documents: &self.documents,
+            outbox: &self.outbox,
+            delivered: &self.delivered,
+        }
+    }
+
+    pub(super) fn leaves(&self) -> &[Hash] {
+        &self.leaves
+    }
+
+    /// The number of the entry that is written next.
+    pub(super) fn next(&self) -> u64 {
+        self.first + self.leaves.len() as u64
+    }
+
+    /// Appends an entry with the name of its decision.
+    pub(super) fn entry(&mut self, id: [u8; 8], write: impl FnOnce(&mut Vec<u8>)) -> u64 {
+        let (seq, start) = (self.next(), self.entries.len());
+        put_piece(&mut self.entries, write);
+        self.leaves.push(leaf(self.entries.get(start + 4..).unwrap_or_default()));
+        self.ids.push(id);
+        seq
+    }
+
+    /// Appends something that was noted.
+    pub(super) fn note(&mut self, what: &Noted) -> u64 {
+        let bytes = noted(what);
+        self.entry([0; 8], |out| out.extend_from_slice(&bytes))
+    }
+
+    /// Appends a raw alert; returns its number.
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> u32 {
+        put_piece(&mut self.raw, |out| out.extend_from_slice(bytes));
+        self.raws += 1;
+        self.raws - 1
+    }
+
+    pub(super) fn know(&mut self, key: u64, known: Known) {
+        self.known_at.insert(key, self.known.len());
+        self.known.push((key, known));
+    }
+
+    pub(super) fn known(&self, key: u64) -> Option<Known> {
+        self.known_at.get(&key).and_then(|at| self.known.get(*at)).map(|(_, known)| *known)
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer) {
+        self.answers.insert(answer.seq, answer);
+    }
+
+    /// What was decided in this transaction as the entry `seq`.
+    pub(super) fn answered(&self, seq: u64) -> Option<Answer> {
+        self.answers.get(&seq).copied()
+    }
+
+    pub(super) fn case(&self, id: CaseId) -> Option<&Kept> {
+        self.case_at.get(&id).and_then(|at| self.cases.get(*at))
+    }
+
+    pub(super) fn put_case(&mut self, case: Kept) {
+        match self.case_at.get(&case.id).and_then(|at| self.cases.get_mut(*at)) {
+            Some(place) => *place = case,
+            None => {
+                self.case_at.insert(case.id, self.cases.len());
+                self.cases.push(case);
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Beginning where the last process ended: the tree from its leaves, memory from its snapshot and what came after, the
+//! ladder from its document, and the books.
+
+use super::batch::Batch;
+use super::command::{Reply, kind};
+use super::{Done, Driver, Settings, Work};
+use crate::archive::Entry;
+use crate::archive::row::{Name, SlotMap, names};
+use crate::event::{self, Kind, Slots, What};
+use crate::policy::Policy;
+use crate::ports::{Parts, Read, Store, StoreError};
+use adjutant_engine::autonomy::{Ladder, Pause, Rung};
+use adjutant_engine::correlate;
+use adjutant_engine::memory::{Limits, Memory};
+use adjutant_engine::step::Verdict;
+use adjutant_ledger::Tree;
+use adjutant_model::{Autonomy, Digest, Time};
+use std::collections::HashMap;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Driver {
+    /// Goes on with what `store` holds.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(mut store: Box<dyn Store>, policy: Arc<Policy>, settings: Settings) -> Result<Self, StoreError> {
+        let mut reader = store.reader()?;
+        let (tree, at) = tree(&mut *reader)?;
+        let (snapshot, memory) = memory(&mut *store, &policy, tree.len())?;
+        let ladder = reader.document(kind::LADDER, "current")?.map_or_else(Ladder::default, |text| ladder(&text));
+        let slots = HashMap::new();
+        let mut driver =
+            Self { store, reader, policy, memory, tree, ladder, settings, slots, at, snapshot, batch: Batch::default() };
+        driver.replay(snapshot)?;
+        driver.know_book()?;
+        Ok(driver)
+    }
+
+    /// Feeds memory with what came after its snapshot.
+    fn replay(&mut self, from: u64) -> Result<(), StoreError> {
+        let mut reader = self.store.reader()?;
+        let mut entry = Entry::default();
+        reader.blocks(from, Parts::Entries, &mut |block| {
+            for (seq, bytes) in (block.first..).zip(event::pieces(&block.entries)).filter(|(seq, _)| *seq >= from) {
+                let damaged = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
+                match event::kind(bytes.map_err(damaged)?).map_err(damaged)? {
+                    Kind::Decided(head, _, rest) => {
+                        let slots = self.slots(head.book)?;
+                        event::decided(&head, rest, &slots, &mut entry).map_err(damaged)?;
+                        let keys = self.keys(&entry.alert);
+                        self.memory.observe(&mut entry.alert, &keys);
+                    }
+                    Kind::Noted(noted) => {
+                        if let What::Verdict { verdict: verdict @ (Verdict::Close | Verdict::Escalate), about, .. } = noted.what {
+                            self.learn(about, verdict == Verdict::Close)?;
+                        }
+                    }
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// Where the facts of decisions under `book` are in the policy's rows.
+    pub(super) fn slots(&mut self, book: Digest) -> Result<Slots, StoreError> {
+        if let Some(slots) = self.slots.get(&book) {
+            return Ok(slots.clone());
+        }
+        let slots = slots(&mut *self.reader, book, &self.policy)?;
+        self.slots.insert(book, slots.clone());
+        Ok(slots)
+    }
+
+    /// Keeps the policy's book, if it never decided here.
+    fn know_book(&mut self) -> Result<(), StoreError> {
+        let digest = self.policy.book.digest.to_string();
+        if self.reader.document(kind::SLOTS, &digest)?.is_some() {
+            return Ok(());
+        }
+        let command = super::Command::Adopt(Arc::clone(&self.policy));
+        let mut work = vec![Work::Command { by: String::new(), command }];
+        let mut done: Vec<Done> = Vec::new();
+        self.turn(self.at, &mut work, &mut done)
+    }
+
+    pub(super) fn adopt(&mut self, by: &str, policy: Arc<Policy>) -> Result<Reply, StoreError> {
+        let book = &policy.book;
+        let digest = book.digest.to_string();
+        let is_new = self.reader.document(kind::SLOTS, &digest)?.is_none();
+        let text = |value: Result<String, serde_json::Error>| value.map_err(|error| StoreError::Unavailable(error.to_string()));
+        if is_new {
+            let files = text(serde_json::to_string(&book.files))?;
+            let names = text(serde_json::to_string(&names(&book.schema)))?;
+            self.batch.documents.push((kind::BOOK, digest.clone(), Some(files)));
+            self.batch.documents.push((kind::SLOTS, digest.clone(), Some(names)));
+        }
+        let changed = is_new || self.policy.book.digest != book.digest;
+        self.slots.clear();
+        self.policy = policy;
+        Ok(if changed { Reply::Done(self.note(by, What::Book { book: digest })) } else { Reply::Kept })
+    }
+}
+
+/// Where the facts of decisions under `book` are in the rows of `policy`.
+pub(crate) fn slots(reader: &mut dyn Read, book: Digest, policy: &Policy) -> Result<Slots, StoreError> {
+    let missing = || StoreError::Damaged(format!("the book {book} decided here and is not stored"));
+    let text = reader.document(kind::SLOTS, &book.to_string())?;
+    let was: Vec<Name> = match text {
+        Some(text) => serde_json::from_str(&text).map_err(|_| missing())?,
+        None if book == policy.book.digest => names(&policy.book.schema),
+        None => return Err(missing()),
+    };
+    Ok(Slots(SlotMap::new(&was, &policy.book.schema)))
+}
+
+fn tree(reader: &mut dyn Read) -> Result<(Tree, Time), StoreError> {
+    let (mut tree, mut at) = (Tree::new(), Time::default());
+    reader.blocks(0, Parts::Leaves, &mut |block| {
+        if block.first != tree.len() {
+            return Err(StoreError::Damaged(format!("entry {} is missing", tree.len())));
+        }
+        tree.append_all(&block.leaves);
+        at = block.at;
+        Ok(true)
+    })?;
+    Ok((tree, at))
+}
+
+/// The snapshot that there is, or nothing seen yet. One that cannot be read, or is from a longer ledger, is as none.
+fn memory(store: &mut dyn Store, policy: &Policy, len: u64) -> Result<(u64, Memory), StoreError> {
+    let rules = correlate::Policy::of(&policy.book.correlate);
+    if let Some((next, bytes)) = store.memory()?.filter(|(next, _)| *next <= len) {
+        let mut from = postcard::Deserializer::from_bytes(&bytes);
+        if let Ok(memory) = Memory::restore(&mut from, Limits::default(), rules.clone())
+            && memory.key() == policy.key
+        {
+            return Ok((next, memory));
+        }
+    }
+    Ok((0, Memory::new(policy.key, Limits::default(), rules)))
+}
+
+/// The ladder as a document: rungs as a list, because JSON has only texts as keys.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    rungs: Vec<(Rung, Autonomy)>,
+    pause: Pause,
+    paused: BTreeMap<String, Pause>,
+}
+
+pub(super) fn ladder_text(ladder: &Ladder) -> String {
+    let rungs = ladder.rungs().map(|(rung, level)| (rung.clone(), level)).collect();
+    let written = Written { rungs, pause: ladder.pause, paused: ladder.paused.clone() };
+    serde_json::to_string(&written).unwrap_or_default()
+}
+
+/// A ladder that cannot be read lets nothing happen by itself.
+pub(crate) fn ladder(text: &str) -> Ladder {
+    let Ok(Written { rungs, pause, paused }) = serde_json::from_str(text) else {
+        let mut nothing = Ladder::default();
+        nothing.pause = Pause::RecommendOnly;
+        return nothing;
+    };
+    let mut ladder = Ladder::default();
+    (ladder.pause, ladder.paused) = (pause, paused);
+    rungs.into_iter().for_each(|(rung, level)| ladder.set(rung, level));
+    ladder
+}

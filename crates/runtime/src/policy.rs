@@ -1,0 +1,148 @@
+//! What decides at the moment: a book, the context it asks for, and the key of its memory; and reading a record under it.
+//!
+//! A policy never changes. When the book or the context does, a new one takes its place, and what was read under the old one
+//! is decided under the old one.
+
+use adjutant_engine::autonomy;
+use adjutant_engine::context::{Snapshot, Touched};
+use adjutant_engine::desk::{Desk, Options, Scratch};
+use adjutant_engine::entities::{HashKey, hash};
+use adjutant_engine::memory::Keys;
+use adjutant_model::schema::slots as s;
+use adjutant_model::{Alert, Place, Problem, RawAlert, Time};
+use adjutant_rules::Book;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What decides at the moment.
+#[derive(Clone)]
+pub struct Policy {
+    /// The book.
+    pub book: Arc<Book>,
+    /// What the organisation knows.
+    pub context: Arc<Snapshot>,
+    /// The secret that keys of memory are made with.
+    pub key: HashKey,
+    /// Decide as of the time of arrival, and not of each alert's own.
+    pub at_arrival: bool,
+}
+
+/// One record on its way in.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The record as it came.
+    pub bytes: Bytes,
+    /// Its line or number in what was sent, from 1.
+    pub line: u64,
+}
+
+/// A record that was read and waits to be decided.
+pub struct Prepared {
+    /// What decides about it.
+    pub policy: Arc<Policy>,
+    /// The record as it came.
+    pub raw: Bytes,
+    /// Who sent it.
+    pub sender: Arc<str>,
+    /// What was read of it.
+    pub alert: Alert,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// What memory needs to know of it.
+    pub keys: Keys,
+    /// Context that should have spoken and could not.
+    pub touched: Touched,
+    /// What it is known by.
+    pub key: u64,
+    /// As of when it is decided; its own time when none.
+    pub now: Option<Time>,
+    /// How grave its source says it is, as the number of the level.
+    pub severity: u8,
+}
+
+/// Name spaces of the keyed hash.
+mod space {
+    pub(super) const ID: u8 = 200;
+    pub(super) const CONTENT: u8 = 201;
+    pub(super) const REVISION: u8 = 202;
+    pub(super) const DRAW: u8 = 203;
+}
+
+impl Policy {
+    /// The desk that decides under this policy.
+    pub fn desk(&self) -> Desk<'_> {
+        Desk::new(Options { book: &self.book, context: &self.context, source: None, now: None }).with_key(self.key)
+    }
+
+    /// Reads a record that came from `source`, as far as that takes no state.
+    ///
+    /// # Errors
+    /// The bytes are no record at all.
+    pub fn prepare(
+        self: &Arc<Self>,
+        (record, source): (Incoming, Option<&str>),
+        (sender, now): (&Arc<str>, Time),
+        scratch: &mut Scratch,
+    ) -> Result<Prepared, Problem> {
+        let known = source.and_then(|name| self.book.sources.named(name));
+        let now = self.at_arrival.then_some(now);
+        let options = Options { book: &self.book, context: &self.context, source: known, now };
+        let desk = Desk::new(options).with_key(self.key);
+        let raw = RawAlert { bytes: &record.bytes, place: Place { input: 0, line: record.line } };
+        let (mut alert, mut problems) = (Alert::default(), Vec::new());
+        let (keys, touched) = desk.read(&raw, scratch, &mut alert, &mut problems)?;
+        let key = self.key_of(&alert, source);
+        let severity = autonomy::severity(&alert.row).unwrap_or(0);
+        Ok(Prepared {
+            policy: Arc::clone(self),
+            raw: record.bytes,
+            sender: Arc::clone(sender),
+            alert,
+            problems,
+            keys,
+            touched,
+            key,
+            now,
+            severity,
+        })
+    }
+
+    /// What an alert is known by: its source and the identifier that the source gave it, or else its content.
+    fn key_of(&self, alert: &Alert, source: Option<&str>) -> u64 {
+        let read = self.book.sources.get(alert.source).map_or("", |source| source.name.as_str());
+        let source = source.unwrap_or(read);
+        let scope = hash(self.key, space::ID, source.as_bytes()).to_le_bytes();
+        let id = alert.row.text(s::ALERT_ID).filter(|id| !id.is_empty());
+        match id {
+            Some(id) => hash(HashKey(twice(scope)), space::ID, id.as_bytes()),
+            None => hash(HashKey(twice(scope)), space::CONTENT, &alert.digest.0),
+        }
+    }
+
+    /// What a later content under the same identifier is known by.
+    pub fn key_of_revision(&self, key: u64, content: u64) -> u64 {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&key.to_le_bytes());
+        bytes[8..].copy_from_slice(&content.to_le_bytes());
+        hash(self.key, space::REVISION, &bytes)
+    }
+
+    /// Chance, for the decision with this name: below a million, and not to be foreseen without the key.
+    pub fn draw(&self, decision: [u8; 8]) -> u32 {
+        (hash(self.key, space::DRAW, &decision) % u64::from(adjutant_engine::step::DRAWS)) as u32
+    }
+}
+
+fn twice(half: [u8; 8]) -> [u8; 16] {
+    let mut whole = [0; 16];
+    whole[..8].copy_from_slice(&half);
+    whole[8..].copy_from_slice(&half);
+    whole
+}
+
+impl Prepared {
+    /// The first eight bytes of the digest of what was sent.
+    pub fn content(&self) -> u64 {
+        u64::from_be_bytes(*self.alert.digest.0.first_chunk().unwrap_or(&[0; 8]))
+    }
+}

@@ -1,0 +1,292 @@
+//! Connections that read what was committed.
+
+use crate::error::{damaged, from_sqlite};
+use crate::pack::unpack;
+use crate::schema;
+use crate::write::{Options, connect};
+use adjutant_ledger::Hash;
+use adjutant_model::{CaseId, Digest, Outcome, Time};
+use adjutant_engine::step::Status;
+use adjutant_runtime::ports::{Block, BlockVisitor, Kept, Outgoing, Parts, Read, StoreError, Wanted};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::path::Path;
+use zstd::bulk::Decompressor;
+
+/// Columns of a case, in the order of [`kept`].
+const CASE: &str = "id, status, outcome, score, severity, alerts, opened, updated, last, worst, playbook, subject, title, \
+     assignee, sampled, review";
+
+pub(crate) const CASE_BY_KEY: &str = "SELECT id, status, outcome, score, severity, alerts, opened, updated, last, worst, \
+     playbook, subject, title, assignee, sampled, review FROM cases WHERE key = ?1";
+
+pub(crate) const PUT_CASE: &str = "INSERT OR REPLACE INTO cases (key, id, status, outcome, score, severity, alerts, opened, \
+     updated, last, worst, playbook, subject, title, assignee, sampled, review, rank) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+/// Bytes of a leaf, and of an entry's name in `head.ids`.
+const LEAF: usize = 32;
+const ID: usize = 8;
+
+/// Reads a store.
+pub struct Reader {
+    connection: Connection,
+    decompressor: Decompressor<'static>,
+}
+
+impl Reader {
+    /// Opens the store in the file `path` to read.
+    ///
+    /// # Errors
+    /// It is not there, is none, or a newer release wrote it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_as(path, &Options::default())
+    }
+
+    pub(crate) fn open_as(path: &Path, options: &Options) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = connect(path, options, flags)?;
+        connection.pragma_update(None, "query_only", true).map_err(from_sqlite)?;
+        schema::check(&connection)?;
+        let decompressor = Decompressor::new().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { connection, decompressor })
+    }
+}
+
+pub(crate) fn len(connection: &Connection) -> Result<u64, StoreError> {
+    let last = connection
+        .query_row("SELECT first, length(leaves) FROM head ORDER BY first DESC LIMIT 1", [], |row| {
+            Ok(row.get::<_, i64>(0)?.cast_unsigned() + row.get::<_, i64>(1)?.cast_unsigned() / LEAF as u64)
+        })
+        .optional();
+    Ok(last.map_err(from_sqlite)?.unwrap_or(0))
+}
+
+/// A snapshot of memory, if the file is whole.
+pub(crate) fn memory(file: &[u8]) -> Option<(u64, Vec<u8>)> {
+    let (next, rest) = file.split_first_chunk::<8>()?;
+    let (digest, rest) = rest.split_first_chunk::<32>()?;
+    let (_, packed) = rest.split_first_chunk::<8>()?;
+    let mut bytes = Vec::new();
+    unpack(packed, &mut Decompressor::new().ok()?, &mut bytes).ok()?;
+    (Digest::of(&bytes).0 == *digest).then_some((u64::from_le_bytes(*next), bytes))
+}
+
+pub(crate) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let wrong = |column: usize| rusqlite::Error::IntegralValueOutOfRange(column, 0);
+    Ok(Kept {
+        id: CaseId(row.get::<_, [u8; 16]>(0)?),
+        status: Status::from_code(row.get(1)?).ok_or_else(|| wrong(1))?,
+        outcome: Outcome::from_code(row.get(2)?).ok_or_else(|| wrong(2))?,
+        score: row.get(3)?,
+        severity: row.get(4)?,
+        alerts: row.get(5)?,
+        opened: Time(row.get(6)?),
+        updated: Time(row.get(7)?),
+        last: row.get::<_, i64>(8)?.cast_unsigned(),
+        worst: row.get::<_, i64>(9)?.cast_unsigned(),
+        playbook: row.get(10)?,
+        subject: row.get(11)?,
+        title: row.get(12)?,
+        assignee: row.get(13)?,
+        sampled: row.get(14)?,
+        review: row.get(15)?,
+    })
+}
+
+impl Read for Reader {
+    fn blocks(&mut self, from: u64, parts: Parts, each: &mut BlockVisitor<'_>) -> Result<(), StoreError> {
+        let Self { connection, decompressor } = self;
+        let sql = match parts {
+            Parts::Leaves => "SELECT first, at, leaves FROM head WHERE first >= ?1 ORDER BY first",
+            Parts::Entries => {
+                "SELECT first, at, leaves, entries FROM head LEFT JOIN body USING (first) WHERE first >= ?1 ORDER BY first"
+            }
+            Parts::Raw => {
+                "SELECT first, at, leaves, entries, alerts FROM head LEFT JOIN body USING (first) LEFT JOIN raw USING (first)
+                 WHERE first >= ?1 ORDER BY first"
+            }
+        };
+        // The commit that holds `from` begins at it or before.
+        let begin: Option<i64> = connection
+            .query_row("SELECT max(first) FROM head WHERE first <= ?1", [from.cast_signed()], |row| row.get(0))
+            .map_err(from_sqlite)?;
+        let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
+        let mut rows = statement.query([begin.unwrap_or(0)]).map_err(from_sqlite)?;
+        let mut block = Block::default();
+        while let Some(row) = rows.next().map_err(from_sqlite)? {
+            take(row, parts, decompressor, &mut block)?;
+            let end = block.first + block.leaves.len() as u64;
+            if end > from && !each(&block)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, prefix: &str, limit: usize) -> Result<Vec<u64>, StoreError> {
+        let Some(wanted) = Prefix::parse(prefix) else { return Ok(Vec::new()) };
+        let sql = "SELECT first, ids FROM head ORDER BY first DESC";
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        let mut rows = statement.query([]).map_err(from_sqlite)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(from_sqlite)? {
+            let first = row.get::<_, i64>(0).map_err(from_sqlite)?.cast_unsigned();
+            let ids = row.get_ref(1).and_then(|value| Ok(value.as_blob()?)).map_err(from_sqlite)?;
+            let numbered = (first..).zip(ids.chunks_exact(ID)).filter(|(_, id)| wanted.begins(id)).map(|(seq, _)| seq);
+            found.extend(numbered.collect::<Vec<_>>().into_iter().rev());
+            if found.len() >= limit {
+                found.truncate(limit);
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn since(&mut self, at: Time) -> Result<u64, StoreError> {
+        // `at` never falls from one commit to the next, so the first one that is late enough is found by halving.
+        let (mut low, mut high) = (0, len(&self.connection)?);
+        let sql = "SELECT first, at, length(leaves) FROM head WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (first, written, bytes): (i64, i64, i64) = statement
+                .query_row([middle.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .map_err(from_sqlite)?;
+            if written >= at.0 {
+                high = first.cast_unsigned();
+            } else {
+                low = first.cast_unsigned() + bytes.cast_unsigned() / LEAF as u64;
+            }
+        }
+        Ok(low)
+    }
+
+    fn cases(&mut self, wanted: &Wanted) -> Result<Vec<Kept>, StoreError> {
+        let (rank, key) = wanted.after.map_or((i64::MAX, i64::MAX), |after| (after.rank, after.key));
+        // The status is written into the text, so that the index of open cases can be used.
+        let status = match wanted.status {
+            Some(status) => format!("status = {}", status as u8),
+            None => "1".into(),
+        };
+        let sql = format!(
+            "SELECT {CASE} FROM cases WHERE {status} AND (?1 IS NULL OR outcome = ?1) AND (?2 IS NULL OR playbook = ?2)
+             AND (?3 IS NULL OR assignee = ?3) AND (?4 = 0 OR review = 1) AND (rank, key) < (?5, ?6)
+             ORDER BY rank DESC, key DESC LIMIT ?7"
+        );
+        let mut statement = self.connection.prepare_cached(&sql).map_err(from_sqlite)?;
+        let outcome = wanted.outcome.map(|outcome| outcome as u8);
+        let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
+        let values = params![outcome, wanted.playbook, wanted.assignee, wanted.review, rank, key, limit];
+        let rows = statement.query_map(values, kept).map_err(from_sqlite)?;
+        rows.collect::<Result<_, _>>().map_err(from_sqlite)
+    }
+
+    fn case_named(&mut self, prefix: &str, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        let Some((low, high)) = Prefix::parse(prefix).map(|prefix| prefix.range()) else { return Ok(Vec::new()) };
+        let sql = format!("SELECT {CASE} FROM cases WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3");
+        let mut statement = self.connection.prepare_cached(&sql).map_err(from_sqlite)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![low, high, limit], kept).map_err(from_sqlite)?;
+        let digits = prefix.to_ascii_lowercase();
+        let cases: Vec<Kept> = rows.collect::<Result<_, _>>().map_err(from_sqlite)?;
+        Ok(cases.into_iter().filter(|case| hex(&case.id.0).starts_with(&digits)).collect())
+    }
+
+    fn count(&mut self) -> Result<Vec<(Status, Outcome, u64)>, StoreError> {
+        let sql = "SELECT status, outcome, count(*) FROM cases GROUP BY 1, 2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, u8>(1)?, row.get::<_, i64>(2)?)));
+        let counts = rows.map_err(from_sqlite)?.collect::<Result<Vec<_>, _>>().map_err(from_sqlite)?;
+        let read = |(status, outcome, count): (u8, u8, i64)| {
+            Some((Status::from_code(status)?, Outcome::from_code(outcome)?, count.cast_unsigned()))
+        };
+        counts.into_iter().map(|count| read(count).ok_or_else(|| damaged("a case"))).collect()
+    }
+
+    fn documents(&mut self, kind: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT id, body FROM documents WHERE kind = ?1 ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        let rows = statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?))).map_err(from_sqlite)?;
+        rows.collect::<Result<_, _>>().map_err(from_sqlite)
+    }
+
+    fn document(&mut self, kind: &str, id: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT body FROM documents WHERE kind = ?1 AND id = ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        statement.query_row([kind, id], |row| row.get(0)).optional().map_err(from_sqlite)
+    }
+
+    fn due(&mut self, now: Time, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let sql = "SELECT id, message FROM outbox WHERE due <= ?1 ORDER BY due, id LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement
+            .query_map(params![now.0, limit], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+            .map_err(from_sqlite)?;
+        rows.map(|row| {
+            let (id, text) = row.map_err(from_sqlite)?;
+            let message: Outgoing = serde_json::from_str(&text).map_err(|_| damaged("a message"))?;
+            Ok(Outgoing { id, ..message })
+        })
+        .collect()
+    }
+
+    fn bytes(&mut self) -> Result<u64, StoreError> {
+        let pages: i64 = self.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(from_sqlite)?;
+        let size: i64 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(from_sqlite)?;
+        Ok(pages.cast_unsigned() * size.cast_unsigned())
+    }
+}
+
+fn take(row: &Row<'_>, parts: Parts, decompressor: &mut Decompressor<'_>, block: &mut Block) -> Result<(), StoreError> {
+    block.first = row.get::<_, i64>(0).map_err(from_sqlite)?.cast_unsigned();
+    block.at = Time(row.get(1).map_err(from_sqlite)?);
+    let leaves = row.get_ref(2).and_then(|value| Ok(value.as_blob()?)).map_err(from_sqlite)?;
+    let (leaves, rest) = leaves.as_chunks::<LEAF>();
+    if leaves.is_empty() || !rest.is_empty() {
+        return Err(damaged("a row of leaves"));
+    }
+    block.leaves.clear();
+    block.leaves.extend(leaves.iter().map(|leaf| Hash(*leaf)));
+    let mut unpacked = |column: usize, into: &mut Vec<u8>| {
+        let stored = row.get_ref(column).and_then(|value| Ok(value.as_blob_or_null()?)).map_err(from_sqlite)?;
+        into.clear();
+        stored.map_or(Ok(()), |stored| unpack(stored, decompressor, into))
+    };
+    if parts >= Parts::Entries {
+        unpacked(3, &mut block.entries)?;
+    }
+    if parts >= Parts::Raw {
+        unpacked(4, &mut block.raw)?;
+    }
+    Ok(())
+}
+
+/// The first hexadecimal digits of a name, at most sixteen of which are looked at.
+struct Prefix {
+    low: u64,
+    high: u64,
+}
+
+impl Prefix {
+    fn parse(digits: &str) -> Option<Self> {
+        let digits: String = digits.chars().take(ID * 2).collect();
+        let number = u64::from_str_radix(&digits, 16).ok().filter(|_| !digits.starts_with('+'))?;
+        let missing = 4 * (ID * 2 - digits.len()) as u32;
+        let low = number.checked_shl(missing).unwrap_or(0);
+        Some(Self { low, high: low | 1_u64.checked_shl(missing).map_or(u64::MAX, |bit| bit - 1) })
+    }
+
+    fn begins(&self, id: &[u8]) -> bool {
+        let number = id.first_chunk().map_or(0, |id| u64::from_be_bytes(*id));
+        number != 0 && (self.low..=self.high).contains(&number)
+    }
+
+    fn range(&self) -> (i64, i64) {
+        (self.low.cast_signed(), self.high.cast_signed())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
+}

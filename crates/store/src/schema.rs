@@ -1,0 +1,57 @@
+//! The tables, and how older files become newer ones.
+
+use crate::error::from_sqlite;
+use adjutant_runtime::ports::StoreError;
+use rusqlite::Connection;
+
+/// Written into the file's header, so that `file` tells what it is: `ADJT`.
+const APPLICATION: i64 = 0x4144_4a54;
+
+/// Each step takes the schema from its number to the next.
+const STEPS: [&str; 1] = ["
+    -- One row for each commit: what is kept for ever. `ids` holds the names of decisions, 8 bytes for each entry.
+    CREATE TABLE head (first INTEGER PRIMARY KEY, at INTEGER NOT NULL, leaves BLOB NOT NULL, ids BLOB NOT NULL);
+    -- The same commits' entries and raw alerts, each block compressed by Zstandard; NULL when retention removed it.
+    CREATE TABLE body (first INTEGER PRIMARY KEY, entries BLOB);
+    CREATE TABLE raw (first INTEGER PRIMARY KEY, alerts BLOB);
+    -- What was accepted: keyed hash of source and identifier, entry, first eight bytes of the content's digest.
+    CREATE TABLE known (key INTEGER PRIMARY KEY, seq INTEGER NOT NULL, content INTEGER NOT NULL);
+    CREATE TABLE cases (
+        key INTEGER PRIMARY KEY, id BLOB NOT NULL, status INTEGER NOT NULL, outcome INTEGER NOT NULL, score INTEGER NOT NULL,
+        severity INTEGER NOT NULL, alerts INTEGER NOT NULL, opened INTEGER NOT NULL, updated INTEGER NOT NULL,
+        last INTEGER NOT NULL, worst INTEGER NOT NULL, playbook TEXT NOT NULL, subject TEXT NOT NULL, title TEXT NOT NULL,
+        assignee TEXT NOT NULL, sampled INTEGER NOT NULL, review INTEGER NOT NULL, rank INTEGER NOT NULL
+    );
+    -- The queue: open cases, worst first.
+    CREATE INDEX queue ON cases (rank DESC, key DESC) WHERE status = 0;
+    CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+    CREATE TABLE outbox (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, message TEXT NOT NULL);
+"];
+
+/// Brings the file up to date.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(from_sqlite)?;
+    let newest = STEPS.len() as i64;
+    if version > newest {
+        return Err(StoreError::Version(version));
+    }
+    for (number, step) in (1_i64..).zip(STEPS).skip(usize::try_from(version).unwrap_or(0)) {
+        let transaction = connection.transaction().map_err(from_sqlite)?;
+        transaction.execute_batch(step).map_err(from_sqlite)?;
+        transaction.pragma_update(None, "user_version", number).map_err(from_sqlite)?;
+        transaction.pragma_update(None, "application_id", APPLICATION).map_err(from_sqlite)?;
+        transaction.commit().map_err(from_sqlite)?;
+    }
+    Ok(())
+}
+
+/// Fails when the file is no store, without changing it.
+pub(crate) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(from_sqlite)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(from_sqlite)?;
+    match (application, version) {
+        (APPLICATION, version) if version <= STEPS.len() as i64 => Ok(()),
+        (APPLICATION, version) => Err(StoreError::Version(version)),
+        _ => Err(StoreError::Damaged("the file is no store of this program".into())),
+    }
+}

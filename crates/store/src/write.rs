@@ -1,0 +1,290 @@
+//! The one connection that writes.
+
+use crate::error::{damaged, from_sqlite};
+use crate::pack::Packer;
+use crate::read::{self, Reader};
+use crate::schema;
+use adjutant_model::{CaseId, Time};
+use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Store, StoreError, key};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// How the file is used.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The VFS of SQLite, where a simulation replaces the disk.
+    pub vfs: Option<String>,
+    /// Nobody else reads: the whole is one connection's. A VFS without shared memory needs it.
+    pub alone: bool,
+    /// Plants a bug for a test: nothing is synced.
+    #[cfg(feature = "planted")]
+    pub without_sync: bool,
+}
+
+/// Pages of the cache, as negative KiB: enough that the upper levels of every tree stay in memory.
+const CACHE_KIB: i64 = -32 * 1024;
+
+/// The log is written back into the file after so many pages (of 4 KiB).
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// A lock of another connection, such as a backup's, is waited for so long.
+const BUSY_MS: u64 = 5_000;
+
+/// Names in the folder.
+const FILE: &str = "adjutant.db";
+const MEMORY: &str = "memory";
+
+/// The store in one folder.
+pub struct Sqlite {
+    connection: Connection,
+    folder: PathBuf,
+    options: Options,
+    packer: Packer,
+    raw: Packer,
+}
+
+impl Sqlite {
+    /// Opens the store in `folder`, which is made when it is not there, with the file readable by its owner alone.
+    ///
+    /// # Errors
+    /// It cannot be opened, is damaged, or a newer release wrote it.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, StoreError> {
+        let file = folder.join(FILE);
+        if options.vfs.is_none() {
+            fs::create_dir_all(folder).map_err(|error| io(&error, folder))?;
+            private(&file)?;
+        }
+        let mut connection = connect(&file, &options, OpenFlags::default())?;
+        settings(&connection, &options)?;
+        schema::migrate(&mut connection)?;
+        Ok(Self { connection, folder: folder.into(), options, packer: Packer::new()?, raw: Packer::new()? })
+    }
+}
+
+/// Makes an empty file that only its owner can read, if there is none.
+fn private(file: &Path) -> Result<(), StoreError> {
+    let mut open = fs::OpenOptions::new();
+    open.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    open.open(file).map(|_| ()).map_err(|error| io(&error, file))
+}
+
+pub(crate) fn connect(file: &Path, options: &Options, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = match &options.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(file, flags, vfs.as_str()),
+        None => Connection::open_with_flags(file, flags),
+    };
+    let connection = connection.map_err(from_sqlite)?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(from_sqlite)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn settings(connection: &Connection, options: &Options) -> Result<(), StoreError> {
+    let set = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value).map_err(from_sqlite);
+    if options.alone {
+        set("locking_mode", &"EXCLUSIVE")?;
+    }
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(from_sqlite)?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable(format!("SQLite does not take WAL mode here, only {mode}")));
+    }
+    #[cfg(feature = "planted")]
+    let synchronous = if options.without_sync { "OFF" } else { "FULL" };
+    #[cfg(not(feature = "planted"))]
+    let synchronous = "FULL";
+    set("synchronous", &synchronous)?;
+    set("cache_size", &CACHE_KIB)?;
+    set("wal_autocheckpoint", &CHECKPOINT_PAGES)
+}
+
+fn io(error: &std::io::Error, path: &Path) -> StoreError {
+    let text = format!("`{}`: {error}", path.display());
+    if error.kind() == std::io::ErrorKind::StorageFull { StoreError::Full(text) } else { StoreError::Unavailable(text) }
+}
+
+impl Store for Sqlite {
+    fn len(&mut self) -> Result<u64, StoreError> {
+        read::len(&self.connection)
+    }
+
+    fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT seq, content FROM known WHERE key = ?1").map_err(from_sqlite)?;
+        let known = statement.query_row([key.cast_signed()], |row| {
+            Ok(Known { seq: row.get::<_, i64>(0)?.cast_unsigned(), content: row.get::<_, i64>(1)?.cast_unsigned() })
+        });
+        known.optional().map_err(from_sqlite)
+    }
+
+    fn case(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError> {
+        let sql = read::CASE_BY_KEY;
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        statement.query_row([key(id)], read::kept).optional().map_err(from_sqlite)
+    }
+
+    fn commit(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        let Self { connection, packer, raw, .. } = self;
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(from_sqlite)?;
+        append(&transaction, commit, packer, raw)?;
+        known(&transaction, commit.known)?;
+        cases(&transaction, commit.cases)?;
+        documents(&transaction, commit)?;
+        outbox(&transaction, commit)?;
+        transaction.commit().map_err(from_sqlite)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Read>, StoreError> {
+        Ok(Box::new(Reader::open_as(&self.folder.join(FILE), &self.options)?))
+    }
+
+    fn keep_memory(&mut self, next: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        if self.options.vfs.is_some() {
+            return Ok(()); // A simulated disk has no folder; memory is then read again from the entries.
+        }
+        let (path, new) = (self.folder.join(MEMORY), self.folder.join("memory.new"));
+        let write = || -> std::io::Result<()> {
+            private(&new).map_err(std::io::Error::other)?;
+            let mut file = fs::OpenOptions::new().write(true).truncate(true).open(&new)?;
+            file.write_all(&next.to_le_bytes())?;
+            file.write_all(adjutant_model::Digest::of(bytes).0.as_slice())?;
+            file.write_all(&(bytes.len() as u64).to_le_bytes())?;
+            let packed = self.packer.pack(bytes).map_err(std::io::Error::other)?;
+            file.write_all(packed)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            fs::File::open(&self.folder)?.sync_all()
+        };
+        let mut write = write;
+        write().map_err(|error| io(&error, &path))
+    }
+
+    fn memory(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        if self.options.vfs.is_some() {
+            return Ok(None);
+        }
+        match fs::read(self.folder.join(MEMORY)) {
+            Ok(file) => Ok(read::memory(&file)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io(&error, &self.folder.join(MEMORY))),
+        }
+    }
+
+    fn forget(&mut self, raw_before: Time, entries_before: Time, blocks_max: u32) -> Result<u64, StoreError> {
+        let transaction = self.connection.transaction().map_err(from_sqlite)?;
+        let clear = |table: &str, column: &str, before: Time| {
+            let sql = format!(
+                "UPDATE {table} SET {column} = NULL WHERE first IN (SELECT t.first FROM {table} t JOIN head h ON h.first = t.first
+                 WHERE t.{column} IS NOT NULL AND h.at < ?1 ORDER BY t.first LIMIT ?2)"
+            );
+            transaction.execute(&sql, params![before.0, blocks_max]).map_err(from_sqlite)
+        };
+        let cleared = clear("raw", "alerts", raw_before.max(entries_before))? + clear("body", "entries", entries_before)?;
+        transaction.commit().map_err(from_sqlite)?;
+        Ok(cleared as u64)
+    }
+
+    fn backup(&mut self, to: &Path) -> Result<(), StoreError> {
+        if to.exists() {
+            return Err(StoreError::Unavailable(format!("`{}` is there already; name a new file", to.display())));
+        }
+        private(to)?;
+        let name = to.to_str().ok_or_else(|| damaged("the name of the backup"))?;
+        self.connection.execute("VACUUM INTO ?1", [name]).map(|_| ()).map_err(from_sqlite)
+    }
+}
+
+fn append(transaction: &Transaction<'_>, commit: &Commit<'_>, packer: &mut Packer, raw: &mut Packer) -> Result<(), StoreError> {
+    if commit.leaves.is_empty() {
+        return Ok(());
+    }
+    let first = commit.first.cast_signed();
+    let leaves: Vec<u8> = commit.leaves.iter().flat_map(|leaf| leaf.0).collect();
+    let ids = commit.ids.as_flattened();
+    let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
+        transaction.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
+    };
+    execute("INSERT INTO head (first, at, leaves, ids) VALUES (?1, ?2, ?3, ?4)", &[&first, &commit.at.0, &leaves, &ids])?;
+    execute("INSERT INTO body (first, entries) VALUES (?1, ?2)", &[&first, &packer.pack(commit.entries)?])?;
+    if !commit.raw.is_empty() {
+        execute("INSERT INTO raw (first, alerts) VALUES (?1, ?2)", &[&first, &raw.pack(commit.raw)?])?;
+    }
+    Ok(())
+}
+
+fn known(transaction: &Transaction<'_>, known: &[(u64, Known)]) -> Result<(), StoreError> {
+    let sql = "INSERT INTO known (key, seq, content) VALUES (?1, ?2, ?3)";
+    let mut statement = transaction.prepare_cached(sql).map_err(from_sqlite)?;
+    for (key, known) in known {
+        let values = params![key.cast_signed(), known.seq.cast_signed(), known.content.cast_signed()];
+        statement.execute(values).map_err(from_sqlite)?;
+    }
+    Ok(())
+}
+
+fn cases(transaction: &Transaction<'_>, cases: &[Kept]) -> Result<(), StoreError> {
+    let mut statement = transaction.prepare_cached(read::PUT_CASE).map_err(from_sqlite)?;
+    for case in cases {
+        let values = params![
+            key(case.id),
+            case.id.0.as_slice(),
+            case.status as u8,
+            case.outcome as u8,
+            case.score,
+            case.severity,
+            case.alerts,
+            case.opened.0,
+            case.updated.0,
+            case.last.cast_signed(),
+            case.worst.cast_signed(),
+            case.playbook,
+            case.subject,
+            case.title,
+            case.assignee,
+            case.sampled,
+            case.review,
+            case.rank(),
+        ];
+        statement.execute(values).map_err(from_sqlite)?;
+    }
+    Ok(())
+}
+
+fn documents(transaction: &Transaction<'_>, commit: &Commit<'_>) -> Result<(), StoreError> {
+    for (kind, id, body) in commit.documents {
+        let done = match body {
+            Some(body) => transaction
+                .prepare_cached("INSERT OR REPLACE INTO documents (kind, id, body) VALUES (?1, ?2, ?3)")
+                .and_then(|mut statement| statement.execute(params![kind, id, body])),
+            None => transaction
+                .prepare_cached("DELETE FROM documents WHERE kind = ?1 AND id = ?2")
+                .and_then(|mut statement| statement.execute(params![kind, id])),
+        };
+        done.map_err(from_sqlite)?;
+    }
+    Ok(())
+}
+
+fn outbox(transaction: &Transaction<'_>, commit: &Commit<'_>) -> Result<(), StoreError> {
+    let put = |id: Option<i64>, message: &Outgoing| {
+        let text = serde_json::to_string(message).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let sql = "INSERT OR REPLACE INTO outbox (id, due, message) VALUES (?1, ?2, ?3)";
+        let values = params![id, message.due.0, text];
+        transaction.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
+    };
+    for message in commit.outbox {
+        put(None, message)?;
+    }
+    for (id, again) in commit.delivered {
+        match again {
+            Some(message) => put(Some(*id), message)?,
+            None => transaction.execute("DELETE FROM outbox WHERE id = ?1", [id]).map_err(from_sqlite)?,
+        };
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! The service over a real store: what was acknowledged is there after a restart, once, and in the same words.
+
+use adjutant_engine::autonomy::{CLOSE, Pause, Rung};
+use adjutant_engine::entities::HashKey;
+use adjutant_engine::step::{Status, Verdict};
+use adjutant_model::{Autonomy, Time};
+use adjutant_rules::Book;
+use adjutant_runtime::book_dir;
+use adjutant_runtime::context::{self, Embedded};
+use adjutant_runtime::drive::{Answer, Command, Refused, Reply, Settings};
+use adjutant_runtime::event::{self, Evidence, Kind};
+use adjutant_runtime::policy::{Incoming, Policy};
+use adjutant_runtime::ports::{Bus, CallError, Change, Clock, Outgoing, Parts as Wants, Wanted};
+use adjutant_runtime::queue;
+use adjutant_runtime::service::{Failed, Fate, Parts, Service};
+use adjutant_store::{Options, Sqlite};
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+struct Ticks(AtomicI64);
+
+impl Clock for Ticks {
+    fn now(&self) -> Time {
+        Time(self.0.fetch_add(1000, Ordering::Relaxed))
+    }
+}
+
+struct Nobody;
+
+impl Bus for Nobody {
+    fn changed(&self, _: Change) {}
+    fn deliver(&self, _: &Outgoing) -> Result<(), CallError> {
+        Ok(())
+    }
+}
+
+fn policy() -> Arc<Policy> {
+    static BOOK: OnceLock<Arc<Book>> = OnceLock::new();
+    let book = BOOK.get_or_init(|| {
+        let mut files = book_dir::shipped();
+        // The shipped book lets nothing close by itself; this one may.
+        let playbook = files.get_mut("playbooks/ordinary-login.yaml").unwrap();
+        playbook.insert_str(playbook.find('\n').unwrap() + 1, "ceiling: act\n");
+        Arc::new(Book::load(files).unwrap())
+    });
+    let data = Embedded { files: book_dir::shipped_data(), modified: None };
+    let context = Arc::new(context::load(book.contracts.clone(), &data, None));
+    Arc::new(Policy { book: Arc::clone(book), context, key: HashKey([7; 16]), at_arrival: false })
+}
+
+fn start(folder: &Path) -> (Service, JoinHandle<()>) {
+    let folder: PathBuf = folder.into();
+    Service::start(Parts {
+        open: Box::new(move || Ok(Box::new(Sqlite::open(&folder, Options::default())?))),
+        policy: policy(),
+        settings: Settings::default(),
+        limits: queue::Limits::default(),
+        clock: Arc::new(Ticks(AtomicI64::new(1_800_000_000_000_000))),
+        bus: Arc::new(Nobody),
+        fatal: Box::new(|why| panic!("{why}")),
+    })
+    .unwrap()
+}
+
+fn stop((service, thread): (Service, JoinHandle<()>)) {
+    service.stop();
+    drop(service);
+    thread.join().unwrap();
+}
+
+fn lines() -> Vec<Incoming> {
+    let demo = include_str!("../../cli/demo/corp.jsonl");
+    demo.lines().zip(1..).map(|(text, line)| Incoming { bytes: Bytes::from_static(text.as_bytes()), line }).collect()
+}
+
+fn offer(service: &Service, records: Vec<Incoming>) -> Vec<Fate> {
+    service.offer(None, &"test".into(), records).fates_blocking()
+}
+
+fn decided(fates: &[Fate]) -> Vec<Answer> {
+    let answer = |fate: &Fate| match fate {
+        Fate::Decided(answer) => *answer,
+        other => panic!("{other:?}"),
+    };
+    fates.iter().map(answer).collect()
+}
+
+#[test]
+fn what_was_acknowledged_is_there_once_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path());
+    let records = lines();
+    let first = decided(&offer(&running.0, records[..60].to_vec()));
+    let head = running.0.head();
+    stop(running);
+
+    let running = start(folder.path());
+    assert_eq!(running.0.head(), head, "the tree is the same");
+    let again = offer(&running.0, records[..60].to_vec());
+    for (was, is) in first.iter().zip(&again) {
+        assert!(matches!(is, Fate::Known(answer) if answer == was), "{is:?}");
+    }
+    assert_eq!(running.0.head(), head, "nothing was decided twice");
+    let rest = decided(&offer(&running.0, records[60..].to_vec()));
+    let kept = all(&running.0);
+    stop(running);
+
+    // Without an interruption everything is decided in the same words.
+    let other = tempfile::tempdir().unwrap();
+    let whole = start(other.path());
+    let at_once = decided(&offer(&whole.0, records));
+    let names = |answers: &[Answer]| answers.iter().map(|a| (a.decision, a.case, a.revision, a.score)).collect::<Vec<_>>();
+    assert_eq!(names(&at_once), names(&[first, rest].concat()));
+    assert_eq!(kept, all(&whole.0));
+    stop(whole);
+}
+
+/// The decisions of all entries, in words.
+fn all(service: &Service) -> Vec<String> {
+    let mut all = Vec::new();
+    let collect = |reader: &mut dyn adjutant_runtime::ports::Read| {
+        reader.blocks(0, Wants::Entries, &mut |block| {
+            for entry in event::pieces(&block.entries) {
+                if let Ok(Kind::Decided(head, sender, _)) = event::kind(entry.unwrap()) {
+                    all.push(format!("{sender} {:?}", event::Head { at: Time(0), ..head }));
+                }
+            }
+            Ok(true)
+        })
+    };
+    service.read(collect).unwrap();
+    all
+}
+
+#[test]
+fn one_batch_may_hold_an_alert_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path());
+    let record = lines().remove(0);
+    let fates = offer(&running.0, vec![record.clone(), record]);
+    assert!(matches!((&fates[0], &fates[1]), (Fate::Decided(one), Fate::Known(other)) if one == other), "{fates:?}");
+    stop(running);
+}
+
+#[test]
+fn another_content_under_an_identifier_is_another_revision() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path());
+    let record = lines().remove(0);
+    let text = String::from_utf8(record.bytes.to_vec()).unwrap();
+    let other = Incoming { bytes: Bytes::from(text.replacen('{', "{\"note\":1,", 1)), line: 1 };
+    let first = decided(&offer(&running.0, vec![record.clone()]))[0];
+    let second = decided(&offer(&running.0, vec![other.clone()]))[0];
+    assert_ne!(first.seq, second.seq);
+    assert_eq!(first.case, second.case);
+    let again = offer(&running.0, vec![record, other]);
+    assert!(matches!(&again[..], [Fate::Known(a), Fate::Known(b)] if (*a, *b) == (first, second)), "{again:?}");
+    stop(running);
+}
+
+#[test]
+fn verdicts_cite_evidence_and_the_ladder_takes_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path());
+    let service = &running.0;
+    let answer = decided(&offer(service, lines()[..1].to_vec()))[0];
+    let judge = |because| Command::Judge { case: answer.case, verdict: Verdict::Close, because, note: "known".into() };
+    let refused = service.command_blocking("ana", judge(vec![]));
+    assert!(matches!(refused, Err(Failed::Refused(Refused::NoEvidence))), "{refused:?}");
+    let evidence = Evidence { row: "E1".into(), name: "new-device".into(), says: "…".into() };
+    assert!(matches!(service.command_blocking("ana", judge(vec![evidence.clone()])), Ok(Reply::Done(_))));
+    let again = service.command_blocking("ana", judge(vec![evidence]));
+    assert!(matches!(again, Err(Failed::Refused(Refused::AlreadySo(_)))), "{again:?}");
+    let wanted = Wanted { status: Some(Status::ClosedByPerson), limit: 10, ..Wanted::default() };
+    assert_eq!(service.read(|reader| reader.cases(&wanted)).unwrap()[0].id, answer.case);
+
+    let rung = Rung { playbook: "ordinary-login".into(), verb: CLOSE.into(), scope: "*".parse().unwrap() };
+    let raise = Command::SetAutonomy { rung: rung.clone(), level: Autonomy::Act };
+    assert!(matches!(service.command_blocking("ana", raise.clone()), Ok(Reply::Asked(_))));
+    assert!(matches!(service.command_blocking("ana", raise.clone()), Ok(Reply::Asked(_))), "not by the same person");
+    assert_eq!(service.ladder().level(&rung), Autonomy::Recommend);
+    assert!(matches!(service.command_blocking("bob", raise), Ok(Reply::Done(_))));
+    assert_eq!(service.ladder().level(&rung), Autonomy::Act);
+    let pause = Command::Pause { playbook: None, pause: Pause::RecommendOnly };
+    assert!(matches!(service.command_blocking("ana", pause), Ok(Reply::Done(_))));
+    stop(running);
+    let running = start(folder.path());
+    assert_eq!((running.0.ladder().level(&rung), running.0.ladder().pause), (Autonomy::Act, Pause::RecommendOnly));
+    stop(running);
+}
