@@ -49,6 +49,9 @@ const LOOKED_AT: &[&str] = &[
     "adjutant-model",
     "adjutant-rules",
     "annotate-snippets",
+    "base64",
+    // Signs and verifies; keys come from seeds, its `rand_core` feature is off.
+    "ed25519-dalek",
     "foldhash",
     "hashbrown",
     "idna",
@@ -69,6 +72,7 @@ const LOOKED_AT: &[&str] = &[
     "siphasher",
     "strsim",
     "thiserror",
+    "zeroize",
 ];
 
 /// Lints that the root of a pure crate must deny.
