@@ -5,13 +5,13 @@
 
 use crate::context::{self, Snapshot, Touched};
 use crate::correlate::{Joined, Policy};
-use crate::decide::decide;
+use crate::decide::{decide, decide_about};
 use crate::enrich;
 use crate::entities::HashKey;
 use crate::memory::{Keys, Limits, Memory};
 use crate::normalize::{self, Hints, Terms, normalize_into};
 use adjutant_model::schema::slots as s;
-use adjutant_model::{Alert, Decision, Problem, RawAlert, Slot, SourceId, Time};
+use adjutant_model::{Alert, Decision, Origin, Problem, RawAlert, Slot, SourceId, Time, Why};
 use adjutant_rules::Book;
 
 /// How to triage.
@@ -111,6 +111,26 @@ impl<'b> Desk<'b> {
     pub fn keys(&self, alert: &mut Alert, scratch: &mut Scratch) -> Keys {
         enrich::place(&mut alert.row);
         Keys::of(alert, self.unit, self.key, &mut scratch.names)
+    }
+
+    /// Looks up again, as of `now`, every fact of a recorded alert that came from context, and what follows from them. What
+    /// the alert itself said and what history knew stays.
+    pub fn refresh(&self, alert: &mut Alert, now: Time, scratch: &mut Scratch) -> Touched {
+        let of_then = |origin: Origin| matches!(origin, Origin::Context(_));
+        let slots: Vec<Slot> = alert.row.cells().filter(|(_, cell)| of_then(cell.origin)).map(|(slot, _)| slot).collect();
+        for slot in slots {
+            alert.row.set_unknown(slot, Why::default(), Origin::Nothing);
+        }
+        let touched = self.options.context.fill(&mut alert.row, now, &mut scratch.context);
+        enrich::place(&mut alert.row);
+        enrich::travel(&mut alert.row);
+        touched
+    }
+
+    /// Decides again about a recorded alert as it stands, for the case and revision of then.
+    pub fn again(&self, alert: &Alert, then: &Decision, now: Time) -> Decision {
+        let blank = Decision::undecided(self.options.book.digest);
+        decide_about(&alert.row, (alert.id(), then.case, then.revision), self.options.book, now, blank)
     }
 
     /// When an alert is decided.

@@ -13,8 +13,8 @@ mod batch;
 mod command;
 mod restart;
 
-pub use command::{Command, NOTE_CHARS_MAX, Refused, Reply, kind};
 pub(crate) use alert::entry_at;
+pub use command::{Command, NOTE_CHARS_MAX, Refused, Reply, kind};
 pub(crate) use restart::slots;
 
 use crate::event::Slots;

@@ -345,6 +345,13 @@ pub fn decided(head: &Head, rest: &[u8], map: &Slots, entry: &mut Entry) -> Resu
 #[derive(Clone, Debug)]
 pub struct Slots(pub(crate) SlotMap);
 
+impl Slots {
+    /// Where they are in the rows of the book itself.
+    pub fn of(book: &adjutant_rules::Book) -> Self {
+        Self(SlotMap::new(&crate::archive::row::names(&book.schema), &book.schema))
+    }
+}
+
 /// The entry of something that was noted.
 pub fn noted(noted: &Noted) -> Vec<u8> {
     let mut out = vec![NOTED];

@@ -4,6 +4,7 @@
 //! what this crate hands it, so that a replay needs no more than what was stored.
 
 pub mod archive;
+pub mod audit;
 pub mod backtest;
 pub mod book_dir;
 pub mod context;
@@ -14,5 +15,9 @@ pub mod policy;
 pub mod ports;
 pub mod queue;
 pub mod read;
+pub mod review;
+pub mod seal;
 pub mod service;
 pub mod triage;
+pub mod view;
+pub mod watch;

@@ -13,6 +13,7 @@ use crate::drive::{Answer, Command, Done, Driver, Refused, Reply, Settings, Work
 use crate::policy::{Incoming, Policy};
 use crate::ports::{Bus, Change, Clock, Read, Store, StoreError};
 use crate::queue::{self, COMMANDS, Entered, Queue};
+use crate::view::Library;
 use adjutant_engine::autonomy::Ladder;
 use adjutant_engine::desk::Scratch;
 use adjutant_ledger::Hash;
@@ -125,6 +126,7 @@ struct Inner {
     state: AtomicU8,
     why: Mutex<String>,
     counters: Counters,
+    library: Library,
 }
 
 /// One piece of work with the place where its answer goes.
@@ -156,6 +158,7 @@ impl Service {
             state: AtomicU8::new(State::Running as u8),
             why: Mutex::default(),
             counters: Counters::default(),
+            library: Library::default(),
             parts,
         };
         let service = Self(Arc::new(inner));
@@ -262,6 +265,19 @@ impl Service {
             readers.push(reader);
         }
         Ok(result)
+    }
+
+    /// A reader of one's own.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn other_reader(&self) -> Result<Box<dyn Read>, StoreError> {
+        (self.0.parts.open)()?.reader()
+    }
+
+    /// The books that decided.
+    pub fn library(&self) -> &Library {
+        &self.0.library
     }
 
     /// What decides now.

@@ -88,8 +88,7 @@ fn settings(connection: &Connection, options: &Options) -> Result<(), StoreError
     if options.alone {
         set("locking_mode", &"EXCLUSIVE")?;
     }
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(from_sqlite)?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(from_sqlite)?;
     if mode != "wal" {
         return Err(StoreError::Unavailable(format!("SQLite does not take WAL mode here, only {mode}")));
     }
@@ -129,8 +128,7 @@ impl Store for Sqlite {
 
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
         let Self { connection, packer, raw, .. } = self;
-        let transaction =
-            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(from_sqlite)?;
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(from_sqlite)?;
         append(&transaction, commit, packer, raw)?;
         known(&transaction, commit.known)?;
         cases(&transaction, commit.cases)?;

@@ -127,15 +127,7 @@ impl Driver {
     }
 
     /// The case as the step left it, and what people are to be told of it.
-    fn keep_case(
-        &mut self,
-        kept: Option<Kept>,
-        mut case: Case,
-        prepared: &Prepared,
-        step: &Step,
-        decision: &Decision,
-        seq: u64,
-    ) {
+    fn keep_case(&mut self, kept: Option<Kept>, mut case: Case, prepared: &Prepared, step: &Step, decision: &Decision, seq: u64) {
         let worse = kept.as_ref().is_none_or(|kept| (decision.outcome, decision.score) > (kept.outcome, kept.score));
         step.events.iter().for_each(|event| case.apply(event));
         let mut kept = kept.unwrap_or_else(|| opened(case.id, self.at));

@@ -361,13 +361,7 @@ impl Driver {
         Reply::Done(self.note(by, what))
     }
 
-    fn reconsider(
-        &mut self,
-        by: &str,
-        id: CaseId,
-        what: What,
-        outcome: Outcome,
-    ) -> Result<Result<Reply, Refused>, StoreError> {
+    fn reconsider(&mut self, by: &str, id: CaseId, what: What, outcome: Outcome) -> Result<Result<Reply, Refused>, StoreError> {
         let Some(mut kept) = self.case(id)? else { return Ok(Err(Refused::NoCase(id))) };
         let mut case: Case = as_case(&kept);
         let step = step::step(&case, &Input::Reconsidered(outcome), &self.policy.book).unwrap_or_default();

@@ -15,9 +15,9 @@ use adjutant_engine::memory::{Limits, Memory};
 use adjutant_engine::step::Verdict;
 use adjutant_ledger::Tree;
 use adjutant_model::{Autonomy, Digest, Time};
-use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Driver {

@@ -1,0 +1,63 @@
+//! Seals the ledger: a signed checkpoint of what is durable, every so often, kept here and wherever else it is to go.
+//!
+//! Whoever has an old checkpoint can tell whether the ledger was rewritten since. One that nobody else has proves nothing
+//! against whoever holds the key, so each is handed to [`Seal::export`].
+
+use crate::drive::Command;
+use crate::service::{Failed, Service};
+use adjutant_ledger::{Checkpoint, Note, SigningKey};
+
+/// The kind of document that checkpoints are kept as, by the number of entries.
+pub const CHECKPOINT: &str = "checkpoint";
+
+/// Name of the latest.
+pub const LATEST: &str = "latest";
+
+/// Makes checkpoints.
+pub struct Seal {
+    key: SigningKey,
+    /// The log's name, which every checkpoint begins with.
+    origin: String,
+    /// The number of entries at the last.
+    sealed: Option<u64>,
+}
+
+/// Why a checkpoint cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be written.
+    #[error("a checkpoint cannot be signed: {0}")]
+    Ledger(String),
+    /// It cannot be kept.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+}
+
+impl Seal {
+    /// Signs with `key` for the log called `origin`.
+    pub fn new(key: SigningKey, origin: String) -> Self {
+        Self { key, origin, sealed: None }
+    }
+
+    /// A checkpoint of what is durable now; none when nothing came since the last.
+    ///
+    /// # Errors
+    /// It cannot be signed or kept.
+    pub fn seal(&mut self, service: &Service) -> Result<Option<String>, Error> {
+        let (len, root) = service.head();
+        if self.sealed == Some(len) {
+            return Ok(None);
+        }
+        let text = self.sign(len, root)?;
+        service.command_blocking("", Command::Keep(vec![(CHECKPOINT, LATEST.into(), Some(text.clone()))]))?;
+        self.sealed = Some(len);
+        Ok(Some(text))
+    }
+
+    fn sign(&self, len: u64, root: adjutant_ledger::Hash) -> Result<String, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::Ledger(error.to_string());
+        let checkpoint = Checkpoint::new(&self.origin, len, root).map_err(|error| failed(&error))?;
+        let note: Note = checkpoint.sign(&[&self.key]).map_err(|error| failed(&error))?;
+        Ok(note.to_string())
+    }
+}

@@ -1,0 +1,254 @@
+//! What people read of what was committed: one decision with its reasons, one case with its evidence and its story.
+
+use crate::archive::Entry;
+use crate::drive::{entry_at, kind};
+use crate::event::{self, Evidence, Head, Kind, Noted, Slots, What};
+use crate::policy::Policy;
+use crate::ports::{Kept, Parts, Read, StoreError};
+use crate::service::Service;
+use adjutant_engine::explain::{self, style::Line};
+use adjutant_engine::flip;
+use adjutant_engine::record::{Parts as RecordParts, Record};
+use adjutant_model::schema::slots as s;
+use adjutant_model::{Digest, Outcome, Time};
+use adjutant_rules::Book;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Books of the past that are kept compiled.
+const BOOKS_KEPT: usize = 4;
+
+/// The books that decided, compiled when they are asked for.
+#[derive(Default)]
+pub struct Library(Mutex<HashMap<Digest, Arc<Book>>>);
+
+/// One decision.
+pub struct Decision {
+    /// Its number in the ledger.
+    pub seq: u64,
+    /// What its entry begins with.
+    pub head: Head,
+    /// Who sent the alert.
+    pub sender: String,
+    /// The decision with everything that led to it.
+    pub entry: Entry,
+    /// The book that decided.
+    pub book: Arc<Book>,
+}
+
+/// One moment of a case's story.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, schemars::JsonSchema)]
+pub struct Moment {
+    /// The number of its entry in the ledger.
+    pub seq: u64,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who; empty for the machine itself.
+    pub by: String,
+    /// What kind of thing: `decided`, `verdict`, `assigned`, `commented`, `reconsidered`.
+    pub kind: String,
+    /// What, in words.
+    pub text: String,
+    /// The decision's name, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+}
+
+impl Library {
+    /// The book with this digest.
+    ///
+    /// # Errors
+    /// It is not stored, or does not compile any more.
+    pub fn book(&self, digest: Digest, policy: &Policy, reader: &mut dyn Read) -> Result<Arc<Book>, StoreError> {
+        if policy.book.digest == digest {
+            return Ok(Arc::clone(&policy.book));
+        }
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(book) = lock().get(&digest) {
+            return Ok(Arc::clone(book));
+        }
+        let book = Arc::new(load(digest, reader)?);
+        let mut books = lock();
+        if books.len() >= BOOKS_KEPT {
+            books.clear();
+        }
+        books.insert(digest, Arc::clone(&book));
+        Ok(book)
+    }
+}
+
+fn load(digest: Digest, reader: &mut dyn Read) -> Result<Book, StoreError> {
+    let missing = || StoreError::Damaged(format!("the book {digest} decided here and cannot be read"));
+    let text = reader.document(kind::BOOK, &digest.to_string())?.ok_or_else(missing)?;
+    let files = serde_json::from_str(&text).map_err(|_| missing())?;
+    Book::load(files).map_err(|_| missing())
+}
+
+impl Service {
+    /// The decision that is the entry `seq`; none when that is no decision, or retention removed it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn decision(&self, seq: u64) -> Result<Option<Decision>, StoreError> {
+        let policy = self.policy();
+        self.read(|reader| {
+            let bytes = match entry_at(reader, seq) {
+                Ok(bytes) => bytes,
+                Err(StoreError::Damaged(_)) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
+            let Kind::Decided(head, sender, rest) = event::kind(&bytes).map_err(broken)? else { return Ok(None) };
+            let book = self.library().book(head.book, &policy, reader)?;
+            let mut entry = Entry::default();
+            event::decided(&head, rest, &Slots::of(&book), &mut entry).map_err(broken)?;
+            Ok(Some(Decision { seq, head, sender: sender.to_owned(), entry, book }))
+        })
+    }
+
+    /// The raw alert of the decision that is the entry `seq`; none when retention removed it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn raw(&self, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|reader| {
+            let mut raw = None;
+            reader.blocks(seq, Parts::Raw, &mut |block| {
+                let nth = usize::try_from(seq.saturating_sub(block.first)).unwrap_or(usize::MAX);
+                // Raw alerts are stored in the order of the decisions of their commit.
+                let is_decision =
+                    |piece: &Result<&[u8], _>| piece.as_ref().is_ok_and(|piece: &&[u8]| piece.first() == Some(&event::DECIDED));
+                let before = event::pieces(&block.entries).take(nth).filter(is_decision).count();
+                raw = event::pieces(&block.raw).nth(before).and_then(Result::ok).map(<[u8]>::to_vec);
+                Ok(false)
+            })?;
+            Ok(raw)
+        })
+    }
+
+    /// The story of a case, the latest moment first: at most `most`, beginning with the entry `last` minus one. The second
+    /// is where to go on; zero at the end.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn story(&self, mut last: u64, most: usize) -> Result<(Vec<Moment>, u64), StoreError> {
+        self.read(|reader| {
+            let mut story = Vec::new();
+            while let (Some(seq), true) = (last.checked_sub(1), story.len() < most) {
+                let bytes = match entry_at(reader, seq) {
+                    Ok(bytes) => bytes,
+                    Err(StoreError::Damaged(_)) => return Ok((story, 0)), // Retention removed what was before.
+                    Err(error) => return Err(error),
+                };
+                let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
+                let (moment, previous) = moment(seq, event::kind(&bytes).map_err(broken)?);
+                story.push(moment);
+                // A chain that does not lead back would be walked for ever.
+                last = if previous < last { previous } else { 0 };
+            }
+            Ok((story, last))
+        })
+    }
+}
+
+fn moment(seq: u64, what: Kind<'_>) -> (Moment, u64) {
+    match what {
+        Kind::Decided(head, sender, _) => {
+            let text = format!("{} with score {} (revision {}, from {sender})", head.outcome(), head.score, head.revision.0);
+            let (at, kind, decision) = (head.at.to_string(), "decided".into(), Some(hex(&head.decision)));
+            (Moment { seq, at, by: String::new(), kind, text, decision }, head.previous)
+        }
+        Kind::Noted(noted) => {
+            let Noted { at, by, previous, what, .. } = *noted;
+            let (kind, text) = in_words(&what);
+            (Moment { seq, at, by, kind: kind.into(), text, decision: None }, previous)
+        }
+    }
+}
+
+/// What was noted, as its kind and a sentence.
+pub fn in_words(what: &What) -> (&'static str, String) {
+    match what {
+        What::Verdict { verdict, because, note, .. } => {
+            let rows = because.iter().map(|evidence| format!("{} ({})", evidence.row, evidence.name)).collect::<Vec<_>>();
+            let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+            let verdict = match verdict {
+                adjutant_engine::step::Verdict::Close => "closed",
+                adjutant_engine::step::Verdict::Reopen => "reopened",
+                adjutant_engine::step::Verdict::Escalate => "escalated",
+            };
+            ("verdict", format!("{verdict} because of {}{note}", rows.join(", ")))
+        }
+        What::Assigned { to } if to.is_empty() => ("assigned", "assigned to nobody".into()),
+        What::Assigned { to } => ("assigned", format!("assigned to {to}")),
+        What::Commented { text } => ("commented", text.clone()),
+        What::Reconsidered { was, is, score, review, .. } => {
+            ("reconsidered", format!("{was} then, {is} with what is known now (score {score}; review {review})"))
+        }
+        What::Book { book } => ("book", format!("the book {} decides", book.get(..6).unwrap_or(book))),
+        What::Asked { rung, level } => {
+            ("asked", format!("{} {} {} to {level}: waits for a second person", rung.playbook, rung.verb, rung.scope))
+        }
+        What::Autonomy { rung, from, level, asked_by } => {
+            let second = if asked_by.is_empty() { String::new() } else { format!(", asked by {asked_by}") };
+            ("autonomy", format!("{} {} {}: {from} to {level}{second}", rung.playbook, rung.verb, rung.scope))
+        }
+        What::Paused { playbook, pause } => ("paused", format!("{}: {pause:?}", playbook.as_deref().unwrap_or("everything"))),
+        What::Context { source, condition, because } => ("context", format!("{source} is {condition} {}", because.join("; "))),
+        What::Review { review, source, used, flipped, .. } => {
+            ("review", format!("{review}: {flipped} of {used} decisions that used {source} come out differently"))
+        }
+        What::Account { change } => ("account", change.to_string()),
+        What::Forgot { commits, .. } => ("forgot", format!("{commits} commits, as retention says")),
+        What::Restored { entries } => ("restored", format!("from a backup of {entries} entries")),
+    }
+}
+
+impl Decision {
+    /// The decision's name.
+    pub fn id(&self) -> String {
+        hex(&self.head.decision)
+    }
+
+    /// The published record.
+    pub fn record(&self) -> Record {
+        let Entry { alert, decision, problems, duplicate, .. } = &self.entry;
+        Record::new(RecordParts { decision, alert, problems, input: &self.sender, duplicate: *duplicate, book: &self.book })
+    }
+
+    /// The walk from the raw field to the outcome.
+    pub fn explained(&self, width: usize) -> Vec<Line> {
+        let row = &self.entry.alert.row;
+        let flips = flip::flips(&self.entry.decision, row, row.time(s::ALERT_TIME).unwrap_or_default(), &self.book);
+        explain::explain(&self.record(), &flips, width)
+    }
+}
+
+/// The rows of evidence of a decision, as people cite them: what fired, what was muted, what could not be told.
+pub fn evidence(record: &Record) -> Vec<Evidence> {
+    let telling = record.signals.iter().filter(|signal| signal.state != "silent");
+    let signals = telling.map(|signal| (signal.id.clone(), format!("{:+} {}: {}", signal.points, signal.state, signal.because)));
+    let guards = record.guards.iter().map(|guard| ("guard".to_owned(), guard.clone()));
+    // Where nothing fired, that is the evidence.
+    let silent = ("score".to_owned(), format!("score {} of {} signals", record.score, record.signals.len()));
+    let rows = signals.chain(guards).chain([silent]);
+    (1..).zip(rows).map(|(number, (name, says))| Evidence { row: format!("E{number}"), name, says }).collect()
+}
+
+/// What a queue shows of a case: the blind sample must not show.
+pub fn shown_outcome(kept: &Kept) -> Outcome {
+    if kept.sampled && kept.status == adjutant_engine::step::Status::Open {
+        kept.outcome.max(Outcome::Escalate)
+    } else {
+        kept.outcome
+    }
+}
+
+/// Whether a moment lies in a stretch of time.
+pub(crate) fn within(at: Time, from: Time, to: Time) -> bool {
+    at >= from && at < to
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
+}
