@@ -1,1 +1,4 @@
 //! The doors of the service: intake, HTTP API, authentication.
+
+pub mod limits;
+pub mod problem;
