@@ -46,7 +46,7 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many users there may be.
 pub const USERS_MAX: usize = 10_000;
 /// How many tokens there may be, revoked ones included.
-pub const TOKENS_MAX: usize = 100_000;
+pub const TOKENS_MAX: usize = 10_000;
 /// How many sessions a user may have; the oldest ends when one more begins.
 pub const SESSIONS_PER_USER_MAX: usize = 16;
 /// How long a session lives.
@@ -61,3 +61,7 @@ pub const PASSWORD_CHARS_MIN: usize = 15;
 pub const PASSWORD_BYTES_MAX: usize = 256;
 /// How many passwords are hashed at a time: each takes 19 MiB and a core.
 pub const HASHES_AT_A_TIME: usize = 1;
+/// How many logins may wait for their password to be hashed; one more is told to come again.
+pub const LOGINS_WAITING_MAX: usize = 16;
+/// How far the time of a signed request may be from ours (Standard Webhooks).
+pub const SIGNED_SECONDS_MAX: i64 = 300;

@@ -88,7 +88,9 @@ impl Kind {
                 S::METHOD_NOT_ALLOWED,
                 "see /openapi.json for the methods of the path",
             ),
-            Kind::Conflict => ("urn:adjutant:conflict", "The thing is not as expected", S::CONFLICT, "read it again, then decide"),
+            Kind::Conflict => {
+                ("urn:adjutant:conflict", "The thing is not as expected", S::CONFLICT, "read it again, then decide")
+            }
             Kind::TooLarge => ("urn:adjutant:too-large", "The body is too large", S::PAYLOAD_TOO_LARGE, "send it in parts"),
             Kind::MediaType => (
                 "urn:adjutant:media-type",
@@ -97,7 +99,9 @@ impl Kind {
                 "send `Content-Type: application/json`",
             ),
             Kind::TooMany => ("urn:adjutant:too-many", "Too many at a time", S::TOO_MANY_REQUESTS, "wait, then send it again"),
-            Kind::Timeout => ("urn:adjutant:timeout", "It took too long", S::SERVICE_UNAVAILABLE, "send it again; once is enough"),
+            Kind::Timeout => {
+                ("urn:adjutant:timeout", "It took too long", S::SERVICE_UNAVAILABLE, "send it again; once is enough")
+            }
             Kind::Internal => (
                 "urn:adjutant:internal",
                 "The service has a fault",
