@@ -1,1 +1,3 @@
 //! The doors of the service: intake, HTTP API, authentication.
+
+pub mod intake;
