@@ -6,10 +6,13 @@
 
 mod buffer;
 mod envelope;
+mod memory;
 mod open;
 mod pipe;
 mod scan;
 mod split;
+
+pub use memory::{Text, cut};
 
 use buffer::Buffer;
 use open::Opened;
@@ -70,6 +73,11 @@ impl Record {
         let fit = |offset: usize| u32::try_from(offset).expect("a chunk is smaller than 4 GiB");
         Self { start: fit(start), end: fit(end), line }
     }
+
+    /// Where its bytes are among those that were cut.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 /// Something that could not be read as a record, or a whole input that could not be read.
@@ -108,7 +116,7 @@ impl Chunk {
     }
     /// The bytes of `record`.
     pub fn bytes(&self, record: &Record) -> &[u8] {
-        self.bytes.get(record.start as usize..record.end as usize).unwrap_or(&[])
+        self.bytes.get(record.range()).unwrap_or(&[])
     }
 }
 

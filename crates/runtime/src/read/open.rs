@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) type Refused = (&'static str, String);
 
 /// As many of the first bytes as are looked at to tell what they are.
-const SNIFF_BYTES: usize = 4096;
+pub(super) const SNIFF_BYTES: usize = 4096;
 
 type Bytes = Box<dyn Read + Send>;
 type Source = BufReader<io::Chain<Cursor<Vec<u8>>, Bytes>>;
@@ -138,7 +138,7 @@ fn sniff(mut bytes: Bytes) -> io::Result<(Vec<u8>, Source)> {
 }
 
 /// Refuses what no alert can be in.
-fn refuse_what_is_no_text(start: &[u8]) -> Result<(), Refused> {
+pub(super) fn refuse_what_is_no_text(start: &[u8]) -> Result<(), Refused> {
     const KNOWN: [(&[u8], &str); 12] = [
         (b"PK\x03\x04", "a ZIP archive; unpack it first"),
         (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it first"),

@@ -1,0 +1,127 @@
+//! How alerts come in: one file per format, each a pure function from bytes to records, and thin listeners around them.
+//!
+//! Every door hands its records to a [`Sink`] and answers only after it did: what the sender is told of a record is what became of it.
+//! What cannot be read as a record is a [`Fault`], told to the sender where the protocol has room for that, and to the sink always.
+
+pub mod body;
+
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::Pin;
+
+/// One record as it came, on its way in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// The record's bytes, unchanged.
+    pub bytes: Bytes,
+    /// Line of the body, file or connection where it begins, 1 for the first.
+    pub line: u64,
+    /// What the sender said about it beside it; part of what makes two records of the same bytes one.
+    pub hints: Option<Box<Hints>>,
+}
+
+impl Incoming {
+    /// A record of which nothing is known but its bytes.
+    pub fn new(bytes: Bytes, line: u64) -> Self {
+        Self { bytes, line, hints: None }
+    }
+}
+
+/// What a sender says about a record beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// The sender's own id of the record: the same id from the same source is the same alert.
+    pub id: Option<String>,
+    /// When it happened, as written: seconds since 1970, with a fraction or without.
+    pub time: Option<String>,
+    /// The machine that it is about or comes from.
+    pub host: Option<String>,
+    /// Where it was read, such as a file's name.
+    pub origin: Option<String>,
+    /// What kind of record it is, such as a source type or an index.
+    pub kind: Option<String>,
+    /// More of the same, as a JSON object.
+    pub fields: Option<Bytes>,
+}
+
+/// Something that could not be read as a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Line where it begins, 1 for the first; 0 when it is about the whole.
+    pub line: u64,
+    /// A stable code, such as `too-long`.
+    pub code: &'static str,
+    /// What is wrong, and what was done instead, for people.
+    pub detail: String,
+}
+
+/// One piece of what came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A record.
+    Record(Incoming),
+    /// What could not be read.
+    Fault(Fault),
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// New: durable and decided.
+    Decided(Answer),
+    /// Known already: the decision that stands.
+    Known(Answer),
+    /// No record at all; kept as a problem.
+    Failed {
+        /// A stable code.
+        code: String,
+        /// What is wrong with it, for people.
+        detail: String,
+    },
+    /// Over capacity: the sender keeps it and sends it again.
+    Refused {
+        /// When to send it again.
+        retry_after_s: u32,
+    },
+    /// It cannot be stored now: the sender keeps it and sends it again.
+    Unavailable {
+        /// Why, for people.
+        detail: String,
+    },
+}
+
+/// The decision that a record led to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Answer {
+    /// Id of the decision.
+    pub decision: String,
+    /// Id of the alert.
+    pub alert: String,
+    /// Id of the case that it joined.
+    pub case: String,
+    /// Revision of that case.
+    pub revision: u32,
+    /// `close`, `escalate` or `respond`.
+    pub outcome: &'static str,
+    /// The sum of the points.
+    pub score: i32,
+    /// Number of the decision's ledger entry.
+    pub seq: u64,
+}
+
+/// What is being waited for.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who takes records: the service, or a test.
+pub trait Sink: Send + Sync {
+    /// Takes `records` that `sender` sent as `source` (where somebody says so) and says what became of each, in order, once that is durable.
+    fn submit<'a>(&'a self, source: Option<&'a str>, sender: &'a str, records: Vec<Incoming>) -> Pending<'a, Vec<Fate>>;
+
+    /// Keeps what could not be read, so that a person sees it.
+    fn report<'a>(&'a self, source: Option<&'a str>, sender: &'a str, faults: Vec<Fault>) -> Pending<'a, ()>;
+
+    /// Whether records are taken at present.
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
