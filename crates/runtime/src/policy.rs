@@ -34,6 +34,8 @@ pub struct Incoming {
     pub bytes: Bytes,
     /// Its line or number in what was sent, from 1.
     pub line: u64,
+    /// What the sender calls it, where the protocol has room for that.
+    pub id: Option<String>,
 }
 
 /// A record that was read and waits to be decided.
@@ -91,7 +93,7 @@ impl Policy {
         let raw = RawAlert { bytes: &record.bytes, place: Place { input: 0, line: record.line } };
         let (mut alert, mut problems) = (Alert::default(), Vec::new());
         let (keys, touched) = desk.read(&raw, scratch, &mut alert, &mut problems)?;
-        let key = self.key_of(&alert, source);
+        let key = self.key_of(&alert, source, record.id.as_deref());
         let severity = autonomy::severity(&alert.row).unwrap_or(0);
         Ok(Prepared {
             policy: Arc::clone(self),
@@ -108,11 +110,11 @@ impl Policy {
     }
 
     /// What an alert is known by: its source and the identifier that the source gave it, or else its content.
-    fn key_of(&self, alert: &Alert, source: Option<&str>) -> u64 {
+    fn key_of(&self, alert: &Alert, source: Option<&str>, told: Option<&str>) -> u64 {
         let read = self.book.sources.get(alert.source).map_or("", |source| source.name.as_str());
         let source = source.unwrap_or(read);
         let scope = hash(self.key, space::ID, source.as_bytes()).to_le_bytes();
-        let id = alert.row.text(s::ALERT_ID).filter(|id| !id.is_empty());
+        let id = told.or_else(|| alert.row.text(s::ALERT_ID)).filter(|id| !id.is_empty());
         match id {
             Some(id) => hash(HashKey(twice(scope)), space::ID, id.as_bytes()),
             None => hash(HashKey(twice(scope)), space::CONTENT, &alert.digest.0),

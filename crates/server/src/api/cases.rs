@@ -68,16 +68,6 @@ pub struct Filter {
     pub limit: usize,
 }
 
-/// A page of the queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Queue {
-    /// The cases, worst first.
-    pub cases: Vec<Case>,
-    /// What to send as `cursor` for the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
 /// A case with its evidence and story.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Whole {
@@ -177,11 +167,11 @@ impl Case {
     }
 }
 
-/// The queue, or other cases; the second is the place where the next page begins.
+/// The queue, or other cases: each with its rank and key, which are its place in the listing.
 ///
 /// # Errors
 /// The filter names what does not exist, or the store cannot be read.
-pub fn queue(service: &Service, filter: &Filter) -> Result<(Vec<Case>, Option<(i64, i64)>), Problem> {
+pub fn queue(service: &Service, filter: &Filter) -> Result<Vec<(Case, i64, i64)>, Problem> {
     let wanted = Wanted {
         status: Some(status(filter.status.as_deref().unwrap_or("open"))?),
         outcome: filter.outcome.as_deref().map(outcome).transpose()?,
@@ -189,13 +179,11 @@ pub fn queue(service: &Service, filter: &Filter) -> Result<(Vec<Case>, Option<(i
         assignee: filter.assignee.clone(),
         review: filter.review,
         after: filter.after.map(|(rank, key)| Position { rank, key }),
-        limit: filter.limit + 1,
+        limit: filter.limit,
     };
-    let mut found = service.read(|reader| reader.cases(&wanted))?;
-    let more = found.len() > filter.limit;
-    found.truncate(filter.limit);
-    let next = found.last().filter(|_| more).map(|last| (last.position().rank, last.position().key));
-    Ok((found.iter().map(Case::of).collect(), next))
+    let found = service.read(|reader| reader.cases(&wanted))?;
+    let placed = |kept: &Kept| (Case::of(kept), kept.position().rank, kept.position().key);
+    Ok(found.iter().map(placed).collect())
 }
 
 fn status(text: &str) -> Result<Status, Problem> {

@@ -54,25 +54,15 @@ pub struct Filter {
     pub limit: usize,
 }
 
-/// A page of decisions, in the order in which they were made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Page {
-    /// The decisions.
-    pub decisions: Vec<Short>,
-    /// What to send as `cursor` for the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-/// Decisions in the order in which they were made; the second is the entry where the next page begins.
+/// Decisions in the order in which they were made.
 ///
 /// # Errors
 /// The filter names what does not exist, or the store cannot be read.
-pub fn list(service: &Service, filter: &Filter) -> Result<(Vec<Short>, Option<u64>), Problem> {
+pub fn list(service: &Service, filter: &Filter) -> Result<Vec<Short>, Problem> {
     let outcome = filter.outcome.as_deref().map(cases::outcome).transpose()?;
     let listed = service.read(|reader| {
         let first = reader.since(filter.since)?.max(filter.from);
-        let (mut found, mut next) = (Vec::new(), None);
+        let mut found = Vec::new();
         reader.blocks(first, Parts::Entries, &mut |block| {
             for (seq, entry) in (block.first..).zip(event::pieces(&block.entries)).filter(|(seq, _)| *seq >= first) {
                 let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
@@ -81,14 +71,13 @@ pub fn list(service: &Service, filter: &Filter) -> Result<(Vec<Short>, Option<u6
                     continue;
                 }
                 if found.len() == filter.limit {
-                    next = Some(seq);
                     return Ok(false);
                 }
                 found.push(short(seq, &head, sender));
             }
             Ok(true)
         })?;
-        Ok((found, next))
+        Ok(found)
     })?;
     Ok(listed)
 }

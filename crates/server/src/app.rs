@@ -1,0 +1,147 @@
+//! The service as its doors see it: what routes get as their state, who keeps accounts, and where alerts go in.
+
+use crate::accounts::{Commit, Documents, DocumentsError, Pending as Kept};
+use crate::gate::Gate;
+use crate::intake::body::Limits;
+use crate::intake::{Answer, Fate, Fault, Incoming, Pending, Sink};
+use adjutant_runtime::drive::{self, Command};
+use adjutant_runtime::policy;
+use adjutant_runtime::service::{self, Failed, Service, State};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Records of a request beyond which it is read on a thread that may block.
+const RECORDS_INLINE_MAX: usize = 64;
+
+/// Sources whose last alert is remembered.
+const SOURCES_MAX: usize = 1_000;
+
+/// What routes get as their state; all clones are one.
+#[derive(Clone)]
+pub struct App {
+    /// The service.
+    pub service: Service,
+    /// Who has access.
+    pub gate: Arc<Gate>,
+    /// What one request may hold.
+    pub limits: Limits,
+    /// What came in, by source.
+    pub heard: Arc<Heard>,
+    /// What is worth a look, as the watchers last said.
+    pub notices: Arc<Mutex<Vec<String>>>,
+}
+
+/// When each source was last heard.
+#[derive(Default)]
+pub struct Heard {
+    /// Microseconds since 1970, by source.
+    sources: Mutex<HashMap<String, i64>>,
+    /// Pieces that could not be read as a record.
+    pub faults: AtomicU64,
+}
+
+impl Heard {
+    fn note(&self, source: &str, now: i64) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match sources.get_mut(source) {
+            Some(last) => *last = now,
+            None if sources.len() < SOURCES_MAX => {
+                sources.insert(source.to_owned(), now);
+            }
+            None => {}
+        }
+    }
+
+    /// When each source was last heard, microseconds since 1970.
+    pub fn sources(&self) -> Vec<(String, i64)> {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<(String, i64)> = sources.iter().map(|(source, at)| (source.clone(), *at)).collect();
+        all.sort();
+        all
+    }
+}
+
+impl App {
+    /// Offers records and waits until each is durable or refused.
+    pub async fn offer(&self, source: Option<&str>, sender: &str, records: Vec<Incoming>) -> Vec<service::Fate> {
+        self.heard.note(source.unwrap_or("(unnamed)"), self.service.clock().now().0);
+        let sender: Arc<str> = sender.into();
+        let records: Vec<policy::Incoming> = records.into_iter().map(incoming).collect();
+        if records.len() <= RECORDS_INLINE_MAX {
+            return self.service.submit(source, &sender, records).await;
+        }
+        // Reading thousands of records takes long enough to hold up others on this thread.
+        let (service, source) = (self.service.clone(), source.map(str::to_owned));
+        let offered = tokio::task::spawn_blocking(move || service.offer(source.as_deref(), &sender, records));
+        match offered.await {
+            Ok(basket) => basket.fates().await,
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+fn incoming(record: Incoming) -> policy::Incoming {
+    let id = record.hints.and_then(|hints| hints.id);
+    policy::Incoming { bytes: record.bytes, line: record.line, id }
+}
+
+impl Sink for App {
+    fn submit<'a>(&'a self, source: Option<&'a str>, sender: &'a str, records: Vec<Incoming>) -> Pending<'a, Vec<Fate>> {
+        Box::pin(async move { self.offer(source, sender, records).await.into_iter().map(fate).collect() })
+    }
+
+    fn report<'a>(&'a self, _: Option<&'a str>, _: &'a str, faults: Vec<Fault>) -> Pending<'a, ()> {
+        self.heard.faults.fetch_add(faults.len() as u64, Ordering::Relaxed);
+        Box::pin(async {})
+    }
+
+    fn is_ready(&self) -> bool {
+        self.service.state() == State::Running
+    }
+}
+
+fn fate(fate: service::Fate) -> Fate {
+    match fate {
+        service::Fate::Decided(answer) => Fate::Decided(told(&answer)),
+        service::Fate::Known(answer) => Fate::Known(told(&answer)),
+        service::Fate::Failed { code, detail } => Fate::Failed { code, detail },
+        service::Fate::Refused { retry_after_s } => Fate::Refused { retry_after_s },
+        service::Fate::Unavailable { detail } => Fate::Unavailable { detail },
+    }
+}
+
+fn told(answer: &drive::Answer) -> Answer {
+    use crate::api::cases::hex;
+    Answer {
+        decision: hex(&answer.decision),
+        alert: hex(&answer.alert.0[..16]),
+        case: hex(&answer.case.0),
+        revision: answer.revision,
+        outcome: match answer.outcome {
+            adjutant_model::Outcome::Close => "close",
+            adjutant_model::Outcome::Escalate => "escalate",
+            adjutant_model::Outcome::Respond => "respond",
+        },
+        score: answer.score,
+        seq: answer.seq,
+    }
+}
+
+/// Accounts are kept by the service: each change is one entry of the ledger with its documents.
+pub struct Ledgered(pub Service);
+
+impl Documents for Ledgered {
+    fn all(&self, kind: &str) -> Result<Vec<(String, String)>, DocumentsError> {
+        self.0.read(|reader| reader.documents(kind)).map_err(|error| DocumentsError(error.to_string()))
+    }
+
+    fn commit(&self, commit: Commit) -> Kept<'_, Result<(), DocumentsError>> {
+        Box::pin(async move {
+            let change = serde_json::from_str(&commit.entry).map_err(|error| DocumentsError(error.to_string()))?;
+            let documents = commit.documents.into_iter().map(|document| (document.kind, document.id, document.body)).collect();
+            let carried = self.0.command(&commit.by, Command::Account { change, documents }).await;
+            carried.map(|_| ()).map_err(|failed: Failed| DocumentsError(failed.to_string()))
+        })
+    }
+}

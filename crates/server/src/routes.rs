@@ -1,0 +1,213 @@
+//! The table of routes: every path with what it needs, takes and answers.
+
+use crate::api::{self, Done, autonomy, cases, decisions, health, ledger, reviews};
+use crate::app::App;
+use crate::filter::{Field, Form, Page, Query};
+use crate::gate::{Caller, Doors, Endpoint, Open, Permission, Routes};
+use crate::intake::body::{self, Refused};
+use crate::intake::Piece;
+use crate::problem::{Kind, Problem};
+use adjutant_runtime::service::{Fate, State as Running};
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+mod access;
+mod alerts;
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+const QUEUE: &[Field] = &[
+    Field {
+        name: "status",
+        form: Form::Choice(&["open", "closed-itself", "closed-by-person", "escalated"]),
+        says: "One status; open ones when it is not given.",
+    },
+    Field { name: "outcome", form: Form::Choice(&["close", "escalate", "respond"]), says: "What is proposed." },
+    Field { name: "playbook", form: Form::Text, says: "The playbook of the worst decision." },
+    Field { name: "assignee", form: Form::Text, says: "Who works on it." },
+    Field { name: "review", form: Form::Flag, says: "Only cases that wait after a review." },
+];
+
+const DECISIONS: &[Field] = &[
+    Field { name: "since", form: Form::Text, says: "A time, or how long ago: 24h." },
+    Field { name: "outcome", form: Form::Choice(&["close", "escalate", "respond"]), says: "What was decided." },
+];
+
+const ENTRIES: &[Field] =
+    &[Field { name: "from", form: Form::Integer { min: 0, max: i64::MAX }, says: "The first entry." }];
+
+/// Every route of the service.
+pub fn doors(app: App) -> Doors {
+    table(&app).finish(app)
+}
+
+/// The table, for the API description and for whoever tests that it holds.
+pub fn table(app: &App) -> Routes<App> {
+    use Permission as P;
+    let routes = Routes::new(std::sync::Arc::clone(&app.gate));
+    let routes = alerts::add(routes, &app.limits);
+    let routes = access::add(routes);
+    routes
+        .add(Endpoint::get("/healthz", Open).says("Whether the process answers.").answers_as("text/plain"), || async { "ok\n" })
+        .add(Endpoint::get("/readyz", Open).says("Whether alerts can be stored.").answers_as("text/plain"), ready)
+        .add(Endpoint::get("/metrics", P::ReadMetrics).says("Numbers for Prometheus.").answers_as("text/plain"), metrics)
+        .add(Endpoint::get("/v1/health", P::ReadMetrics).says("How well the machine is.").answers::<health::Health>(), well)
+        .add(Endpoint::get("/v1/missed", P::ReadMetrics).says("What people found of the blind sample.").answers::<Vec<health::Missed>>(), missed)
+        .add(Endpoint::get("/v1/cases", P::ReadCases).says("The queue, worst first.").lists(QUEUE).answers::<Page<cases::Case>>(), queue)
+        .add(Endpoint::get("/v1/cases/{id}", P::ReadCases).says("A case with its evidence and story.").answers::<cases::Whole>(), case)
+        .add(Endpoint::post("/v1/cases/{id}/verdict", P::JudgeCases).says("Judges a case, citing its evidence.").takes::<cases::Judge>().answers::<Done>(), judge)
+        .add(Endpoint::post("/v1/cases/{id}/assignee", P::AssignCases).says("Gives a case to somebody.").takes::<cases::Assign>().answers::<Done>(), assign)
+        .add(Endpoint::post("/v1/cases/{id}/comments", P::JudgeCases).says("Says something about a case.").takes::<cases::Comment>().answers::<Done>(), comment)
+        .add(Endpoint::get("/v1/decisions", P::ReadCases).says("Decisions, in the order in which they were made.").lists(DECISIONS).answers::<Page<decisions::Short>>(), listed)
+        .add(Endpoint::get("/v1/decisions/{id}", P::ReadCases).says("A decision with everything that led to it.").answers::<adjutant_engine::record::Record>(), decision)
+        .add(Endpoint::get("/v1/decisions/{id}/explanation", P::ReadCases).says("A decision, explained as text.").answers_as("text/plain"), explained)
+        .add(Endpoint::get("/v1/decisions/{id}/raw", P::ReadCases).says("The alert as it came.").answers_as("application/octet-stream"), raw)
+        .add(Endpoint::get("/v1/autonomy", P::ReadAutonomy).says("The ladder as it stands.").answers::<autonomy::Ladder>(), ladder)
+        .add(Endpoint::post("/v1/autonomy", P::ChangeAutonomy).says("Sets a rung; raising needs a second person.").takes::<autonomy::Set>().answers::<Done>(), set)
+        .add(Endpoint::post("/v1/pause", P::Pause).says("Pauses the whole or a playbook.").takes::<autonomy::Paused>().answers::<Done>(), pause)
+        .add(Endpoint::post("/v1/resume", P::Resume).says("Lets the whole or a playbook go on.").takes::<autonomy::Paused>().answers::<Done>(), resume)
+        .add(Endpoint::get("/v1/reviews", P::Review).says("Past reviews.").answers::<Vec<serde_json::Value>>(), reviewed)
+        .add(Endpoint::post("/v1/reviews", P::Review).says("Decides again what used a source that was wrong.").takes::<reviews::Ask>().answers::<reviews::Review>(), review)
+        .add(Endpoint::get("/v1/ledger", P::ReadLedger).says("The ledger as it stands.").answers::<ledger::Head>(), ledger_head)
+        .add(Endpoint::get("/v1/ledger/entries", P::ReadLedger).says("Entries with their leaves.").lists(ENTRIES).answers::<Vec<ledger::Entry>>(), entries)
+}
+
+/// Reads a body as JSON.
+pub(crate) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::new(Kind::Malformed, format!("the body: {error}")))
+}
+
+/// Runs what may take long where a thread may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|_| Err(Problem::new(Kind::Internal, "the request met a fault; others go on")))
+}
+
+async fn ready(State(app): State<App>) -> Response {
+    match app.service.state() {
+        Running::Running => "ready\n".into_response(),
+        Running::Unavailable | Running::Stopped => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", app.service.why())).into_response()
+        }
+    }
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    let text = health::prometheus(&app.service);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+async fn well(State(app): State<App>) -> Json<health::Health> {
+    let notices = app.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    Json(health::health(&app.service, notices))
+}
+
+async fn missed(State(app): State<App>) -> Answer<Vec<health::Missed>> {
+    blocking(move || health::missed(&app.service)).await.map(Json)
+}
+
+async fn queue(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Page<cases::Case>> {
+    let query = Query::read("/v1/cases", query.as_deref(), QUEUE)?;
+    let one = |name: &str| query.chosen(name).and_then(|chosen| chosen.first()).map(|choice| (*choice).to_owned());
+    let filter = cases::Filter {
+        status: one("status"),
+        outcome: one("outcome"),
+        playbook: query.text("playbook").map(str::to_owned),
+        assignee: query.text("assignee").map(str::to_owned),
+        review: query.flag("review").unwrap_or(false),
+        after: query.after.map(|after| (after.rank, after.seq.cast_signed())),
+        limit: query.limit as usize + 1,
+    };
+    let found = blocking(move || cases::queue(&app.service, &filter)).await?;
+    let page = query.page(found, |(_, rank, key)| crate::cursor::Position { rank: *rank, seq: key.cast_unsigned() });
+    Ok(Json(Page { items: page.items.into_iter().map(|(case, ..)| case).collect(), next: page.next }))
+}
+
+async fn case(State(app): State<App>, Path(id): Path<String>) -> Answer<cases::Whole> {
+    blocking(move || cases::case(&app.service, &id)).await.map(Json)
+}
+
+async fn judge(State(app): State<App>, caller: Caller, Path(id): Path<String>, body: Bytes) -> Answer<Done> {
+    cases::judge(&app.service, caller.id(), &id, &read(&body)?).await.map(Json)
+}
+
+async fn assign(State(app): State<App>, caller: Caller, Path(id): Path<String>, body: Bytes) -> Answer<Done> {
+    cases::assign(&app.service, caller.id(), &id, read(&body)?).await.map(Json)
+}
+
+async fn comment(State(app): State<App>, caller: Caller, Path(id): Path<String>, body: Bytes) -> Answer<Done> {
+    cases::comment(&app.service, caller.id(), &id, read(&body)?).await.map(Json)
+}
+
+async fn listed(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Page<decisions::Short>> {
+    let query = Query::read("/v1/decisions", query.as_deref(), DECISIONS)?;
+    let since = query.text("since").map(|text| api::time(text, app.service.clock().now())).transpose()?;
+    let filter = decisions::Filter {
+        since: since.unwrap_or_default(),
+        outcome: query.chosen("outcome").and_then(|chosen| chosen.first()).map(|choice| (*choice).to_owned()),
+        from: query.after.map_or(0, |after| after.seq + 1),
+        limit: query.limit as usize + 1,
+    };
+    let found = blocking(move || decisions::list(&app.service, &filter)).await?;
+    Ok(Json(query.page(found, |short| crate::cursor::Position { rank: 0, seq: short.seq })))
+}
+
+async fn decision(State(app): State<App>, Path(id): Path<String>) -> Answer<adjutant_engine::record::Record> {
+    blocking(move || decisions::record(&app.service, &id)).await.map(Json)
+}
+
+async fn explained(State(app): State<App>, Path(id): Path<String>) -> Result<String, Problem> {
+    blocking(move || decisions::explained(&app.service, &id)).await
+}
+
+async fn raw(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let raw = blocking(move || decisions::raw(&app.service, &id)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CONTENT_DISPOSITION, "attachment")], raw).into_response())
+}
+
+async fn ladder(State(app): State<App>) -> Json<autonomy::Ladder> {
+    Json(autonomy::show(&app.service))
+}
+
+async fn set(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<Done> {
+    autonomy::set(&app.service, caller.id(), &read(&body)?).await.map(Json)
+}
+
+async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<Done> {
+    let asked: autonomy::Paused = read(&body)?;
+    let pause = autonomy::asked(&asked)?;
+    if autonomy::resumes(&app.service, &asked, pause) {
+        return Err(Problem::new(Kind::Conflict, "that would let more happen than now: use /v1/resume"));
+    }
+    autonomy::pause(&app.service, caller.id(), asked, pause).await.map(Json)
+}
+
+async fn resume(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<Done> {
+    let asked: autonomy::Paused = read(&body)?;
+    let pause = autonomy::asked(&asked)?;
+    autonomy::pause(&app.service, caller.id(), asked, pause).await.map(Json)
+}
+
+async fn reviewed(State(app): State<App>) -> Answer<Vec<serde_json::Value>> {
+    blocking(move || reviews::list(&app.service)).await.map(Json)
+}
+
+async fn review(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<reviews::Review> {
+    let (ask, by): (reviews::Ask, String) = (read(&body)?, caller.id().to_owned());
+    blocking(move || reviews::run(&app.service, &by, &ask)).await.map(Json)
+}
+
+async fn ledger_head(State(app): State<App>) -> Answer<ledger::Head> {
+    blocking(move || ledger::head(&app.service)).await.map(Json)
+}
+
+async fn entries(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Vec<ledger::Entry>> {
+    let query = Query::read("/v1/ledger/entries", query.as_deref(), ENTRIES)?;
+    let from = query.integer("from").unwrap_or(0).cast_unsigned();
+    let limit = query.limit as usize;
+    blocking(move || ledger::entries(&app.service, from, limit)).await.map(Json)
+}
