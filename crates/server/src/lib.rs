@@ -1,9 +1,14 @@
 //! The doors of the service: intake, HTTP API, authentication.
 
 pub mod accounts;
+pub mod body;
 pub mod cursor;
+pub mod etag;
+pub mod events;
 pub mod filter;
 pub mod gate;
+pub mod health;
 pub mod limits;
+pub mod openapi;
 pub mod problem;
 pub mod secret;
