@@ -12,3 +12,4 @@ pub mod limits;
 pub mod openapi;
 pub mod problem;
 pub mod secret;
+pub mod serve;
