@@ -8,6 +8,7 @@
 
 mod change;
 mod documents;
+pub mod http;
 mod password;
 mod throttle;
 mod token;

@@ -3,11 +3,17 @@
 pub mod accounts;
 pub mod api;
 pub mod app;
+pub mod body;
 pub mod cursor;
+pub mod etag;
+pub mod events;
 pub mod filter;
 pub mod gate;
 pub mod intake;
+pub mod health;
 pub mod limits;
+pub mod openapi;
 pub mod problem;
 pub mod routes;
 pub mod secret;
+pub mod serve;

@@ -65,3 +65,5 @@ pub const HASHES_AT_A_TIME: usize = 1;
 pub const LOGINS_WAITING_MAX: usize = 16;
 /// How far the time of a signed request may be from ours (Standard Webhooks).
 pub const SIGNED_SECONDS_MAX: i64 = 300;
+/// How long a reader who just heard of a change hears of no other: a flood of alerts is one change.
+pub const CHANGES_PAUSE: Duration = Duration::from_millis(500);
