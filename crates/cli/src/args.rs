@@ -1,5 +1,7 @@
 //! The command line: every command and option, with the words that explain it.
 
+pub(crate) mod service;
+
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
@@ -47,6 +49,7 @@ pub(crate) enum Command {
     Backtest(Backtest),
     Sources(Sources),
     Schema(Schema),
+    Serve(service::Serve),
     Demo(Demo),
     Completions(Completions),
     Man(Man),

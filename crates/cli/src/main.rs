@@ -18,6 +18,7 @@ mod progress;
 mod queue;
 mod report;
 mod schema;
+mod serve;
 mod sources;
 mod table;
 mod term;
@@ -51,6 +52,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Backtest(args) => backtest::run(args),
         Command::Sources(args) => sources::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),

@@ -1,12 +1,14 @@
 //! The service as its doors see it: what routes get as their state, who keeps accounts, and where alerts go in.
 
 use crate::accounts::{Commit, Documents, DocumentsError, Pending as Kept};
+use crate::events::Events;
 use crate::gate::Gate;
 use crate::intake::body::Limits;
 use crate::intake::{Answer, Fate, Fault, Incoming, Pending, Sink};
 use adjutant_runtime::drive::{self, Command};
 use adjutant_runtime::policy;
 use adjutant_runtime::service::{self, Failed, Service, State};
+use axum::extract::FromRef;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +30,22 @@ pub struct App {
     pub limits: Limits,
     /// What came in, by source.
     pub heard: Arc<Heard>,
+    /// Who watches for changes.
+    pub events: Arc<Events>,
     /// What is worth a look, as the watchers last said.
     pub notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl FromRef<App> for Arc<Gate> {
+    fn from_ref(app: &App) -> Self {
+        Arc::clone(&app.gate)
+    }
+}
+
+impl FromRef<App> for Arc<Events> {
+    fn from_ref(app: &App) -> Self {
+        Arc::clone(&app.events)
+    }
 }
 
 /// When each source was last heard.
@@ -44,12 +60,10 @@ pub struct Heard {
 impl Heard {
     fn note(&self, source: &str, now: i64) {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        match sources.get_mut(source) {
-            Some(last) => *last = now,
-            None if sources.len() < SOURCES_MAX => {
-                sources.insert(source.to_owned(), now);
-            }
-            None => {}
+        if let Some(last) = sources.get_mut(source) {
+            *last = now;
+        } else if sources.len() < SOURCES_MAX {
+            sources.insert(source.to_owned(), now);
         }
     }
 

@@ -3,7 +3,8 @@
 use crate::api::{self, Done, autonomy, cases, decisions, health, ledger, reviews};
 use crate::app::App;
 use crate::filter::{Field, Form, Page, Query};
-use crate::gate::{Caller, Doors, Endpoint, Open, Permission, Routes};
+use crate::body::Input;
+use crate::gate::{Caller, Doors, Endpoint, Permission, Routes};
 use crate::intake::body::{self, Refused};
 use crate::intake::Piece;
 use crate::problem::{Kind, Problem};
@@ -13,9 +14,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
 
-mod access;
 mod alerts;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -47,13 +46,26 @@ pub fn doors(app: App) -> Doors {
 
 /// The table, for the API description and for whoever tests that it holds.
 pub fn table(app: &App) -> Routes<App> {
-    use Permission as P;
     let routes = Routes::new(std::sync::Arc::clone(&app.gate));
     let routes = alerts::add(routes, &app.limits);
-    let routes = access::add(routes);
+    let routes = crate::health::routes(routes, faults(app));
+    let routes = crate::events::routes(crate::accounts::http::routes(routes));
+    crate::openapi::serve(own(routes))
+}
+
+/// What keeps the service from its work.
+fn faults(app: &App) -> crate::health::Faults {
+    let service = app.service.clone();
+    std::sync::Arc::new(move || match service.state() {
+        Running::Running => Vec::new(),
+        Running::Unavailable => vec!["nothing can be stored now"],
+        Running::Stopped => vec!["the service is stopping"],
+    })
+}
+
+fn own(routes: Routes<App>) -> Routes<App> {
+    use Permission as P;
     routes
-        .add(Endpoint::get("/healthz", Open).says("Whether the process answers.").answers_as("text/plain"), || async { "ok\n" })
-        .add(Endpoint::get("/readyz", Open).says("Whether alerts can be stored.").answers_as("text/plain"), ready)
         .add(Endpoint::get("/metrics", P::ReadMetrics).says("Numbers for Prometheus.").answers_as("text/plain"), metrics)
         .add(Endpoint::get("/v1/health", P::ReadMetrics).says("How well the machine is.").answers::<health::Health>(), well)
         .add(Endpoint::get("/v1/missed", P::ReadMetrics).says("What people found of the blind sample.").answers::<Vec<health::Missed>>(), missed)
@@ -76,24 +88,10 @@ pub fn table(app: &App) -> Routes<App> {
         .add(Endpoint::get("/v1/ledger/entries", P::ReadLedger).says("Entries with their leaves.").lists(ENTRIES).answers::<Vec<ledger::Entry>>(), entries)
 }
 
-/// Reads a body as JSON.
-pub(crate) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::new(Kind::Malformed, format!("the body: {error}")))
-}
-
 /// Runs what may take long where a thread may block.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     let ended = tokio::task::spawn_blocking(work).await;
     ended.unwrap_or_else(|_| Err(Problem::new(Kind::Internal, "the request met a fault; others go on")))
-}
-
-async fn ready(State(app): State<App>) -> Response {
-    match app.service.state() {
-        Running::Running => "ready\n".into_response(),
-        Running::Unavailable | Running::Stopped => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", app.service.why())).into_response()
-        }
-    }
 }
 
 async fn metrics(State(app): State<App>) -> Response {
@@ -131,16 +129,16 @@ async fn case(State(app): State<App>, Path(id): Path<String>) -> Answer<cases::W
     blocking(move || cases::case(&app.service, &id)).await.map(Json)
 }
 
-async fn judge(State(app): State<App>, caller: Caller, Path(id): Path<String>, body: Bytes) -> Answer<Done> {
-    cases::judge(&app.service, caller.id(), &id, &read(&body)?).await.map(Json)
+async fn judge(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(judge): Input<cases::Judge>) -> Answer<Done> {
+    cases::judge(&app.service, caller.id(), &id, &judge).await.map(Json)
 }
 
-async fn assign(State(app): State<App>, caller: Caller, Path(id): Path<String>, body: Bytes) -> Answer<Done> {
-    cases::assign(&app.service, caller.id(), &id, read(&body)?).await.map(Json)
+async fn assign(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(assign): Input<cases::Assign>) -> Answer<Done> {
+    cases::assign(&app.service, caller.id(), &id, assign).await.map(Json)
 }
 
-async fn comment(State(app): State<App>, caller: Caller, Path(id): Path<String>, body: Bytes) -> Answer<Done> {
-    cases::comment(&app.service, caller.id(), &id, read(&body)?).await.map(Json)
+async fn comment(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(comment): Input<cases::Comment>) -> Answer<Done> {
+    cases::comment(&app.service, caller.id(), &id, comment).await.map(Json)
 }
 
 async fn listed(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Page<decisions::Short>> {
@@ -173,12 +171,11 @@ async fn ladder(State(app): State<App>) -> Json<autonomy::Ladder> {
     Json(autonomy::show(&app.service))
 }
 
-async fn set(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<Done> {
-    autonomy::set(&app.service, caller.id(), &read(&body)?).await.map(Json)
+async fn set(State(app): State<App>, caller: Caller, Input(set): Input<autonomy::Set>) -> Answer<Done> {
+    autonomy::set(&app.service, caller.id(), &set).await.map(Json)
 }
 
-async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<Done> {
-    let asked: autonomy::Paused = read(&body)?;
+async fn pause(State(app): State<App>, caller: Caller, Input(asked): Input<autonomy::Paused>) -> Answer<Done> {
     let pause = autonomy::asked(&asked)?;
     if autonomy::resumes(&app.service, &asked, pause) {
         return Err(Problem::new(Kind::Conflict, "that would let more happen than now: use /v1/resume"));
@@ -186,8 +183,7 @@ async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<Do
     autonomy::pause(&app.service, caller.id(), asked, pause).await.map(Json)
 }
 
-async fn resume(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<Done> {
-    let asked: autonomy::Paused = read(&body)?;
+async fn resume(State(app): State<App>, caller: Caller, Input(asked): Input<autonomy::Paused>) -> Answer<Done> {
     let pause = autonomy::asked(&asked)?;
     autonomy::pause(&app.service, caller.id(), asked, pause).await.map(Json)
 }
@@ -196,8 +192,8 @@ async fn reviewed(State(app): State<App>) -> Answer<Vec<serde_json::Value>> {
     blocking(move || reviews::list(&app.service)).await.map(Json)
 }
 
-async fn review(State(app): State<App>, caller: Caller, body: Bytes) -> Answer<reviews::Review> {
-    let (ask, by): (reviews::Ask, String) = (read(&body)?, caller.id().to_owned());
+async fn review(State(app): State<App>, caller: Caller, Input(ask): Input<reviews::Ask>) -> Answer<reviews::Review> {
+    let by = caller.id().to_owned();
     blocking(move || reviews::run(&app.service, &by, &ask)).await.map(Json)
 }
 
