@@ -112,6 +112,16 @@ impl Counts {
     }
 }
 
+/// Keeps other worlds of this process waiting, so that a seed decides everything.
+///
+/// The bundled SQLite has one page cache for all connections of a process (`SQLITE_ENABLE_MEMORY_MANAGEMENT`): what another one
+/// does at the same time changes which pages are written before a commit, and with them every number that a fault or a power
+/// cut counts. Every test over a disk holds this from beginning to end.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A fake disk. Dropping it while connections are open leaves it to them.
 #[derive(Debug)]
 pub struct Disk {

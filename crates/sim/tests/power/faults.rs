@@ -1,7 +1,7 @@
 //! Every call of a run fails once; the disk fills up.
 
-use crate::ledger::{Broken, History, Settings, open};
-use adjutant_sim::disk::{Error, Fault, Op};
+use crate::ledger::{Broken, History, Settings, ask, open};
+use adjutant_sim::disk::{Error, Fault, Op, alone};
 use adjutant_sim::{Disk, Rng};
 
 const TRANSACTIONS: u64 = 20;
@@ -56,6 +56,7 @@ fn told() -> Settings {
 
 #[test]
 fn a_write_that_fails_is_reported_and_nothing_is_lost() {
+    let _alone = alone();
     for error in [Error::Io, Error::Full, Error::Short] {
         assert_eq!(fail_each(Op::Write, error, told()), 0);
     }
@@ -63,12 +64,14 @@ fn a_write_that_fails_is_reported_and_nothing_is_lost() {
 
 #[test]
 fn a_sync_that_fails_is_reported_and_nothing_is_lost() {
+    let _alone = alone();
     assert_eq!(fail_each(Op::Sync, Error::Io, told()), 0);
     assert_eq!(fail_each(Op::Sync, Error::Io, Settings { exclusive: true, ..told() }), 0);
 }
 
 #[test]
 fn other_calls_that_fail_lose_nothing() {
+    let _alone = alone();
     for op in [Op::Open, Op::Read, Op::Truncate] {
         fail_each(op, Error::Io, told());
     }
@@ -76,6 +79,7 @@ fn other_calls_that_fail_lose_nothing() {
 
 #[test]
 fn what_fails_while_sqlite_checks_in_by_itself_loses_nothing() {
+    let _alone = alone();
     let settings = Settings { checkpoint_frames: 5, cache_pages: 5, ..Settings::FULL };
     for op in [Op::Write, Op::Sync] {
         fail_each(op, Error::Io, settings);
@@ -84,6 +88,7 @@ fn what_fails_while_sqlite_checks_in_by_itself_loses_nothing() {
 
 #[test]
 fn a_disk_that_fails_from_some_call_on_acknowledges_nothing_more() {
+    let _alone = alone();
     for n in (1..=calls(Op::Sync, told())).step_by(3) {
         let disk = Disk::new();
         disk.fail(Fault::From { op: Op::Sync, n, error: Error::Io });
@@ -95,6 +100,7 @@ fn a_disk_that_fails_from_some_call_on_acknowledges_nothing_more() {
 
 #[test]
 fn a_full_disk_refuses_and_takes_up_again_when_there_is_room() {
+    let _alone = alone();
     for room in (0..40).map(|pages| pages * 4096 + pages * 100) {
         let disk = Disk::new();
         let (mut history, mut rng) = (History::default(), Rng::new(room));
@@ -118,4 +124,23 @@ fn a_full_disk_refuses_and_takes_up_again_when_there_is_room() {
         assert!(history.acknowledged.len() > acknowledged);
         history.check(&disk.cut(room), Settings::FULL).unwrap();
     }
+}
+
+/// Why [`crate::ledger`] reads the answers of pragmas to the end, and why a store must.
+#[test]
+fn a_switch_to_wal_that_fails_is_told_only_to_who_reads_to_the_end() {
+    let _alone = alone();
+    let failing = || {
+        let disk = Disk::new();
+        disk.fail(Fault::Nth { op: Op::Sync, n: 1, error: Error::Io });
+        disk.open("ledger.db").unwrap()
+    };
+    let conn = failing();
+    let mode: String = conn.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal", "what SQLite would have switched to");
+    conn.execute_batch("CREATE TABLE t(a)").unwrap();
+    let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "delete", "and a power cut may undo the last commits");
+
+    assert!(ask(&failing(), "PRAGMA journal_mode=WAL").is_err());
 }

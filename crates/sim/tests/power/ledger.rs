@@ -84,9 +84,9 @@ pub(crate) fn open(disk: &Disk, settings: Settings) -> rusqlite::Result<Connecti
     Ok(conn)
 }
 
-/// The one value that a pragma answers with. Reads to the end: `query_row` stops after the row, and what fails after it,
-/// the commit that switches to WAL, would be lost with the statement.
-fn ask(conn: &Connection, pragma: &str) -> rusqlite::Result<String> {
+/// The one value that a pragma answers with. Reads to the end: `query_row` stops after the row, and an error after it, of the
+/// commit that switches to WAL, would be lost with the statement.
+pub(crate) fn ask(conn: &Connection, pragma: &str) -> rusqlite::Result<String> {
     let mut query = conn.prepare(pragma)?;
     let answers: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     answers.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)

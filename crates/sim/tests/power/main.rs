@@ -5,6 +5,7 @@
 mod faults;
 mod ledger;
 
+use adjutant_sim::disk::alone;
 use adjutant_sim::{Disk, Rng};
 use ledger::{Broken, History, Settings, open};
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ fn changes(rng: &mut Rng, settings: Settings) -> u64 {
 
 #[test]
 fn after_any_power_cut_what_was_acknowledged_is_there() {
+    let _alone = alone();
     for seed in 0..SEEDS {
         if let Err(broken) = live(seed, None, false) {
             panic!("seed {seed}: {broken:?}");
@@ -55,6 +57,7 @@ fn after_any_power_cut_what_was_acknowledged_is_there() {
 
 #[test]
 fn the_harness_finds_a_store_that_does_not_sync() {
+    let _alone = alone();
     let found = |synchronous, lies| {
         let settings = Settings { synchronous, ..Settings::FULL };
         (0..SEEDS / 4).filter_map(|seed| live(seed, Some(settings), lies).err()).collect::<Vec<_>>()
@@ -70,6 +73,7 @@ fn the_harness_finds_a_store_that_does_not_sync() {
 
 #[test]
 fn the_same_seed_leaves_the_same_disk() {
+    let _alone = alone();
     let print = |seed| live(seed, None, false).unwrap().fingerprint();
     let prints: BTreeSet<_> = (0..SEEDS / 10)
         .map(|seed| {
@@ -82,6 +86,7 @@ fn the_same_seed_leaves_the_same_disk() {
 
 #[test]
 fn the_power_may_go_at_every_change() {
+    let _alone = alone();
     let settings = Settings { checkpoint_frames: 20, ..Settings::FULL };
     let changes = changes(&mut Rng::new(1), settings);
     assert!(changes > 100);
@@ -99,6 +104,7 @@ fn the_power_may_go_at_every_change() {
 
 #[test]
 fn a_snapshot_is_the_disk_as_it_was() {
+    let _alone = alone();
     let disk = Disk::new();
     let (mut history, mut rng) = (History::default(), Rng::new(5));
     let mut conn = open(&disk, Settings::FULL).unwrap();
@@ -119,6 +125,7 @@ fn a_snapshot_is_the_disk_as_it_was() {
 
 #[test]
 fn readers_see_commits_while_another_connection_writes() {
+    let _alone = alone();
     let disk = Disk::new();
     let (mut history, mut rng) = (History::default(), Rng::new(8));
     let mut writer = open(&disk, Settings::FULL).unwrap();
