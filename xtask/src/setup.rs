@@ -31,6 +31,12 @@ pub const TESTS: &[Need] = &[
         probe: &["c++", "--version"],
         from: From::Apt(&["build-essential"]),
     },
+    Need {
+        what: "libclang",
+        why: "the fake disk under SQLite (bindgen)",
+        probe: &["sh", "-c", "ls /usr/lib*/llvm*/lib*/libclang.so /usr/lib*/libclang.so 2>/dev/null | grep -q ."],
+        from: From::Apt(&["libclang-dev"]),
+    },
     Need { what: "zstd", why: "unpacking measuring data", probe: &["zstd", "--version"], from: From::Apt(&["zstd"]) },
     Need { what: "rustfmt", why: "the format check", probe: &["cargo", "fmt", "--version"], from: From::Rustup("rustfmt") },
     Need { what: "clippy", why: "the lints", probe: &["cargo", "clippy", "--version"], from: From::Rustup("clippy") },
