@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod body;
+pub mod config;
 pub mod cursor;
 pub mod etag;
 pub mod events;
