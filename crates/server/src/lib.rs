@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod api;
 pub mod app;
 pub mod body;
+pub mod config;
 pub mod cursor;
 pub mod etag;
 pub mod events;
