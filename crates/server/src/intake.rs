@@ -3,11 +3,22 @@
 //! Every door hands its records to a [`Sink`] and answers only after it did: what the sender is told of a record is what became of it.
 //! What cannot be read as a record is a [`Fault`], told to the sender where the protocol has room for that, and to the sink always.
 
+pub mod alertmanager;
 pub mod body;
+pub mod bulk;
+pub mod folder;
+pub mod hec;
+pub mod http;
+pub mod syslog;
+pub mod webhook;
 
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
+use tokio::sync::watch;
+
+/// A refused record waits no longer than this before it is handed in again.
+const RETRY_S_MAX: u32 = 60;
 
 /// One record as it came, on its way in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +39,7 @@ impl Incoming {
 }
 
 /// What a sender says about a record beside it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hints {
     /// The sender's own id of the record: the same id from the same source is the same alert.
     pub id: Option<String>,
@@ -125,3 +136,56 @@ pub trait Sink: Send + Sync {
         true
     }
 }
+
+/// Hands `pieces` to `sink`; says what became of each, in order.
+///
+/// A fault is reported and has failed. A record of which the sink says nothing is not known to be stored, so it has to come again.
+pub async fn hand(sink: &dyn Sink, source: Option<&str>, sender: &str, pieces: Vec<Piece>) -> Vec<Fate> {
+    let mut fates = Vec::with_capacity(pieces.len());
+    let (mut records, mut faults) = (Vec::with_capacity(pieces.len()), Vec::new());
+    for piece in pieces {
+        match piece {
+            Piece::Record(record) => {
+                fates.push(Fate::Unavailable { detail: "nothing was said about this record".into() });
+                records.push(record);
+            }
+            Piece::Fault(fault) => {
+                fates.push(Fate::Failed { code: fault.code.to_owned(), detail: fault.detail.clone() });
+                faults.push(fault);
+            }
+        }
+    }
+    if !faults.is_empty() {
+        sink.report(source, sender, faults).await;
+    }
+    if !records.is_empty() {
+        let told = sink.submit(source, sender, records).await;
+        let open = fates.iter_mut().filter(|fate| matches!(fate, Fate::Unavailable { .. }));
+        open.zip(told).for_each(|(open, told)| *open = told);
+    }
+    fates
+}
+
+/// Waits until told to stop, or until nobody is left who could say so.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The records that have to come again, and after how many seconds.
+fn again(records: Vec<Incoming>, fates: &[Fate]) -> (Vec<Incoming>, u32) {
+    let mut wait_s = 1;
+    let mut fates = fates.iter();
+    let keep = |_: &Incoming| match fates.next() {
+        Some(Fate::Refused { retry_after_s }) => {
+            wait_s = wait_s.max((*retry_after_s).min(RETRY_S_MAX));
+            true
+        }
+        Some(Fate::Unavailable { .. }) | None => true,
+        Some(Fate::Decided(_) | Fate::Known(_) | Fate::Failed { .. }) => false,
+    };
+    let again = records.into_iter().filter(keep).collect();
+    (again, wait_s)
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
