@@ -8,9 +8,7 @@ pub mod body;
 pub mod bulk;
 pub mod folder;
 pub mod hec;
-pub mod http;
 pub mod syslog;
-pub mod webhook;
 
 use bytes::Bytes;
 use std::future::Future;

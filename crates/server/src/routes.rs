@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 mod alerts;
+mod collectors;
 
 type Answer<T> = Result<Json<T>, Problem>;
 
@@ -48,6 +49,7 @@ pub fn doors(app: App) -> Doors {
 pub fn table(app: &App) -> Routes<App> {
     let routes = Routes::new(std::sync::Arc::clone(&app.gate));
     let routes = alerts::add(routes, &app.limits);
+    let routes = collectors::add(routes, &app.limits);
     let routes = crate::health::routes(routes, faults(app));
     let routes = crate::events::routes(crate::accounts::http::routes(routes));
     crate::openapi::serve(own(routes))

@@ -59,7 +59,7 @@ async fn unnamed(State(app): State<App>, caller: Caller, headers: HeaderMap, bod
     take(&app, &caller, None, &headers, body).await
 }
 
-async fn named(
+pub(super) async fn named(
     State(app): State<App>,
     caller: Caller,
     Path(source): Path<String>,
