@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Sources(Sources),
     Schema(Schema),
     Serve(service::Serve),
+    Config(service::Config),
     Demo(Demo),
     Completions(Completions),
     Man(Man),

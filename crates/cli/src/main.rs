@@ -53,6 +53,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Sources(args) => sources::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Serve(args) => serve::run(args),
+        Command::Config(args) => serve::check(&args.command),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),

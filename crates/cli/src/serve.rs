@@ -1,57 +1,37 @@
 //! `adjutant serve`: the service in one process and one folder.
 
 mod folder;
+mod listen;
+mod settings;
 mod start;
+mod teller;
 mod watchers;
 
-use crate::args::service::{DecideAt, Serve};
+pub(crate) use folder::Folder;
+pub(crate) use settings::check;
+
+use crate::args::service::Serve;
 use crate::exit::Exit;
 use crate::interrupt;
-use adjutant_server::gate::Role;
-use adjutant_server::routes;
-use adjutant_server::serve::{Bounds, Listener};
+use adjutant_server::gate::{NewToken, Role};
 use anyhow::Context;
-pub(crate) use folder::Folder;
 use start::Started;
 use std::io::Write;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-/// How often it is looked whether the service is to stop.
-const LOOK: Duration = Duration::from_millis(100);
+use std::sync::atomic::Ordering;
 
 /// The first tokens live so long, in days.
 const FIRST_DAYS: u32 = 30;
 
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
+    let config = settings::load(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads can be started")?;
     let stop = interrupt::flag()?;
-    let folder = Folder::lock(&args.data.data)?;
-    let at_arrival = args.decide_at == DecideAt::Arrival;
-    let started = start::start(&folder, (args.book.book.as_deref(), args.context.as_deref()), at_arrival, &stop)?;
-    let ended = runtime.block_on(listen(args.listen, &started, Arc::clone(&stop)));
+    let folder = Folder::lock(&config.data_dir)?;
+    let started = start::start(&folder, &config, &stop)?;
+    let ended = runtime.block_on(listen::all(&config, &started, &stop));
     stop.store(true, Ordering::SeqCst);
     started.end();
     ended
-}
-
-async fn listen(address: SocketAddr, started: &Started, stop: Arc<AtomicBool>) -> anyhow::Result<Exit> {
-    let listener = Listener::bind(address, None, Bounds::default()).await?;
-    let url = format!("http://{}", listener.address());
-    greet(&url, started).await?;
-    let asked = async move {
-        while !stop.load(Ordering::SeqCst) {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    let app = started.app.clone();
-    let drained = listener.serve(routes::doors(app), asked).await;
-    if drained.cut > 0 {
-        eprintln!("adjutant: {} requests were cut off", drained.cut);
-    }
-    Ok(Exit::Ok)
 }
 
 /// Says where the service is, and at the first start how to get in.
@@ -62,7 +42,7 @@ async fn greet(url: &str, started: &Started) -> anyhow::Result<()> {
     if first {
         let make = async |name: &str, role: Role| {
             let expires = gate.expiry(FIRST_DAYS);
-            let new = adjutant_server::gate::NewToken { name: name.into(), role, scopes: None, source: None, expires };
+            let new = NewToken { name: name.into(), role, scopes: None, source: None, expires };
             gate.make_token("first-start", new).await.map(|(_, token)| token.reveal().to_owned())
         };
         let (admin, source) = (make("first administrator", Role::Admin).await?, make("first source", Role::Source).await?);
@@ -70,7 +50,7 @@ async fn greet(url: &str, started: &Started) -> anyhow::Result<()> {
             "\nThis is the first start. These are shown once, and end in {FIRST_DAYS} days:\n\
              admin token: {admin}\n\
              source token: {source}\n\n\
-             Send an alert:\n  curl -H 'Authorization: Bearer {source}' --data-binary @alerts.jsonl {url}/v1/alerts\n\
+             Send alerts:\n  curl -H 'Authorization: Bearer {source}' --data-binary @alerts.jsonl {url}/v1/alerts\n\
              Make a token for yourself:\n  ADJUTANT_TOKEN={admin} adjutant token create --role lead --url {url}\n"
         ));
     }

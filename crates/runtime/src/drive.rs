@@ -106,6 +106,8 @@ pub struct Driver {
     at: Time,
     /// The number of entries at the latest snapshot of memory.
     snapshot: u64,
+    /// What is to be removed once it is noted: raw alerts and entries from before, at most so many commits.
+    forgetting: Option<(Time, Time, u32)>,
     batch: Batch,
 }
 
@@ -125,7 +127,11 @@ impl Driver {
                 Work::Command { by, command } => self.command(&by, command)?,
             });
         }
-        self.commit()
+        self.commit()?;
+        match self.forgetting.take() {
+            Some((raw, entries, blocks)) => self.store.forget(raw, entries, blocks).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {

@@ -190,10 +190,8 @@ pub enum What {
         /// How; never a secret.
         change: serde_json::Value,
     },
-    /// Raw alerts and entries were removed, as retention says. Their leaves stay.
+    /// Raw alerts and entries are removed, as retention says. Their leaves stay.
     Forgot {
-        /// How many commits were cleared.
-        commits: u64,
         /// Raw alerts from before.
         raw_before: String,
         /// Entries from before.

@@ -122,6 +122,11 @@ pub trait Store: Send {
     /// # Errors
     /// A [`StoreError`].
     fn memory(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError>;
+    /// How many commits hold what [`Store::forget`] would remove.
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    fn forgettable(&mut self, raw_before: Time, entries_before: Time) -> Result<u64, StoreError>;
     /// Removes raw alerts that were decided before `raw_before`, and whole entries from before `entries_before`; their leaves
     /// stay. At most `blocks_max` commits at a time. Returns how many were cleared.
     ///

@@ -13,7 +13,7 @@ mod tree;
 pub use layers::{Fault, Faults, Layers, Place};
 pub use secret_ref::{NoSecret, SecretPlaces, SecretRef};
 pub use settings::{
-    Checkpoints, Config, Folder, GroupCommit, Http, Limits, Notify, NotifyWebhook, Protocol, Retention, Smtp, Syslog, Tls,
+    Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Limits, Notify, NotifyWebhook, Protocol, Retention, Smtp, Syslog, Tls,
     Webhook,
 };
 

@@ -173,6 +173,17 @@ impl Store for Sqlite {
         }
     }
 
+    fn forgettable(&mut self, raw_before: Time, entries_before: Time) -> Result<u64, StoreError> {
+        let count = |table: &str, column: &str, before: Time| {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT 1 FROM head h JOIN {table} t ON t.first = h.first
+                 WHERE h.at < ?1 AND t.{column} IS NOT NULL LIMIT 1)"
+            );
+            self.connection.query_row(&sql, [before.0], |row| row.get::<_, i64>(0)).map_err(from_sqlite)
+        };
+        Ok((count("raw", "alerts", raw_before.max(entries_before))? + count("body", "entries", entries_before)?).cast_unsigned())
+    }
+
     fn forget(&mut self, raw_before: Time, entries_before: Time, blocks_max: u32) -> Result<u64, StoreError> {
         let transaction = self.connection.transaction().map_err(from_sqlite)?;
         let clear = |table: &str, column: &str, before: Time| {

@@ -14,19 +14,23 @@ Examples:
   adjutant serve --config /etc/adjutant.toml
   curl -H 'Authorization: Bearer adj_…' --data-binary @alerts.jsonl http://127.0.0.1:8080/v1/alerts/okta")]
 pub(crate) struct Serve {
-    #[command(flatten)]
-    pub(crate) data: DataArg,
-    /// Where to listen for HTTP.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: std::net::SocketAddr,
+    /// A file with settings (see `adjutant config schema`) [default: $ADJUTANT_CONFIG].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder that holds everything [default: adjutant-data].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data: Option<PathBuf>,
+    /// Where to listen for HTTP; give it again for more [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Vec<std::net::SocketAddr>,
     #[command(flatten)]
     pub(crate) book: super::BookArg,
     /// The organisation's tables, as the book's contracts ask for them.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) context: Option<PathBuf>,
-    /// As of when alerts are decided, and their context is fresh or stale.
-    #[arg(long, value_name = "WHEN", default_value = "arrival")]
-    pub(crate) decide_at: DecideAt,
+    /// As of when alerts are decided, and their context is fresh or stale [default: arrival].
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) decide_at: Option<DecideAt>,
 }
 
 /// As of when alerts are decided.
@@ -36,6 +40,28 @@ pub(crate) enum DecideAt {
     Arrival,
     /// When they say that they happened: for past alerts.
     Alert,
+}
+
+/// Check a file of settings, or print what may stand in one.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant config check /etc/adjutant.toml\n  adjutant config schema > adjutant.schema.json")]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every fault of a file, with line and column.
+    Check {
+        /// The file.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// The JSON Schema of the file.
+    Schema,
+    /// The names of settings in the environment.
+    Environment,
 }
 
 /// The folder of the service.

@@ -1,19 +1,21 @@
 //! Puts the service together: store, book, context, gate, watchers.
 
 use super::folder::Folder;
+use super::teller::{Teller, secret};
 use super::watchers::{self, Watchers};
 use crate::book;
 use adjutant_engine::entities::HashKey;
 use adjutant_model::Time;
 use adjutant_runtime::drive::Settings;
 use adjutant_runtime::policy::Policy;
-use adjutant_runtime::ports::{Bus, CallError, Change, Clock, Commit, Outgoing, Store, StoreError};
+use adjutant_runtime::ports::{Bus, Clock, Commit, Store, StoreError};
 use adjutant_runtime::seal::Seal;
 use adjutant_runtime::service::{Parts, Service};
 use adjutant_runtime::{queue, watch};
 use adjutant_server::app::{App, Ledgered};
-use adjutant_server::events::{Events, Topic};
-use adjutant_server::gate::Gate;
+use adjutant_server::config::{Config, DecideAt};
+use adjutant_server::events::Events;
+use adjutant_server::gate::{Gate, SigningKey};
 use adjutant_server::intake::body;
 use adjutant_server::serve::wall_clock;
 use adjutant_store::{Options, Sqlite};
@@ -28,12 +30,16 @@ pub(crate) struct Started {
     service: Service,
     driver: JoinHandle<()>,
     watchers: Watchers,
+    broken: Arc<AtomicBool>,
 }
 
 /// The kind of the document that holds the secret of memory's keys.
 const SECRET: &str = "secret";
 
-/// The clock on the wall, which never goes back here.
+/// The name of the log in its checkpoints.
+const ORIGIN: &str = "adjutant";
+
+/// The clock on the wall.
 struct Wall(adjutant_server::gate::Clock);
 
 impl Clock for Wall {
@@ -42,67 +48,75 @@ impl Clock for Wall {
     }
 }
 
-/// Tells readers that something changed, and the world what it is to know.
-struct Teller {
-    events: Arc<Events>,
-}
-
-impl Bus for Teller {
-    fn changed(&self, what: Change) {
-        self.events.tell(match what {
-            Change::Queue => Topic::Queue,
-            Change::Health => Topic::Health,
-        });
-    }
-
-    fn deliver(&self, message: &Outgoing) -> Result<(), CallError> {
-        Err(CallError::Permanent(format!("nobody is to be told of `{}`", message.topic)))
-    }
-}
-
-pub(crate) fn start(
-    folder: &Folder,
-    (book_dir, context_dir): (Option<&Path>, Option<&Path>),
-    at_arrival: bool,
-    stop: &Arc<AtomicBool>,
-) -> anyhow::Result<Started> {
+pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) -> anyhow::Result<Started> {
+    let (book_dir, context_dir) = (config.book_dir.as_deref(), config.context_dir.as_deref());
     let (book, context) = book::with_context(book_dir, context_dir)?;
     let key = memory_key(&folder.path)?;
+    let at_arrival = config.decide_at == DecideAt::Arrival;
     let policy = Arc::new(Policy { book: Arc::new(book), context: Arc::new(context), key, at_arrival });
     let events = Arc::new(Events::default());
-    let (path, fatal): (PathBuf, Arc<AtomicBool>) = (folder.path.clone(), Arc::clone(stop));
-    let (service, driver) = Service::start(Parts {
-        open: Box::new(move || Ok(Box::new(Sqlite::open(&path, Options::default())?))),
-        policy,
-        settings: Settings::default(),
-        limits: queue::Limits::default(),
-        clock: Arc::new(Wall(wall_clock())),
-        bus: Arc::new(Teller { events: Arc::clone(&events) }),
-        fatal: Box::new(move |why| {
-            eprintln!("adjutant: {why}");
-            fatal.store(true, Ordering::SeqCst);
-        }),
-    })?;
-    let gate = Arc::new(Gate::open(Arc::new(Ledgered(service.clone())), wall_clock())?);
+    let teller = Teller::new(config, Arc::clone(&events), wall_clock())?;
+    let broken = Arc::new(AtomicBool::new(false));
+    let settings = Settings { sampled_ppm: ppm(config.blind_sample_percent), notify: teller.tells(), ..Settings::default() };
+    let limits = queue::Limits { alerts_max: config.limits.queue_alerts_max as usize, ..queue::Limits::default() };
+    let bus: Arc<dyn Bus> = Arc::new(teller);
+    let (service, driver) = run(folder, policy, (settings, limits), &bus, (stop, &broken))?;
     let app = App {
         service: service.clone(),
-        gate,
-        limits: body::Limits::default(),
+        gate: Arc::new(gate(&service, config)?),
+        limits: body::Limits { packed_bytes_max: config.limits.body_bytes_max as usize, ..body::Limits::default() },
         heard: Arc::default(),
         events,
         notices: Arc::default(),
     };
     let watch = watch::Watch::new(context_dir.map(Path::to_path_buf).into_iter().collect(), loader(book_dir, context_dir));
-    let seal = Seal::new(folder.key()?, "adjutant".into());
-    let watchers = watchers::spawn(&app, watch, seal, Arc::clone(stop))?;
-    Ok(Started { app, service, driver, watchers })
+    let seal = Seal::new(folder.key()?, ORIGIN.into());
+    let watchers = watchers::spawn(&app, config, (watch, seal, bus), stop)?;
+    Ok(Started { app, service, driver, watchers, broken })
+}
+
+fn run(
+    folder: &Folder,
+    policy: Arc<Policy>,
+    (settings, limits): (Settings, queue::Limits),
+    bus: &Arc<dyn Bus>,
+    (stop, broken): (&Arc<AtomicBool>, &Arc<AtomicBool>),
+) -> Result<(Service, JoinHandle<()>), StoreError> {
+    let path: PathBuf = folder.path.clone();
+    let (stop, broken) = (Arc::clone(stop), Arc::clone(broken));
+    Service::start(Parts {
+        open: Box::new(move || Ok(Box::new(Sqlite::open(&path, Options::default())?))),
+        policy,
+        settings,
+        limits,
+        clock: Arc::new(Wall(wall_clock())),
+        bus: Arc::clone(bus),
+        fatal: Box::new(move |why| {
+            eprintln!("adjutant: {why}");
+            broken.store(true, Ordering::SeqCst);
+            stop.store(true, Ordering::SeqCst);
+        }),
+    })
+}
+
+fn gate(service: &Service, config: &Config) -> anyhow::Result<Gate> {
+    let mut gate = Gate::open(Arc::new(Ledgered(service.clone())), wall_clock())?;
+    for webhook in &config.webhooks {
+        gate = gate.with_signer(&webhook.source, SigningKey::read(&secret(&webhook.secret)?)?);
+    }
+    Ok(gate)
+}
+
+/// Parts in a million; the configuration refuses less than a tenth of a percent.
+fn ppm(percent: f64) -> u32 {
+    (percent.clamp(0.1, 100.0) * 10_000.0) as u32
 }
 
 fn loader(book_dir: Option<&Path>, context_dir: Option<&Path>) -> Box<watch::Load> {
     let (book_dir, context_dir) = (book_dir.map(Path::to_path_buf), context_dir.map(Path::to_path_buf));
     Box::new(move |policy_book, previous| {
         let contracts = policy_book.contracts.clone();
-        // A folder that went away leaves every source broken, which is what people are then told.
+        // A folder that went away leaves every source absent, which is what people are then told.
         let empty = adjutant_engine::context::Snapshot::empty(contracts.clone());
         book::context(contracts, book_dir.as_deref(), context_dir.as_deref(), previous).unwrap_or(empty)
     })
@@ -126,6 +140,11 @@ fn memory_key(folder: &Path) -> anyhow::Result<HashKey> {
 }
 
 impl Started {
+    /// Whether the service ended because the disk did not confirm a write.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+
     /// Lets what waits be decided, and ends.
     pub(crate) fn end(self) {
         // The last checkpoint is made before nothing can be written any more.

@@ -1,46 +1,88 @@
-//! Threads that look after the service while it runs: context, checkpoints.
+//! Threads that look after the service while it runs: context, checkpoints, messages, retention, and what is worth a look.
 
+use super::teller::agent;
+use adjutant_model::{Duration as Span, Time};
+use adjutant_runtime::drive::Command;
+use adjutant_runtime::ports::{Bus, CallError, Outgoing};
 use adjutant_runtime::seal::Seal;
+use adjutant_runtime::service::{Service, State};
 use adjutant_runtime::watch::Watch;
 use adjutant_server::app::App;
-use std::sync::Arc;
+use adjutant_server::config::{Checkpoints, Config};
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often context is looked at.
 const CONTEXT_EVERY: Duration = Duration::from_secs(5);
-
-/// How often the ledger is sealed, when something came.
-const SEAL_EVERY: Duration = Duration::from_secs(10);
+const POST_EVERY: Duration = Duration::from_secs(1);
+const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often a watcher looks whether it is to end.
 const STEP: Duration = Duration::from_millis(100);
 
+/// Messages delivered at a time.
+const POSTED_MAX: usize = 50;
+
+/// Commits that retention clears at a time, so that intake does not wait long.
+const FORGOT_MAX: u32 = 500;
+
+/// A message that could not be delivered is tried again after a minute, then twice as long each time, at most six hours.
+const AGAIN_SECONDS: i64 = 60;
+const AGAIN_DOUBLED_MAX: u32 = 9;
+
+/// A queue fuller than this, in percent, is worth a look.
+const FULL_PERCENT: usize = 80;
+
+/// A token that ends within so many days is worth a look.
+const EXPIRES_DAYS: i64 = 7;
+
 pub(crate) struct Watchers(Vec<JoinHandle<()>>);
 
-pub(crate) fn spawn(app: &App, mut watch: Watch, mut seal: Seal, stop: Arc<AtomicBool>) -> std::io::Result<Watchers> {
-    let (service, asked) = (app.service.clone(), Arc::clone(&stop));
-    let context = every("context", CONTEXT_EVERY, asked, move |_| {
+pub(super) fn spawn(
+    app: &App,
+    config: &Config,
+    (mut watch, mut seal, bus): (Watch, Seal, Arc<dyn Bus>),
+    stop: &Arc<AtomicBool>,
+) -> std::io::Result<Watchers> {
+    let sealed: Arc<Mutex<Option<String>>> = Arc::default();
+    let (looked, minutes, broken) = (app.clone(), config.silent_source_minutes, Arc::clone(&sealed));
+    let mut told = BTreeSet::new();
+    let context = every("context", CONTEXT_EVERY, stop, move |_| {
         // What cannot be written down now is said again at the next look.
-        let _ = watch.look(&service);
+        let qualities = watch.look(&looked.service).unwrap_or_default();
+        let fault = broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let notices = notices(&looked, &qualities, minutes).into_iter().chain(fault);
+        tell(&looked, notices.collect(), &mut told);
+    })?;
+    let (service, export) = (app.service.clone(), config.checkpoints.clone());
+    let every_seal = Duration::from_secs(config.checkpoints.every_seconds.into());
+    let sealing = every("seal", every_seal, stop, move |_| {
+        let fault = seal_once(&mut seal, &service, &export).err().map(|error| format!("a checkpoint failed: {error}"));
+        *sealed.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     })?;
     let service = app.service.clone();
-    let sealing = every("seal", SEAL_EVERY, stop, move |_| {
-        if let Err(error) = seal.seal(&service) {
-            eprintln!("adjutant: {error}");
+    let posting = every("post", POST_EVERY, stop, move |_| post(&service, &*bus))?;
+    let (service, retention) = (app.service.clone(), config.retention.clone());
+    let retaining = every("retain", RETAIN_EVERY, stop, move |last| {
+        if !last {
+            retain(&service, retention.raw_days, retention.decisions_days);
         }
     })?;
-    Ok(Watchers(vec![context, sealing]))
+    Ok(Watchers(vec![context, sealing, posting, retaining]))
 }
 
 /// Does `what` every so often until it is to stop, and then once more.
 fn every(
     name: &str,
     period: Duration,
-    stop: Arc<AtomicBool>,
+    stop: &Arc<AtomicBool>,
     mut what: impl FnMut(bool) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
+    let stop = Arc::clone(stop);
     std::thread::Builder::new().name(name.into()).spawn(move || {
         loop {
             let last = stop.load(Ordering::SeqCst);
@@ -64,4 +106,109 @@ impl Watchers {
             let _ = thread.join();
         }
     }
+}
+
+/// What is worth a look, in a sentence each.
+fn notices(app: &App, qualities: &[adjutant_engine::context::Quality], silent_minutes: u32) -> Vec<String> {
+    use adjutant_engine::context::Condition;
+    let now = app.service.clock().now();
+    let mut notices = Vec::new();
+    for quality in qualities.iter().filter(|quality| matches!(quality.condition, Condition::Broken | Condition::Stale)) {
+        let how = adjutant_runtime::watch::name(quality.condition);
+        notices.push(format!("context `{}` is {how}: what depends on it is enrichment-only", quality.name));
+    }
+    for (source, last) in app.heard.sources() {
+        if now.since(Time(last)) > Span::from_secs(i64::from(silent_minutes) * 60) {
+            notices.push(format!("source `{source}` is silent for more than {silent_minutes} minutes"));
+        }
+    }
+    let (waiting, _, limits) = app.service.waiting();
+    if waiting * 100 > limits.alerts_max * FULL_PERCENT {
+        notices.push(format!("the queue is more than {FULL_PERCENT} % full"));
+    }
+    let soon = now.plus(Span::from_hours(24 * EXPIRES_DAYS));
+    let accounts = app.gate.accounts();
+    for token in accounts.tokens().filter(|token| token.user.is_none() && token.revoked.is_none()) {
+        if token.expires > now && token.expires < soon {
+            notices.push(format!("token `{}` ({}) ends within {EXPIRES_DAYS} days", token.id, token.name));
+        }
+    }
+    if app.service.state() != State::Running {
+        notices.push(format!("nothing can be stored: {}", app.service.why()));
+    }
+    notices
+}
+
+/// Shows what is worth a look, and tells people of what is new.
+fn tell(app: &App, notices: Vec<String>, told: &mut BTreeSet<String>) {
+    let now: BTreeSet<String> = notices.iter().cloned().collect();
+    for notice in now.difference(told) {
+        let body = serde_json::json!({ "notice": notice, "at": app.service.clock().now().to_string() }).to_string();
+        let message = Outgoing { id: 0, topic: "health".into(), body, attempts: 0, due: Time(0) };
+        // While nothing can be stored, this cannot either; the page of health says it all the same.
+        let _ = app.service.command_blocking("", Command::Tell(message));
+        app.events.tell(adjutant_server::events::Topic::Health);
+    }
+    *told = now;
+    *app.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+}
+
+fn seal_once(seal: &mut Seal, service: &Service, export: &Checkpoints) -> anyhow::Result<()> {
+    let Some(checkpoint) = seal.seal(service)? else { return Ok(()) };
+    if let Some(file) = &export.file {
+        write(file, &checkpoint)?;
+    }
+    if let Some(url) = &export.url {
+        let answer = agent().post(url).header("content-type", "text/plain; charset=utf-8").send(checkpoint.as_bytes())?;
+        anyhow::ensure!(answer.status().is_success(), "`{url}` answered {}", answer.status());
+    }
+    if let Some(address) = &export.syslog {
+        // Facility 13 (log audit), severity 5 (notice), RFC 5424.
+        let line = format!("<109>1 - - adjutant - checkpoint - {}", checkpoint.trim_end().replace('\n', " | "));
+        UdpSocket::bind("0.0.0.0:0")?.send_to(line.as_bytes(), address.as_str())?;
+    }
+    Ok(())
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    std::fs::write(&new, text)?;
+    std::fs::File::open(&new)?.sync_all()?;
+    std::fs::rename(new, path)
+}
+
+/// Delivers what is due. What was delivered and could not be noted is delivered again: its number tells who receives it.
+fn post(service: &Service, bus: &dyn Bus) {
+    let now = service.clock().now();
+    let Ok(due) = service.read(|reader| reader.due(now, POSTED_MAX)) else { return };
+    let mut delivered = Vec::new();
+    for message in due {
+        let again = match bus.deliver(&message) {
+            Ok(()) => None,
+            Err(CallError::Retry(_) | CallError::Unclear(_)) => {
+                let seconds = AGAIN_SECONDS << message.attempts.min(AGAIN_DOUBLED_MAX);
+                let due = now.plus(Span::from_secs(seconds.min(6 * 3600)));
+                Some(Outgoing { attempts: message.attempts + 1, due, ..message.clone() })
+            }
+            Err(CallError::Permanent(why)) => {
+                eprintln!("adjutant: message {} cannot be delivered: {why}", message.id);
+                None
+            }
+        };
+        delivered.push((message.id, again));
+    }
+    if !delivered.is_empty() {
+        // Not noted is delivered again, with the same number.
+        let _ = service.command_blocking("", Command::Delivered(delivered));
+    }
+}
+
+/// Removes what retention says, and notes how far it went before it does.
+fn retain(service: &Service, raw_days: u32, decisions_days: u32) {
+    let before = |days: u32| service.clock().now().plus(Span::from_hours(-24 * i64::from(days)));
+    let (raw, entries) = (before(raw_days), before(decisions_days));
+    let command = Command::Forget { raw_before: raw, entries_before: entries, blocks_max: FORGOT_MAX };
+    // What was not removed now is at the next hour.
+    let _ = service.command_blocking("", command);
 }

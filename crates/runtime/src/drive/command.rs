@@ -119,6 +119,15 @@ pub enum Command {
     },
     /// Note something that the machine did.
     Note(What),
+    /// Remove what retention does not keep; noted before it is done.
+    Forget {
+        /// Raw alerts from before.
+        raw_before: Time,
+        /// Entries from before.
+        entries_before: Time,
+        /// At most so many commits.
+        blocks_max: u32,
+    },
     /// Messages were delivered, or are due again.
     Delivered(Vec<(i64, Option<Outgoing>)>),
     /// Tell the world something.
@@ -178,6 +187,9 @@ impl Driver {
             Command::Reviewed { what, body } => Ok(self.reviewed(by, what, body)),
             Command::Reconsider { review, case, about, was, is, score } => {
                 self.reconsider(by, case, What::Reconsidered { review, about, was, is, score }, is)?
+            }
+            Command::Forget { raw_before, entries_before, blocks_max } => {
+                self.forget(by, (raw_before, entries_before), blocks_max)?
             }
             Command::Note(what) => Ok(Reply::Done(self.note(by, what))),
             Command::Delivered(messages) => {
@@ -352,6 +364,16 @@ impl Driver {
     fn context(&mut self, source: String, condition: String, because: Vec<String>) -> Reply {
         self.batch.documents.push((kind::CONTEXT, source.clone(), Some(condition.clone())));
         Reply::Done(self.note("", What::Context { source, condition, because }))
+    }
+
+    /// Removal follows the commit that notes it: see [`Driver::turn`].
+    fn forget(&mut self, by: &str, (raw, entries): (Time, Time), blocks: u32) -> Result<Result<Reply, Refused>, StoreError> {
+        if self.store.forgettable(raw, entries)? == 0 {
+            return Ok(Ok(Reply::Kept));
+        }
+        self.forgetting = Some((raw, entries, blocks));
+        let (raw_before, entries_before) = (raw.to_string(), entries.to_string());
+        Ok(Ok(Reply::Done(self.note(by, What::Forgot { raw_before, entries_before }))))
     }
 
     fn reviewed(&mut self, by: &str, what: What, body: String) -> Reply {

@@ -32,7 +32,7 @@ impl Driver {
         let ladder = reader.document(kind::LADDER, "current")?.map_or_else(Ladder::default, |text| ladder(&text));
         let slots = HashMap::new();
         let mut driver =
-            Self { store, reader, policy, memory, tree, ladder, settings, slots, at, snapshot, batch: Batch::default() };
+            Self { store, reader, policy, memory, tree, ladder, settings, slots, at, snapshot, forgetting: None, batch: Batch::default() };
         driver.replay(snapshot)?;
         driver.know_book()?;
         Ok(driver)

@@ -19,6 +19,9 @@ pub struct Config {
     pub book_dir: Option<PathBuf>,
     /// Directory of the context tables (users, assets, lists).
     pub context_dir: Option<PathBuf>,
+    /// As of when alerts are decided, and their context is fresh or stale: `arrival`, or `alert` for past alerts, which
+    /// are then decided as of the time that each states.
+    pub decide_at: DecideAt,
     /// The HTTP service.
     pub http: Http,
     /// Syslog listeners.
@@ -54,6 +57,7 @@ impl Default for Config {
             data_dir: PathBuf::from("adjutant-data"),
             book_dir: None,
             context_dir: None,
+            decide_at: DecideAt::Arrival,
             http: Http::default(),
             syslog: Vec::new(),
             folders: Vec::new(),
@@ -68,6 +72,16 @@ impl Default for Config {
             silent_source_minutes: 60,
         }
     }
+}
+
+/// As of when alerts are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecideAt {
+    /// When they arrive.
+    Arrival,
+    /// When they say that they happened.
+    Alert,
 }
 
 /// The HTTP service.
