@@ -9,6 +9,8 @@ use adjutant_ledger::verify::Whose;
 use adjutant_ledger::{Checkpoint, Handover, Hash, Keyring, Note, Report, Verifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -25,15 +27,19 @@ struct Record {
     entry: Option<Vec<u8>>,
 }
 
+/// Reads a line, strictly: a field under a wrong name must not look like bytes that were removed.
 fn record(line: &[u8]) -> Outcome<Record> {
-    let value: serde_json::Value = serde_json::from_slice(line)?;
-    let entry = match value.get("entry") {
-        None | Some(serde_json::Value::Null) => None,
+    let mut fields: BTreeMap<String, Value> = serde_json::from_slice(line)?;
+    let entry = match fields.remove("entry") {
+        None => None,
         Some(entry) => Some(STANDARD.decode(entry.as_str().ok_or("`entry` is not text")?)?),
     };
-    let seq = value.get("seq").and_then(serde_json::Value::as_u64).ok_or("`seq` is not a number")?;
-    let leaf = value.get("leaf").and_then(serde_json::Value::as_str).ok_or("`leaf` is not text")?.parse()?;
-    Ok(Record { seq, leaf, entry })
+    let seq = fields.remove("seq").as_ref().and_then(Value::as_u64).ok_or("`seq` is not a number")?;
+    let leaf = fields.remove("leaf").as_ref().and_then(Value::as_str).ok_or("`leaf` is not text")?.parse()?;
+    match fields.first_key_value() {
+        Some((name, _)) => Err(format!("unknown field `{name}`").into()),
+        None => Ok(Record { seq, leaf, entry }),
+    }
 }
 
 /// Feeds every entry of the file, and follows the changes of keys in it.
@@ -58,7 +64,8 @@ fn feed(path: &str, verifier: &mut Verifier, keys: &mut Keyring) -> Outcome<()> 
     }
 }
 
-fn verify(export: &str, key: &str, paths: &[String]) -> Outcome<Report> {
+/// Verifies the export against every checkpoint.
+pub(crate) fn verify(export: &str, key: &str, paths: &[String]) -> Outcome<Report> {
     let mut keys = Keyring::new(key.parse()?);
     let mut verifier = Verifier::new();
     let mut checkpoints = Vec::new();
