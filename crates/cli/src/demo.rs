@@ -1,5 +1,7 @@
 //! `adjutant demo`: bundled alerts under the book and an invented organisation, one decision explained, and where to go next.
 
+mod service;
+
 use crate::args::{Demo, Format};
 use crate::exit::Exit;
 use crate::queue::Case;
@@ -74,6 +76,7 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<Exit> {
     let closed = cases.iter().copied().filter(|case| case.outcome == Outcome::Close);
     lines.extend(next(out, telling(closed).map(explain::id)));
     term::output(table::painted(&lines).as_bytes())?;
+    service::run()?;
     Ok(Exit::Ok)
 }
 

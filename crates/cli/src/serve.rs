@@ -1,9 +1,9 @@
 //! `adjutant serve`: the service in one process and one folder.
 
 mod folder;
-mod listen;
+pub(crate) mod listen;
 mod settings;
-mod start;
+pub(crate) mod start;
 mod teller;
 mod watchers;
 
@@ -28,7 +28,13 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     let stop = interrupt::flag()?;
     let folder = Folder::lock(&config.data_dir)?;
     let started = start::start(&folder, &config, &stop)?;
-    let ended = runtime.block_on(listen::all(&config, &started, &stop));
+    let ended = runtime.block_on(async {
+        let open = listen::open(&config, &started).await?;
+        for url in open.urls() {
+            greet(&url, &started).await?;
+        }
+        Ok(open.answer(&started, &stop).await)
+    });
     stop.store(true, Ordering::SeqCst);
     started.end();
     ended

@@ -20,7 +20,16 @@ use tokio::task::JoinSet;
 const LOOK: Duration = Duration::from_millis(100);
 const FOLDER_LOOK: Duration = Duration::from_secs(1);
 
-pub(super) async fn all(config: &Config, started: &Started, stop: &Arc<AtomicBool>) -> anyhow::Result<Exit> {
+/// Everything that listens, bound and not yet answering.
+pub(crate) struct Open {
+    http: Vec<Listener>,
+    scheme: &'static str,
+    doors: JoinSet<()>,
+    asked: watch::Sender<bool>,
+}
+
+/// Binds everything that the configuration names.
+pub(crate) async fn open(config: &Config, started: &Started) -> anyhow::Result<Open> {
     let (asked, stopped) = watch::channel(false);
     let certificates = config.http.tls.as_ref().map(certificates).transpose()?;
     let mut doors = JoinSet::new();
@@ -36,32 +45,41 @@ pub(super) async fn all(config: &Config, started: &Started, stop: &Arc<AtomicBoo
         connections_max: config.limits.connections_max as usize,
         per_address_max: config.limits.connections_per_address_max as usize,
     };
-    let mut listeners = Vec::new();
+    let mut http = Vec::new();
     for address in &config.http.listen {
-        listeners.push(Listener::bind(*address, certificates.clone(), bounds).await?);
+        http.push(Listener::bind(*address, certificates.clone(), bounds).await?);
     }
     let scheme = if certificates.is_some() { "https" } else { "http" };
-    for listener in &listeners {
-        super::greet(&format!("{scheme}://{}", listener.address()), started).await?;
+    Ok(Open { http, scheme, doors, asked })
+}
+
+impl Open {
+    /// The URLs under which it answers.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.http.iter().map(|listener| format!("{}://{}", self.scheme, listener.address())).collect()
     }
-    for listener in listeners {
-        let (answer, mut stopped) = (routes::doors(started.app.clone()), stopped.clone());
-        doors.spawn(async move {
-            let asked = async move {
-                // The sender lives until everything ended.
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            };
-            let drained = listener.serve(answer, asked).await;
-            if drained.cut > 0 {
-                eprintln!("adjutant: {} requests were cut off", drained.cut);
-            }
-        });
+
+    /// Answers until `stop` becomes true, then lets open requests end.
+    pub(crate) async fn answer(mut self, started: &Started, stop: &AtomicBool) -> Exit {
+        for listener in self.http {
+            let (answer, mut stopped) = (routes::doors(started.app.clone()), self.asked.subscribe());
+            self.doors.spawn(async move {
+                let asked = async move {
+                    // The sender lives until everything ended.
+                    let _ = stopped.wait_for(|stopped| *stopped).await;
+                };
+                let drained = listener.serve(answer, asked).await;
+                if drained.cut > 0 {
+                    eprintln!("adjutant: {} requests were cut off", drained.cut);
+                }
+            });
+        }
+        until(stop).await;
+        started.app.events.close();
+        self.asked.send_replace(true);
+        while self.doors.join_next().await.is_some() {}
+        if started.is_broken() { Exit::Output } else { Exit::Ok }
     }
-    until(stop).await;
-    started.app.events.close();
-    asked.send_replace(true);
-    while doors.join_next().await.is_some() {}
-    Ok(if started.is_broken() { Exit::Output } else { Exit::Ok })
 }
 
 async fn until(stop: &AtomicBool) {
