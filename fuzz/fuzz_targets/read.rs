@@ -1,27 +1,42 @@
-//! The reader: plain, gzip or Zstandard, JSON in any layout, lines of text. Where chunks end changes nothing.
+//! The reader: plain, gzip or Zstandard, JSON in any layout, lines of text. Where chunks end changes nothing, nor whether the bytes
+//! are in a file or in memory.
 #![no_main]
 
-use adjutant_runtime::read::{Chunk, Input, Reader};
+use adjutant_runtime::read::{Chunk, Fault, Input, Reader, Record, cut};
 use libfuzzer_sys::fuzz_target;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| adjutant_fuzz::directory("read").join("input"));
 
-/// What a reader finds: each record with its line, each fault with its line and code, in order.
-fn all(path: &Path, chunk_bytes: usize) -> Vec<(u64, Result<Vec<u8>, &'static str>)> {
+/// Each record with its line, each fault with its line and code, in order.
+type Found = Vec<(u64, Result<Vec<u8>, &'static str>)>;
+
+fn find(found: &mut Found, records: &[Record], faults: &[Fault], bytes: impl Fn(&Record) -> Vec<u8>) {
+    let mut faults = faults.iter().peekable();
+    for (number, record) in records.iter().enumerate() {
+        while let Some(fault) = faults.next_if(|fault| fault.before <= number) {
+            found.push((fault.line, Err(fault.code)));
+        }
+        found.push((record.line, Ok(bytes(record))));
+    }
+    found.extend(faults.map(|fault| (fault.line, Err(fault.code))));
+}
+
+/// What a reader finds.
+fn all(path: &Path, chunk_bytes: usize) -> Found {
     let mut reader = Reader::new(vec![Input::Path(path.into())], Arc::default()).with_chunk_bytes(chunk_bytes);
     let (mut chunk, mut found) = (Chunk::default(), Vec::new());
     while reader.fill(&mut chunk) {
-        let mut faults = chunk.faults().iter().peekable();
-        for (number, record) in chunk.records().iter().enumerate() {
-            while let Some(fault) = faults.next_if(|fault| fault.before <= number) {
-                found.push((fault.line, Err(fault.code)));
-            }
-            found.push((record.line, Ok(chunk.bytes(record).to_vec())));
-        }
-        found.extend(faults.map(|fault| (fault.line, Err(fault.code))));
+        find(&mut found, chunk.records(), chunk.faults(), |record| chunk.bytes(record).to_vec());
     }
+    found
+}
+
+/// What is found in bytes that are in memory.
+fn in_memory(bytes: &[u8]) -> Found {
+    let (text, mut found) = (cut(bytes, None, usize::MAX), Vec::new());
+    find(&mut found, text.records(), text.faults(), |record| bytes[record.range()].to_vec());
     found
 }
 
@@ -29,5 +44,8 @@ fuzz_target!(|data: &[u8]| {
     std::fs::write(&*FILE, data).expect("the input can be written");
     let whole = all(&FILE, 1 << 20);
     assert_eq!(whole, all(&FILE, 1 + data.len() % 61), "where chunks end must not matter");
+    if !data.starts_with(&[0x1f, 0x8b]) && !data.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        assert_eq!(whole, in_memory(data), "where the bytes are must not matter");
+    }
     assert!(!whole.is_empty(), "even an empty file says so");
 });

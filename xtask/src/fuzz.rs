@@ -123,7 +123,7 @@ fn one(target: &str, seconds: u64) -> Result<bool> {
 /// Directories whose files are first inputs: the target's own seeds, and what of the repository it reads anyway.
 fn seeds(target: &str) -> Vec<PathBuf> {
     let read_anyway: &[&str] = match target {
-        "triage" | "read" => &["cases", "book/sources"],
+        "triage" | "read" | "syslog" => &["cases", "book/sources"],
         "book" => &["book"],
         _ => &[],
     };

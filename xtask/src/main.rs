@@ -9,6 +9,7 @@
 
 mod accuracy;
 mod bench;
+mod clients;
 mod count;
 mod data;
 mod figures;

@@ -91,7 +91,7 @@ fn install(absent: &[&Need]) {
 }
 
 /// `apt-get` as root or without a password; false where neither may be.
-fn apt(verb: &str, packages: &[&str]) -> bool {
+pub fn apt(verb: &str, packages: &[&str]) -> bool {
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     let base = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", verb, "-qq", "-y", "--no-install-recommends"];
     let mut words = if root { Vec::new() } else { vec!["sudo", "-n"] };

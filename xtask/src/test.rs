@@ -6,7 +6,7 @@
 use crate::count::Count;
 use crate::gate::{Ending, Gate};
 use crate::measured::{self, Size};
-use crate::{fuzz, setup, sh};
+use crate::{clients, fuzz, setup, sh};
 use anyhow::Result;
 use std::process::Command;
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     gate.command("lints", sh::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
     gate.tests("tests", runner());
     gate.tests("doc-tests", sh::cargo(&["test", "--quiet", "--workspace", "--doc"]));
+    gate.step("clients", clients::step);
     gate.command("docs", documented());
     measured::build(&mut gate);
     gate.command("book-check", measured::product(&["check"]));

@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("server", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server"]),
-    ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
+    ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime", "server"]),
     ("xtask", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server", "sim"]),
 ];
 

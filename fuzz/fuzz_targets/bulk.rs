@@ -1,0 +1,43 @@
+//! The bulk interface: every action is answered once, in order, and documents are lines of the request.
+#![no_main]
+
+use adjutant_server::intake::body::Limits;
+use adjutant_server::intake::{Answer, Fate, Piece, alertmanager, bulk};
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+fuzz_target!(|data: &[u8]| {
+    let body = Bytes::copy_from_slice(data);
+    let limits = Limits { records_max: 1000, ..Limits::default() };
+    if let Ok(pieces) = alertmanager::records(&body, &limits) {
+        for piece in &pieces {
+            let Piece::Record(record) = piece else { continue };
+            serde_json::from_slice::<Value>(&record.bytes)
+                .map_or_else(|error| assert!(error.is_syntax() || error.is_data()), drop);
+        }
+    }
+    let items = match bulk::items(&body, None, &limits) {
+        Ok(items) => items,
+        Err(malformed) => {
+            let reply = bulk::Reply::from(&malformed);
+            serde_json::from_str::<Value>(&reply.body).expect("the answer is JSON");
+            return;
+        }
+    };
+    let fate = |(number, item): (usize, &bulk::Item)| match &item.piece {
+        Piece::Record(record) => {
+            assert!(data.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == record.bytes.as_ref()));
+            [Fate::Decided(Answer::default()), Fate::Known(Answer::default()), Fate::Refused { retry_after_s: 1 }][number % 3]
+                .clone()
+        }
+        Piece::Fault(fault) => Fate::Failed { code: fault.code.into(), detail: fault.detail.clone() },
+    };
+    let fates: Vec<Fate> = items.iter().enumerate().map(fate).collect();
+    let reply = bulk::reply(&items, &fates, 1);
+    let body: Value = serde_json::from_str(&reply.body).expect("the answer is JSON");
+    assert_eq!(body["items"].as_array().map(Vec::len), Some(items.len()));
+    for (item, told) in items.iter().zip(body["items"].as_array().into_iter().flatten()) {
+        assert!(told[item.action.name()]["status"].is_u64(), "each is told under the name of its action");
+    }
+});

@@ -1,0 +1,161 @@
+//! The senders that people have (rsyslog, syslog-ng, Alertmanager, Elastic's Python client), for the tests of our doors.
+//!
+//! The packages of rsyslog and syslog-ng exclude each other and would start as services; so they are unpacked under the target
+//! directory, and only the libraries that they need are installed. Alertmanager runs from where it is installed only.
+
+use crate::count::Count;
+use crate::gate::Ending;
+use crate::{setup, sh};
+use anyhow::{Result, bail};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A sender.
+struct Client {
+    /// Its folder.
+    name: &'static str,
+    from: From,
+    /// A command, in that folder unless its path is absolute, that succeeds when it is there.
+    probe: &'static [&'static str],
+}
+
+enum From {
+    /// Debian packages to unpack, and libraries to install.
+    Debian(&'static [&'static str], &'static [&'static str]),
+    /// Debian packages to install.
+    Installed(&'static [&'static str]),
+    /// Python packages.
+    Pypi(&'static [&'static str]),
+}
+
+const CLIENTS: [Client; 4] = [
+    Client {
+        name: "rsyslog",
+        from: From::Debian(&["rsyslog", "rsyslog-elasticsearch"], &["libestr0", "libfastjson4", "libcurl4"]),
+        probe: &["usr/sbin/rsyslogd", "-v"],
+    },
+    Client {
+        name: "syslog-ng",
+        from: From::Debian(
+            &["syslog-ng-core", "syslog-ng-mod-http"],
+            &["libcap2", "libglib2.0-0", "libivykis0", "libjson-c5", "libnet1", "libpcre3", "libwrap0", "libcurl4"],
+        ),
+        probe: &["usr/sbin/syslog-ng", "--version"],
+    },
+    Client {
+        name: "alertmanager",
+        from: From::Installed(&["prometheus-alertmanager"]),
+        probe: &["/usr/bin/prometheus-alertmanager", "--version"],
+    },
+    Client { name: "python", from: From::Pypi(&["elasticsearch"]), probe: &["bin/python", "-c", "import elasticsearch"] },
+];
+
+/// Runs the tests against all clients, or says which cannot be had here.
+pub fn step() -> Result<Ending> {
+    for client in &CLIENTS {
+        if !client.is_there() {
+            // Why it failed, the log says; whether it worked, the probe.
+            let _ = client.get();
+        }
+        if !client.is_there() {
+            return Ok(Ending::Skipped(client.advice()));
+        }
+    }
+    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant-server", "--test", "clients"]);
+    command.env("ADJUTANT_CLIENTS", dir());
+    let (passed, text) = sh::captured(command, "clients")?;
+    if !passed {
+        println!("{}", text.trim_end());
+    }
+    let mut count = Count::read(&text);
+    if !passed && count.failed == 0 {
+        count += Count::one(false);
+    }
+    Ok(Ending::Done(count))
+}
+
+fn dir() -> PathBuf {
+    sh::target().join("clients")
+}
+
+impl Client {
+    fn dir(&self) -> PathBuf {
+        dir().join(self.name)
+    }
+
+    fn is_there(&self) -> bool {
+        let Some((program, arguments)) = self.probe.split_first() else { return false };
+        let mut command = Command::new(self.dir().join(program));
+        command.args(arguments).env("LD_LIBRARY_PATH", self.dir().join("usr/lib/syslog-ng"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    fn advice(&self) -> String {
+        let (log, name) = (sh::target().join("xtask"), self.name);
+        match self.from {
+            From::Debian(packages, libraries) => format!(
+                "{name} cannot be had: `apt-get download {}` or installing {} fails; see {}",
+                packages.join(" "),
+                libraries.join(" "),
+                log.display()
+            ),
+            From::Installed(packages) => format!("`apt-get install {}` is needed", packages.join(" ")),
+            From::Pypi(packages) => {
+                format!("`pip install {}` fails here (python3-venv is needed); see {}", packages.join(" "), log.display())
+            }
+        }
+    }
+
+    fn get(&self) -> Result<()> {
+        fs::create_dir_all(self.dir())?;
+        match self.from {
+            From::Debian(packages, libraries) => self.unpack(packages, libraries),
+            From::Installed(packages) => {
+                if !setup::apt("install", packages) && setup::apt("update", &[]) {
+                    setup::apt("install", packages);
+                }
+                Ok(())
+            }
+            From::Pypi(packages) => {
+                let mut venv = sh::program("python3", &["-m", "venv"]);
+                venv.arg(self.dir());
+                self.run(venv)?;
+                let mut pip = Command::new(self.dir().join("bin/python"));
+                pip.args(["-m", "pip", "install", "--quiet"]).args(packages);
+                self.run(pip)
+            }
+        }
+    }
+
+    fn unpack(&self, packages: &[&str], libraries: &[&str]) -> Result<()> {
+        let debs = dir().join("packages").join(self.name);
+        fs::create_dir_all(&debs)?;
+        let download = || {
+            let mut command = Command::new("apt-get");
+            command.args(["download", "-qq"]).args(packages).current_dir(&debs);
+            self.run(command)
+        };
+        if download().is_err() {
+            setup::apt("update", &[]);
+            download()?;
+        }
+        for deb in fs::read_dir(&debs)?.flatten() {
+            let mut command = Command::new("dpkg");
+            command.arg("-x").arg(deb.path()).arg(self.dir());
+            self.run(command)?;
+        }
+        // They may be there already, or this may not be allowed; the probe tells.
+        setup::apt("install", libraries);
+        Ok(())
+    }
+
+    fn run(&self, command: Command) -> Result<()> {
+        let (worked, text) = sh::captured(command, &format!("client-{}", self.name))?;
+        if !worked {
+            bail!("{}: {}", self.name, text.trim_end());
+        }
+        Ok(())
+    }
+}
