@@ -98,7 +98,10 @@ pub(super) fn place(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
     let (name, nth) = head.split_once('[').map_or((head, None), |(name, nth)| (name, nth.trim_end_matches(']').parse().ok()));
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == name)?;
     let inner: Option<(Range<usize>, &DeValue<'_>)> = match (value.get_ref(), nth) {
-        (DeValue::Array(list), Some(nth)) => list.iter().nth(nth).map(|item: &toml::Spanned<_>| (item.span(), item.get_ref())),
+        (list @ DeValue::Array(_), Some(nth)) => {
+            let nth: usize = nth;
+            list.get(nth).map(|item| (item.span(), item.get_ref()))
+        }
         (value, _) => Some((key.span(), value)),
     };
     let (own, value) = inner?;
