@@ -11,7 +11,7 @@ use adjutant_server::gate::Role;
 use adjutant_server::routes;
 use adjutant_server::serve::{Bounds, Listener};
 use anyhow::Context;
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, KEY, LOCK, PUBLIC};
 use start::Started;
 use std::io::Write;
 use std::net::SocketAddr;

@@ -180,7 +180,9 @@ pub(crate) struct Comment {
 
 /// Stop what happens by itself, at once and across restarts.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant pause                         propose only\n  adjutant pause enrichment-only\n  adjutant pause off --playbook malware-host")]
+#[command(
+    after_help = "Examples:\n  adjutant pause                         propose only\n  adjutant pause enrichment-only\n  adjutant pause off --playbook malware-host"
+)]
 pub(crate) struct Pause {
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -273,7 +275,9 @@ pub(crate) struct Metrics {
 
 /// Make, list and revoke tokens.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant token create --role source --source okta\n  adjutant token list\n  adjutant token revoke tok-3f9a")]
+#[command(
+    after_help = "Examples:\n  adjutant token create --role source --source okta\n  adjutant token list\n  adjutant token revoke tok-3f9a"
+)]
 pub(crate) struct Token {
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -309,7 +313,9 @@ pub(crate) enum TokenCommand {
 
 /// Make and list users, and begin a session.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant user create ana --role analyst < password\n  adjutant user login ana < password\n  adjutant user list")]
+#[command(
+    after_help = "Examples:\n  adjutant user create ana --role analyst < password\n  adjutant user login ana < password\n  adjutant user list"
+)]
 pub(crate) struct User {
     #[command(flatten)]
     pub(crate) remote: Remote,
