@@ -65,7 +65,7 @@ async fn greet(url: &str, started: &Started) -> anyhow::Result<()> {
             let new = adjutant_server::gate::NewToken { name: name.into(), role, scopes: None, source: None, expires };
             gate.make_token("first-start", new).await.map(|(_, token)| token.reveal().to_owned())
         };
-        let (admin, source) = (make("first administrator", Role::Admin).await?, make("first source", Role::Source).await?);
+        let (admin, source) = (make("first-admin", Role::Admin).await?, make("first-source", Role::Source).await?);
         text.push_str(&format!(
             "\nThis is the first start. These are shown once, and end in {FIRST_DAYS} days:\n\
              admin token: {admin}\n\

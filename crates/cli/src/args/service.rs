@@ -295,7 +295,7 @@ pub(crate) enum TokenCommand {
         /// The only source for which it may send.
         #[arg(long)]
         source: Option<String>,
-        /// What it is for [default: the role, with the source].
+        /// Its name, without blanks [default: the role, with the source].
         #[arg(long)]
         name: Option<String>,
         /// After how many days it ends.

@@ -49,7 +49,7 @@ pub(crate) fn token(args: &Token) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
     match &args.command {
         TokenCommand::Create { role, source, name, days } => {
-            let own = || source.as_ref().map_or_else(|| role.clone(), |source| format!("{role} {source}"));
+            let own = || source.as_ref().map_or_else(|| role.clone(), |source| format!("{role}-{source}"));
             let name = name.clone().unwrap_or_else(own);
             let body = json!({ "name": name, "role": role, "source": source, "days": days });
             client.show(&client.post("/v1/tokens", &body)?, given)
