@@ -30,7 +30,17 @@ Examples:
   zcat day.gz | adjutant triage - --out arc  from a pipe, and keep every decision
   adjutant explain 4f1c9e --in arc           why, from the raw field to the outcome
   adjutant init mybook                       a book of your own to edit
-  adjutant backtest --book mybook arc        what your changes would have changed";
+  adjutant backtest --book mybook arc        what your changes would have changed
+  adjutant serve --data /var/lib/adjutant    the service: alerts in over HTTP, decisions out
+  adjutant queue                             what waits for people, worst first
+  adjutant case 59ddf2f3                     a case: evidence, what is recommended, its story
+  adjutant verdict 59ddf2f3 close --because E1,E3
+  adjutant pause                             nothing happens by itself any more, at once
+  adjutant audit verify --data /var/lib/adjutant
+  adjutant backup /backup/adjutant.db --data /var/lib/adjutant
+
+Commands that ask a service take its URL from --url or $ADJUTANT_URL, and the token to show from --token-file or \
+$ADJUTANT_TOKEN. `audit`, `backup`, `restore` and `doctor` read the service's folder themselves, also while it runs.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
@@ -51,6 +61,23 @@ pub(crate) enum Command {
     Schema(Schema),
     Serve(service::Serve),
     Config(service::Config),
+    Queue(service::Queue),
+    Case(service::Case),
+    Decisions(service::Decisions),
+    Verdict(service::Verdict),
+    Assign(service::Assign),
+    Comment(service::Comment),
+    Pause(service::Pause),
+    Resume(service::Resume),
+    Autonomy(service::Autonomy),
+    Review(service::Review),
+    Metrics(service::Metrics),
+    Token(service::Token),
+    User(service::User),
+    Audit(service::Audit),
+    Backup(service::Backup),
+    Restore(service::Restore),
+    Doctor(service::Doctor),
     Demo(Demo),
     Completions(Completions),
     Man(Man),

@@ -6,11 +6,12 @@
 pub(crate) enum Exit {
     /// All went well.
     Ok = 0,
-    /// Something in the input had a problem, or a test failed.
+    /// Something in the input had a problem, a test failed, or the ledger or its folder is not as it should be.
     Problems = 1,
     /// Decisions change under the other book.
     Changes = 2,
-    /// The book, a file or an argument's value is faulty; nothing was done.
+    /// The book, a file or an argument's value is faulty, or the service refused or was not reached; nothing was done, or the
+    /// message says that this is not known.
     Faulty = 3,
     /// The command line is not understood.
     Usage = 64,
@@ -24,9 +25,9 @@ pub(crate) enum Exit {
 pub(crate) const HELP: &str = "\
 Exit codes:
     0  all went well
-    1  a record had a problem, or a test failed
+    1  a record had a problem, a test failed, or the ledger or its folder needs a look
     2  decisions change (backtest)
-    3  the book, a file or a value is faulty; nothing was done
+    3  the book, a file or a value is faulty, or the service refused or was not reached; nothing was done
    64  the command line is not understood
    74  the output cannot be written
   130  interrupted; what was done before is shown";

@@ -7,12 +7,14 @@ mod args;
 mod backtest;
 mod book;
 mod check;
+mod client;
 mod demo;
 mod exit;
 mod explain;
 mod html;
 mod init;
 mod interrupt;
+mod local;
 mod manual;
 mod progress;
 mod queue;
@@ -54,9 +56,26 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Schema(args) => schema::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Config(args) => serve::check(&args.command),
+        Command::Audit(args) => local::audit::run(args),
+        Command::Backup(args) => local::backup::backup(args),
+        Command::Restore(args) => local::backup::restore(args),
+        Command::Doctor(args) => local::doctor::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),
+        Command::Queue(args) => client::cases::queue(args),
+        Command::Case(args) => client::cases::case(args),
+        Command::Decisions(args) => client::cases::decisions(args),
+        Command::Verdict(args) => client::cases::verdict(args),
+        Command::Assign(args) => client::cases::assign(args),
+        Command::Comment(args) => client::cases::comment(args),
+        Command::Pause(args) => client::autonomy::pause(args),
+        Command::Resume(args) => client::autonomy::resume(args),
+        Command::Autonomy(args) => client::autonomy::autonomy(args),
+        Command::Review(args) => client::autonomy::review(args),
+        Command::Metrics(args) => client::autonomy::metrics(args),
+        Command::Token(args) => client::accounts::token(args),
+        Command::User(args) => client::accounts::user(args),
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod start;
 mod teller;
 mod watchers;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, KEY, LOCK, PUBLIC};
 pub(crate) use settings::check;
 
 use crate::args::service::Serve;
@@ -51,7 +51,7 @@ async fn greet(url: &str, started: &Started) -> anyhow::Result<()> {
             let new = NewToken { name: name.into(), role, scopes: None, source: None, expires };
             gate.make_token("first-start", new).await.map(|(_, token)| token.reveal().to_owned())
         };
-        let (admin, source) = (make("first administrator", Role::Admin).await?, make("first source", Role::Source).await?);
+        let (admin, source) = (make("first-admin", Role::Admin).await?, make("first-source", Role::Source).await?);
         text.push_str(&format!(
             "\nThis is the first start. These are shown once, and end in {FIRST_DAYS} days:\n\
              admin token: {admin}\n\

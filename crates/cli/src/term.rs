@@ -1,6 +1,7 @@
 //! The terminal: colour, width, and writing without panicking when nobody reads.
 
 use crate::args::Color;
+use adjutant_engine::explain::style::{Line, plain};
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -48,4 +49,14 @@ pub(crate) fn output(bytes: &[u8]) -> Result<(), OutputFailed> {
     out.write_all(bytes)?;
     out.flush()?;
     Ok(())
+}
+
+/// `text` as one line in which nothing acts on a terminal: control and direction-changing characters become visible.
+pub(crate) fn safe(text: &str) -> String {
+    plain(&[Line::new().plain(text)]).trim_end().to_owned()
+}
+
+/// Whether a character acts on a terminal, or on the order of a line, instead of being seen.
+pub(crate) fn is_hostile(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

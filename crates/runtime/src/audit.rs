@@ -33,6 +33,9 @@ pub enum Error {
     /// A raw alert is not what its entry says.
     #[error("the raw alert of entry {0} was changed: it is not what the entry's digest says")]
     Raw(u64),
+    /// What is stored cannot be read from an entry on.
+    #[error("what is stored from entry {0} on cannot be read: {1}")]
+    Unreadable(u64, String),
     /// A checkpoint cannot be read.
     #[error("{0} is no checkpoint: {1}")]
     Checkpoint(&'static str, String),
@@ -46,7 +49,7 @@ impl Error {
     pub fn first_bad(&self) -> Option<u64> {
         match self {
             Error::Ledger(fault) => fault.first_bad(),
-            Error::Removed(seq) | Error::Raw(seq) => Some(*seq),
+            Error::Removed(seq) | Error::Raw(seq) | Error::Unreadable(seq, _) => Some(*seq),
             Error::Checkpoint(..) | Error::Store(_) => None,
         }
     }
@@ -68,13 +71,17 @@ pub fn audit(reader: &mut dyn Read, external: &[Vec<u8>]) -> Result<Audit, Error
     for bytes in external {
         walk.verifier.expect(&parse(bytes, "the external checkpoint")?, Whose::External)?;
     }
-    reader.blocks(0, Parts::Raw, &mut |block| {
+    let read = reader.blocks(0, Parts::Raw, &mut |block| {
         walk.fault = walk.block(block).err();
         Ok(walk.fault.is_none())
-    })?;
+    });
     if let Some(fault) = walk.fault {
         return Err(fault);
     }
+    read.map_err(|error| match error {
+        StoreError::Damaged(what) => Error::Unreadable(walk.verifier.len(), what),
+        other => Error::Store(other),
+    })?;
     // A removal is right when the ledger says, before or after it, that retention went so far.
     if let Some((seq, _)) = walk.removed.iter().find(|(_, at)| *at >= walk.forgot) {
         return Err(Error::Removed(*seq));

@@ -50,6 +50,26 @@ impl Reader {
         let decompressor = Decompressor::new().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { connection, decompressor })
     }
+
+    /// What SQLite finds wrong with the file's structure, at most `faults_max` faults; takes as long as reading all of it.
+    ///
+    /// # Errors
+    /// It cannot be read at all.
+    pub fn faults(&mut self, faults_max: u32) -> Result<Vec<String>, StoreError> {
+        let sql = format!("PRAGMA integrity_check({faults_max})");
+        let mut statement = self.connection.prepare(&sql).map_err(from_sqlite)?;
+        let found = statement.query_map([], |row| row.get::<_, String>(0)).map_err(from_sqlite)?;
+        let found = found.collect::<Result<Vec<_>, _>>().map_err(from_sqlite)?;
+        Ok(found.into_iter().filter(|fault| fault != "ok").collect())
+    }
+
+    /// The format of the file, and the newest that this release knows.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn format(&self) -> Result<(i64, i64), StoreError> {
+        schema::version(&self.connection)
+    }
 }
 
 pub(crate) fn len(connection: &Connection) -> Result<u64, StoreError> {

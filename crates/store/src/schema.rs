@@ -45,6 +45,12 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Which step the file is at, and which is the newest.
+pub(crate) fn version(connection: &Connection) -> Result<(i64, i64), StoreError> {
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(from_sqlite)?;
+    Ok((version, STEPS.len() as i64))
+}
+
 /// Fails when the file is no store, without changing it.
 pub(crate) fn check(connection: &Connection) -> Result<(), StoreError> {
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(from_sqlite)?;

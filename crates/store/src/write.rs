@@ -32,9 +32,11 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 /// A lock of another connection, such as a backup's, is waited for so long.
 const BUSY_MS: u64 = 5_000;
 
-/// Names in the folder.
-const FILE: &str = "adjutant.db";
-const MEMORY: &str = "memory";
+/// The file in the folder that holds the store.
+pub const FILE: &str = "adjutant.db";
+
+/// The file in the folder that holds a snapshot of memory.
+pub const MEMORY: &str = "memory";
 
 /// The store in one folder.
 pub struct Sqlite {
@@ -199,13 +201,42 @@ impl Store for Sqlite {
     }
 
     fn backup(&mut self, to: &Path) -> Result<(), StoreError> {
-        if to.exists() {
-            return Err(StoreError::Unavailable(format!("`{}` is there already; name a new file", to.display())));
-        }
-        private(to)?;
-        let name = to.to_str().ok_or_else(|| damaged("the name of the backup"))?;
-        self.connection.execute("VACUUM INTO ?1", [name]).map(|_| ()).map_err(from_sqlite)
+        copy_of(&self.connection, to)
     }
+}
+
+/// Copies the store in the file `from` to the new file `to`, also while another process writes to it.
+///
+/// # Errors
+/// `from` is no store, `to` is there already, or cannot be written.
+pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let connection = connect(from, &Options::default(), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    schema::check(&connection)?;
+    copy_of(&connection, to)
+}
+
+/// Writes a copy that is durable when this returns, or none.
+fn copy_of(connection: &Connection, to: &Path) -> Result<(), StoreError> {
+    if to.exists() {
+        return Err(StoreError::Unavailable(format!("`{}` is there already; name a new file", to.display())));
+    }
+    private(to)?;
+    let name = to.to_str().ok_or_else(|| damaged("the name of the backup"))?;
+    let copied = connection.execute("VACUUM INTO ?1", [name]).map_err(from_sqlite);
+    // SQLite does not sync what it writes there.
+    let synced = copied.and_then(|_| sync(to).map_err(|error| io(&error, to)));
+    if synced.is_err() {
+        // Half a copy would look like one; when it cannot be removed, the error before says enough.
+        let _ = fs::remove_file(to);
+    }
+    synced
+}
+
+/// Makes a new file and its name durable.
+fn sync(file: &Path) -> std::io::Result<()> {
+    fs::File::open(file)?.sync_all()?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
 }
 
 fn append(transaction: &Transaction<'_>, commit: &Commit<'_>, packer: &mut Packer, raw: &mut Packer) -> Result<(), StoreError> {

@@ -206,7 +206,9 @@ pub(crate) struct Comment {
 
 /// Stop what happens by itself, at once and across restarts.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant pause                         propose only\n  adjutant pause enrichment-only\n  adjutant pause off --playbook malware-host")]
+#[command(
+    after_help = "Examples:\n  adjutant pause                         propose only\n  adjutant pause enrichment-only\n  adjutant pause off --playbook malware-host"
+)]
 pub(crate) struct Pause {
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -299,7 +301,9 @@ pub(crate) struct Metrics {
 
 /// Make, list and revoke tokens.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant token create --role source --source okta\n  adjutant token list\n  adjutant token revoke tok-3f9a")]
+#[command(
+    after_help = "Examples:\n  adjutant token create --role source --source okta\n  adjutant token list\n  adjutant token revoke tok-3f9a"
+)]
 pub(crate) struct Token {
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -317,7 +321,7 @@ pub(crate) enum TokenCommand {
         /// The only source for which it may send.
         #[arg(long)]
         source: Option<String>,
-        /// What it is for [default: the role, with the source].
+        /// Its name, without blanks [default: the role, with the source].
         #[arg(long)]
         name: Option<String>,
         /// After how many days it ends.
@@ -335,7 +339,9 @@ pub(crate) enum TokenCommand {
 
 /// Make and list users, and begin a session.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant user create ana --role analyst < password\n  adjutant user login ana < password\n  adjutant user list")]
+#[command(
+    after_help = "Examples:\n  adjutant user create ana --role analyst < password\n  adjutant user login ana < password\n  adjutant user list"
+)]
 pub(crate) struct User {
     #[command(flatten)]
     pub(crate) remote: Remote,

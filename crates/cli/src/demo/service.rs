@@ -70,7 +70,7 @@ async fn serve(config: &Config, started: &start::Started, stop: &Arc<AtomicBool>
         let new = NewToken { name: name.into(), role, scopes: None, source: None, expires: gate.expiry(DAYS) };
         Ok(gate.make_token("demo", new).await?.1.reveal().to_owned())
     };
-    let (source, lead) = (token("demo source", Role::Source).await?, token("demo lead", Role::Lead).await?);
+    let (source, lead) = (token("demo-source", Role::Source).await?, token("demo-lead", Role::Lead).await?);
     let (sent_to, stopping) = (url.clone(), Arc::clone(stop));
     let sending = tokio::task::spawn_blocking(move || {
         let sent = send(&sent_to, &source);

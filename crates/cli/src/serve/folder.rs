@@ -7,9 +7,9 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-const LOCK: &str = "lock";
-const KEY: &str = "ledger.key";
-const PUBLIC: &str = "ledger.pub";
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const KEY: &str = "ledger.key";
+pub(crate) const PUBLIC: &str = "ledger.pub";
 
 /// The name of a log whose folder says no other.
 const ORIGIN: &str = "adjutant";
@@ -26,7 +26,8 @@ impl Folder {
     pub(crate) fn lock(path: &Path) -> anyhow::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("`{}`", path.display()))?;
         let lock = create(&path.join(LOCK)).with_context(|| format!("`{}` cannot be written to", path.display()))?;
-        lock.try_lock().map_err(|_| anyhow::anyhow!("another process uses `{}`; stop it, or name another folder", path.display()))?;
+        lock.try_lock()
+            .map_err(|_| anyhow::anyhow!("another process uses `{}`; stop it, or name another folder", path.display()))?;
         Ok(Self { path: path.into(), _lock: lock })
     }
 
@@ -38,13 +39,29 @@ impl Folder {
             getrandom::fill(&mut seed).context("the system has no random numbers")?;
             let key = SigningKey::from_seed(ORIGIN, &seed)?;
             write_new(&path, key.to_secret_text().as_bytes())?;
-            write_new(&self.path.join(PUBLIC), format!("{}\n", key.verifier()).as_bytes())?;
         }
         if fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
             anyhow::bail!("`{}` can be read by others; make it private with `chmod 600`", path.display());
         }
         let text = fs::read_to_string(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-        SigningKey::from_secret_text(text.trim()).with_context(|| format!("`{}` is no key of a ledger", path.display()))
+        let key =
+            SigningKey::from_secret_text(text.trim()).with_context(|| format!("`{}` is no key of a ledger", path.display()))?;
+        self.publish(&key)?;
+        Ok(key)
+    }
+
+    /// Sees to it that the public half lies beside the key, also where only the key was put back after a restore.
+    fn publish(&self, key: &SigningKey) -> anyhow::Result<()> {
+        let (path, text) = (self.path.join(PUBLIC), format!("{}\n", key.verifier()));
+        match fs::read_to_string(&path) {
+            Ok(there) if there.trim() == text.trim() => Ok(()),
+            Ok(_) => anyhow::bail!(
+                "`{}` is not the public half of `{KEY}`; put back the key that belongs to it, or move it elsewhere",
+                path.display()
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => write_new(&path, text.as_bytes()),
+            Err(error) => Err(error).with_context(|| format!("`{}` cannot be read", path.display())),
+        }
     }
 }
 
