@@ -147,7 +147,7 @@ impl Service {
     /// # Errors
     /// The store cannot be opened.
     pub fn start(parts: Parts) -> Result<(Self, std::thread::JoinHandle<()>), StoreError> {
-        let driver = Driver::open((parts.open)()?, Arc::clone(&parts.policy), parts.settings.clone())?;
+        let driver = Driver::open((parts.open)()?, Arc::clone(&parts.policy), parts.settings.clone(), parts.clock.now())?;
         let inner = Inner {
             queue: Queue::new(parts.limits),
             policy: RwLock::new(Arc::clone(&parts.policy)),

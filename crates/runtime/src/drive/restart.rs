@@ -21,11 +21,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Driver {
-    /// Goes on with what `store` holds.
+    /// Goes on with what `store` holds; `now` is when a book that never decided here is noted.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn open(mut store: Box<dyn Store>, policy: Arc<Policy>, settings: Settings) -> Result<Self, StoreError> {
+    pub fn open(mut store: Box<dyn Store>, policy: Arc<Policy>, settings: Settings, now: Time) -> Result<Self, StoreError> {
         let mut reader = store.reader()?;
         let (tree, at) = tree(&mut *reader)?;
         let (snapshot, memory) = memory(&mut *store, &policy, tree.len())?;
@@ -34,7 +34,7 @@ impl Driver {
         let mut driver =
             Self { store, reader, policy, memory, tree, ladder, settings, slots, at, snapshot, forgetting: None, batch: Batch::default() };
         driver.replay(snapshot)?;
-        driver.know_book()?;
+        driver.know_book(now)?;
         Ok(driver)
     }
 
@@ -74,7 +74,7 @@ impl Driver {
     }
 
     /// Keeps the policy's book, if it never decided here.
-    fn know_book(&mut self) -> Result<(), StoreError> {
+    fn know_book(&mut self, now: Time) -> Result<(), StoreError> {
         let digest = self.policy.book.digest.to_string();
         if self.reader.document(kind::SLOTS, &digest)?.is_some() {
             return Ok(());
@@ -82,7 +82,7 @@ impl Driver {
         let command = super::Command::Adopt(Arc::clone(&self.policy));
         let mut work = vec![Work::Command { by: String::new(), command }];
         let mut done: Vec<Done> = Vec::new();
-        self.turn(self.at, &mut work, &mut done)
+        self.turn(now, &mut work, &mut done)
     }
 
     pub(super) fn adopt(&mut self, by: &str, policy: Arc<Policy>) -> Result<Reply, StoreError> {

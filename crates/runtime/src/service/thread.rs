@@ -143,7 +143,7 @@ fn stopped(service: &Service, error: &StoreError) -> Option<Driver> {
 fn again(service: &Service) -> Result<Driver, StoreError> {
     let parts = &service.0.parts;
     lock(&service.0.readers).clear();
-    let mut driver = Driver::open((parts.open)()?, service.policy(), parts.settings.clone())?;
+    let mut driver = Driver::open((parts.open)()?, service.policy(), parts.settings.clone(), parts.clock.now())?;
     for body in [Some("·".repeat(PROBE_BYTES / 2)), None] {
         let command = Command::Keep(vec![("probe", "write".into(), body)]);
         let mut work = vec![Work::Command { by: String::new(), command }];
