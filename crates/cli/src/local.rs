@@ -7,7 +7,7 @@ pub(crate) mod doctor;
 use crate::serve::{KEY, LOCK, PUBLIC};
 use crate::term;
 use adjutant_engine::explain::style::{Line, Paint};
-use adjutant_ledger::{Checkpoint, VerifierKey};
+use adjutant_ledger::{Handover, Keyring, VerifierKey};
 use adjutant_store::{FILE, Reader};
 use anyhow::Context;
 use std::path::Path;
@@ -34,16 +34,24 @@ fn small(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     std::fs::read(path).map(Some).with_context(|| format!("`{}` cannot be read", path.display()))
 }
 
-/// The public key in the file `path`; none when it is not there.
+/// The key that the folder began with, in the file `path`; none when it is not there.
 fn public(path: &Path) -> anyhow::Result<Option<VerifierKey>> {
     let Some(bytes) = small(path)? else { return Ok(None) };
-    let key = String::from_utf8_lossy(&bytes).trim().parse();
+    let text = String::from_utf8_lossy(&bytes);
+    let key = text.lines().next().unwrap_or("").trim().parse();
     key.map(Some).with_context(|| format!("`{}` is no public key of a ledger", path.display()))
 }
 
-/// Why a checkpoint is not one that the owner of `key` signed; none when it is.
-fn unsigned(checkpoint: &str, key: &VerifierKey) -> Option<String> {
-    Checkpoint::open(checkpoint.as_bytes(), std::slice::from_ref(key)).err().map(|error| error.to_string())
+/// Why a checkpoint is not one that the owner of the ledger signed; none when it is. The key that the folder began with is
+/// trusted, and whatever follows it by handovers that the ledger itself holds.
+fn unsigned(checkpoint: &str, first: &VerifierKey, handovers: &[(u64, Handover)]) -> Option<String> {
+    let mut keys = Keyring::new(first.clone());
+    for (index, handover) in handovers {
+        if let Err(error) = keys.accept(*index, handover) {
+            return Some(error.to_string());
+        }
+    }
+    keys.open(checkpoint.as_bytes()).err().map(|error| error.to_string())
 }
 
 /// One line of a verdict: well, or what to look at.

@@ -7,7 +7,7 @@ pub(crate) mod start;
 mod teller;
 mod watchers;
 
-pub(crate) use folder::{Folder, KEY, LOCK, PUBLIC};
+pub(crate) use folder::{Folder, KEY, LOCK, ORIGIN, PUBLIC};
 pub(crate) use settings::check;
 
 use crate::args::service::Serve;

@@ -7,7 +7,7 @@ use crate::event::{self, Kind, What};
 use crate::ports::{Block, Parts, Read, StoreError};
 use crate::seal::{CHECKPOINT, LATEST};
 use adjutant_ledger::verify::{Fault, Report, Whose};
-use adjutant_ledger::{Checkpoint, Note, Verifier};
+use adjutant_ledger::{Checkpoint, Handover, Note, Verifier};
 use adjutant_model::{Digest, Time};
 
 /// What was verified.
@@ -19,6 +19,8 @@ pub struct Audit {
     pub raw: u64,
     /// The checkpoint that the store itself keeps, if there is one.
     pub own: Option<Checkpoint>,
+    /// Where one key followed another, with the number of the entry.
+    pub handovers: Vec<(u64, Handover)>,
 }
 
 /// What is wrong, the first that was found.
@@ -60,7 +62,7 @@ impl Error {
 /// # Errors
 /// The first thing that is wrong.
 pub fn audit(reader: &mut dyn Read, external: &[Vec<u8>]) -> Result<Audit, Error> {
-    let mut walk = Walk { verifier: Verifier::new(), raw: 0, removed: Vec::new(), forgot: Time(i64::MIN), fault: None };
+    let mut walk = Walk { verifier: Verifier::new(), raw: 0, removed: Vec::new(), forgot: Time(i64::MIN), handovers: Vec::new(), fault: None };
     let own = match reader.document(CHECKPOINT, LATEST)? {
         Some(text) => Some(parse(text.as_bytes(), "the store's own checkpoint")?),
         None => None,
@@ -86,7 +88,7 @@ pub fn audit(reader: &mut dyn Read, external: &[Vec<u8>]) -> Result<Audit, Error
     if let Some((seq, _)) = walk.removed.iter().find(|(_, at)| *at >= walk.forgot) {
         return Err(Error::Removed(*seq));
     }
-    Ok(Audit { report: walk.verifier.finish()?, raw: walk.raw, own })
+    Ok(Audit { report: walk.verifier.finish()?, raw: walk.raw, own, handovers: walk.handovers })
 }
 
 /// A checkpoint without regard to who signed it; see the command line for that.
@@ -103,6 +105,7 @@ struct Walk {
     removed: Vec<(u64, Time)>,
     /// Retention removed entries from before this.
     forgot: Time,
+    handovers: Vec<(u64, Handover)>,
     fault: Option<Error>,
 }
 
@@ -145,6 +148,10 @@ impl Walk {
                     let before = adjutant_engine::normalize::time::read(&entries_before, None).map(|reading| reading.time);
                     self.forgot = self.forgot.max(before.unwrap_or(Time(i64::MIN)));
                 }
+            }
+            Ok(Kind::Handover) => {
+                // One that is not signed by both keys is no handover, whatever it claims.
+                self.handovers.extend(Handover::parse(entry).ok().map(|handover| (seq, handover)));
             }
             Err(_) => {} // Its leaf agrees, so it is what was written: of a kind that this release does not know.
         }

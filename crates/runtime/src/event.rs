@@ -290,6 +290,8 @@ pub enum Kind<'a> {
     Decided(Head, &'a str, &'a [u8]),
     /// Something else.
     Noted(Box<Noted>),
+    /// A new key of the ledger follows the old one, signed by both (see `adjutant_ledger`).
+    Handover,
 }
 
 /// Looks what `entry` is.
@@ -303,6 +305,7 @@ pub fn kind(entry: &[u8]) -> Result<Kind<'_>, Broken> {
             let sender = rest.text()?;
             Ok(Kind::Decided(head, sender, skip_entry(&mut rest)?))
         }
+        Some(_) if adjutant_ledger::Handover::is_claimed_by(entry) => Ok(Kind::Handover),
         Some((&NOTED, json)) => Ok(Kind::Noted(serde_json::from_slice(json).map_err(|_| Broken)?)),
         _ => Err(Broken),
     }

@@ -4,8 +4,11 @@
 //! against whoever holds the key, so each is handed to [`Seal::export`].
 
 use crate::drive::Command;
+use crate::event::put_piece;
+use crate::ports::{Commit, Parts, Store, StoreError};
 use crate::service::{Failed, Service};
-use adjutant_ledger::{Checkpoint, Note, SigningKey};
+use adjutant_ledger::{Checkpoint, Handover, Note, SigningKey, Tree, leaf};
+use adjutant_model::Time;
 
 /// The kind of document that checkpoints are kept as, by the number of entries.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -31,6 +34,9 @@ pub enum Error {
     /// It cannot be kept.
     #[error(transparent)]
     Failed(#[from] Failed),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Seal {
@@ -52,6 +58,37 @@ impl Seal {
         service.command_blocking("", Command::Keep(vec![(CHECKPOINT, LATEST.into(), Some(text.clone()))]))?;
         self.sealed = Some(len);
         Ok(Some(text))
+    }
+
+    /// Lets `new` follow the key, in a store that nobody else writes to: one entry that both sign, and a checkpoint by the new key.
+    ///
+    /// # Errors
+    /// The keys cannot follow each other, or it cannot be stored.
+    pub fn rotate(self, new: SigningKey, store: &mut dyn Store, at: Time) -> Result<Self, Error> {
+        let handover = Handover::sign(&self.key, &new).map_err(|error| Error::Ledger(error.to_string()))?;
+        let bytes = handover.to_string().into_bytes();
+        let mut tree = Tree::new();
+        store.reader()?.blocks(0, Parts::Leaves, &mut |block| {
+            tree.append_all(&block.leaves);
+            Ok(true)
+        })?;
+        let mut entries = Vec::new();
+        put_piece(&mut entries, |out| out.extend_from_slice(&bytes));
+        let (first, leaves) = (tree.len(), [leaf(&bytes)]);
+        tree.append_all(&leaves);
+        let next = Self { key: new, ..self };
+        let text = next.sign(tree.len(), tree.root())?;
+        let documents = [(CHECKPOINT, LATEST.to_owned(), Some(text))];
+        store.commit(&Commit {
+            first,
+            at,
+            leaves: &leaves,
+            ids: &[[0; 8]],
+            entries: &entries,
+            documents: &documents,
+            ..Commit::default()
+        })?;
+        Ok(next)
     }
 
     fn sign(&self, len: u64, root: adjutant_ledger::Hash) -> Result<String, Error> {

@@ -158,6 +158,11 @@ fn moment(seq: u64, what: Kind<'_>) -> (Moment, u64) {
             let (at, kind, decision) = (head.at.to_string(), "decided".into(), Some(hex(&head.decision)));
             (Moment { seq, at, by: String::new(), kind, text, decision }, head.previous)
         }
+        // A handover is about no case, so no story leads to it.
+        Kind::Handover => {
+            let text = "a new key of the ledger follows the old one".to_owned();
+            (Moment { seq, at: String::new(), by: String::new(), kind: "handover".into(), text, decision: None }, 0)
+        }
         Kind::Noted(noted) => {
             let Noted { at, by, previous, what, .. } = *noted;
             let (kind, text) = in_words(&what);

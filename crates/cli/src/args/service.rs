@@ -391,6 +391,11 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         checkpoint: Vec<PathBuf>,
     },
+    /// Make a new key that follows the old one; the service must not run.
+    Rotate {
+        #[command(flatten)]
+        data: DataArg,
+    },
     /// Print every entry with its leaf as a line of JSON, for other people's programs.
     Export {
         #[command(flatten)]

@@ -3,6 +3,7 @@
 use super::{PUBLIC, open, public, small, under, unsigned, verdict};
 use crate::args::service::{Audit, AuditCommand};
 use crate::exit::Exit;
+use crate::serve::{Folder, ORIGIN};
 use crate::table::painted;
 use crate::term::{self, OutputFailed};
 use adjutant_engine::explain::style::Line;
@@ -10,8 +11,10 @@ use adjutant_ledger::{Hash, VerifierKey};
 use adjutant_model::quantity::Grouped;
 use adjutant_runtime::audit::{self, Audit as Audited, Error};
 use adjutant_runtime::event;
-use adjutant_runtime::ports::{Block, Parts, Read, StoreError};
-use adjutant_runtime::seal::{CHECKPOINT, LATEST};
+use adjutant_runtime::ports::{Block, Parts, Read, Store, StoreError};
+use adjutant_runtime::seal::{CHECKPOINT, LATEST, Seal};
+use adjutant_server::serve::wall_clock;
+use adjutant_store::{Options, Sqlite};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -23,7 +26,29 @@ pub(crate) fn run(args: &Audit) -> anyhow::Result<Exit> {
     match &args.command {
         AuditCommand::Verify { data, checkpoint } => verify(&data.data, checkpoint),
         AuditCommand::Export { data } => export(&data.data),
+        AuditCommand::Rotate { data } => rotate(&data.data),
     }
+}
+
+/// Lets a new key follow the old one, which is gone afterwards.
+fn rotate(folder: &Path) -> anyhow::Result<Exit> {
+    let locked = Folder::lock(folder)?;
+    let mut store = Sqlite::open(folder, Options::default())?;
+    let old = locked.key()?;
+    let new = locked.next_key()?;
+    let (was, is) = (old.verifier().id(), new.verifier().id());
+    // A change that was interrupted may have come as far as the ledger.
+    let held = audit::audit(&mut *store.reader()?, &[])?.handovers;
+    if !held.iter().any(|(_, handover)| handover.new_key() == new.verifier()) {
+        Seal::new(old, ORIGIN.into()).rotate(new, &mut store, wall_clock()())?;
+    }
+    locked.turn_key(&locked.next_key()?)?;
+    let lines = [
+        verdict(true, &format!("key {is} follows key {was}")),
+        under("the ledger says so, signed by both; checkpoints of the old key stay valid for what they count"),
+    ];
+    term::output(painted(&lines).as_bytes())?;
+    Ok(Exit::Ok)
 }
 
 fn verify(folder: &Path, checkpoints: &[PathBuf]) -> anyhow::Result<Exit> {
@@ -54,7 +79,7 @@ pub(super) fn verified(
         }
         Err(error) => return Ok((false, bad(&error))),
     };
-    let signature = own.as_deref().zip(key).map(|(own, key)| unsigned(own, key));
+    let signature = own.as_deref().zip(key).map(|(own, key)| unsigned(own, key, &audited.handovers));
     if let Some(Some(why)) = &signature {
         let lines = vec![
             verdict(false, &format!("the store's checkpoint is not signed by the key in {PUBLIC}: {why}")),
@@ -77,7 +102,7 @@ fn bad(error: &Error) -> Vec<Line> {
 }
 
 fn good(audited: &Audited, external: usize, key: Option<&VerifierKey>) -> Vec<Line> {
-    let Audited { report, raw, own } = audited;
+    let Audited { report, raw, own, .. } = audited;
     let number = |number: u64| Grouped(number.cast_signed()).to_string();
     let len = report.tree.len();
     let mut lines = vec![verdict(true, &format!("{} entries, root {}", number(len), report.tree.root().to_base64()))];

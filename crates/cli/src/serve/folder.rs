@@ -11,8 +11,11 @@ pub(crate) const LOCK: &str = "lock";
 pub(crate) const KEY: &str = "ledger.key";
 pub(crate) const PUBLIC: &str = "ledger.pub";
 
-/// The name of a log whose folder says no other.
-const ORIGIN: &str = "adjutant";
+/// A key that is about to follow.
+const NEXT: &str = "ledger.key.next";
+
+/// The name of the log in its keys and checkpoints.
+pub(crate) const ORIGIN: &str = "adjutant";
 
 /// A folder that this process alone writes to.
 pub(crate) struct Folder {
@@ -34,27 +37,44 @@ impl Folder {
     /// The key that signs checkpoints, made at the first start.
     pub(crate) fn key(&self) -> anyhow::Result<SigningKey> {
         let path = self.path.join(KEY);
+        if self.path.join(NEXT).exists() && path.exists() {
+            eprintln!("adjutant: a change of the ledger's key was interrupted; it is made with `adjutant audit rotate`");
+        }
         if !path.exists() {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).context("the system has no random numbers")?;
-            let key = SigningKey::from_seed(ORIGIN, &seed)?;
+            let key = draw_key()?;
             write_new(&path, key.to_secret_text().as_bytes())?;
         }
         if fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
             anyhow::bail!("`{}` can be read by others; make it private with `chmod 600`", path.display());
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-        let key =
-            SigningKey::from_secret_text(text.trim()).with_context(|| format!("`{}` is no key of a ledger", path.display()))?;
+        let key = read_key(&path)?;
         self.publish(&key)?;
         Ok(key)
+    }
+
+    /// The key that is to follow: what an interrupted change left, or a new one.
+    pub(crate) fn next_key(&self) -> anyhow::Result<SigningKey> {
+        let path = self.path.join(NEXT);
+        if !path.exists() {
+            write_new(&path, draw_key()?.to_secret_text().as_bytes())?;
+        }
+        read_key(&path)
+    }
+
+    /// Puts the next key in the place of the old one, and its public half under those that were.
+    pub(crate) fn turn_key(&self, next: &SigningKey) -> anyhow::Result<()> {
+        let mut public = OpenOptions::new().append(true).open(self.path.join(PUBLIC))?;
+        writeln!(public, "{}", next.verifier())?;
+        public.sync_all()?;
+        fs::rename(self.path.join(NEXT), self.path.join(KEY))?;
+        Ok(File::open(&self.path)?.sync_all()?)
     }
 
     /// Sees to it that the public half lies beside the key, also where only the key was put back after a restore.
     fn publish(&self, key: &SigningKey) -> anyhow::Result<()> {
         let (path, text) = (self.path.join(PUBLIC), format!("{}\n", key.verifier()));
         match fs::read_to_string(&path) {
-            Ok(there) if there.trim() == text.trim() => Ok(()),
+            Ok(there) if there.lines().any(|line| line == text.trim()) => Ok(()),
             Ok(_) => anyhow::bail!(
                 "`{}` is not the public half of `{KEY}`; put back the key that belongs to it, or move it elsewhere",
                 path.display()
@@ -63,6 +83,17 @@ impl Folder {
             Err(error) => Err(error).with_context(|| format!("`{}` cannot be read", path.display())),
         }
     }
+}
+
+fn draw_key() -> anyhow::Result<SigningKey> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).context("the system has no random numbers")?;
+    Ok(SigningKey::from_seed(ORIGIN, &seed)?)
+}
+
+fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    SigningKey::from_secret_text(text.trim()).with_context(|| format!("`{}` is no key of a ledger", path.display()))
 }
 
 fn create(path: &Path) -> std::io::Result<File> {

@@ -1,6 +1,6 @@
 //! Puts the service together: store, book, context, gate, watchers.
 
-use super::folder::Folder;
+use super::folder::{Folder, ORIGIN};
 use super::teller::{Teller, secret};
 use super::watchers::{self, Watchers};
 use crate::book;
@@ -35,9 +35,6 @@ pub(crate) struct Started {
 
 /// The kind of the document that holds the secret of memory's keys.
 const SECRET: &str = "secret";
-
-/// The name of the log in its checkpoints.
-const ORIGIN: &str = "adjutant";
 
 /// The clock on the wall.
 struct Wall(adjutant_server::gate::Clock);

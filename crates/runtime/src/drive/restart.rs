@@ -52,6 +52,7 @@ impl Driver {
                         let keys = self.keys(&entry.alert);
                         self.memory.observe(&mut entry.alert, &keys);
                     }
+                    Kind::Handover => {}
                     Kind::Noted(noted) => {
                         if let What::Verdict { verdict: verdict @ (Verdict::Close | Verdict::Escalate), about, .. } = noted.what {
                             self.learn(about, verdict == Verdict::Close)?;
