@@ -189,7 +189,12 @@ impl Loader<'_> {
 
     fn read_override(&mut self, place: Place, path: &str, text: &str) -> Option<Override> {
         let schema = tree::schema_at(&self.root, path)?;
-        let value = if schema.get("oneOf").is_some() {
+        // Words with a description each are written as alternatives, as the places of a secret are.
+        let words = |all: &Vec<Json>| all.iter().all(|one| one.get("const").is_some());
+        let is_word = schema.get("oneOf").and_then(Json::as_array).is_some_and(words);
+        let value = if is_word {
+            Some(Value::String(text.to_owned()))
+        } else if schema.get("oneOf").is_some() {
             secret(text)
         } else if tree::is_of(schema, "array") && !text.trim_start().starts_with('[') {
             Some(Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()))
