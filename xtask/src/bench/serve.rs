@@ -3,6 +3,7 @@
 //! Every answer is compared with the expected decision. The sides take turns, each on an empty directory; a turn during
 //! which other programs used more than a third of a core is made again, and if it stays so the run does not count.
 
+mod book;
 mod decide;
 mod disk;
 mod http;
@@ -15,7 +16,7 @@ mod turn;
 use super::measure::{OTHERS_CORES_MAX, median};
 use crate::figures::{Figures, thousands};
 use crate::sh;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use decide::Tables;
 use item::World;
 use side::{Place, Side};
@@ -29,15 +30,6 @@ const BATCHED_PER_S_MIN: f64 = 20_000.0;
 const P99_MS_MAX: f64 = 25.0;
 const MEMORY_MB_MAX: f64 = 200.0;
 const START_S_MAX: f64 = 1.0;
-
-/// The book that decides as the work item does.
-const BOOK: [(&str, &str); 5] = [
-    ("sources/bench.yaml", include_str!("serve/book/sources/bench.yaml")),
-    ("context/users.yaml", include_str!("serve/book/context/users.yaml")),
-    ("context/blocked.yaml", include_str!("serve/book/context/blocked.yaml")),
-    ("playbooks/suspicious-login.yaml", include_str!("serve/book/playbooks/suspicious-login.yaml")),
-    ("playbooks/generic.yaml", include_str!("serve/book/playbooks/generic.yaml")),
-];
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -167,12 +159,7 @@ fn report(results: &Results, figures: &mut Figures) -> bool {
 
 /// Writes book and tables.
 fn prepare(place: &Place) -> Result<World> {
-    for (name, text) in BOOK {
-        let path = place.book.join(name);
-        let dir = path.parent().context("a file of the book is in a directory")?;
-        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
-        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-    }
+    book::write(&place.book)?;
     let world = World::new();
     world.write(&place.context)?;
     Ok(world)

@@ -1,5 +1,6 @@
 //! What the rest of the machine did during a run: on shared cores, a disturbed run says little.
 
+use std::collections::HashMap;
 use std::fs;
 use std::time::Instant;
 
@@ -11,46 +12,67 @@ const KERNEL: &str = "2";
 /// The processors' work at the beginning of a run.
 pub struct Watch {
     ours: Vec<u32>,
-    busy: f64,
-    own: f64,
+    before: Work,
     started: Instant,
+}
+
+/// What has been worked until an instant, in seconds.
+struct Work {
+    /// By all cores, for programs and for what the host took away.
+    machine: f64,
+    /// By each process; the kernel's own threads and our processes are apart.
+    others: HashMap<u32, f64>,
+    own: f64,
 }
 
 impl Watch {
     /// Begins a run of this process and `servers`.
     pub fn start(servers: &[u32]) -> Self {
         let ours: Vec<u32> = servers.iter().copied().chain([std::process::id()]).collect();
-        Self { busy: busy_seconds(), own: own_seconds(&ours), ours, started: Instant::now() }
+        Self { before: Work::so_far(&ours), ours, started: Instant::now() }
     }
 
-    /// Cores that other programs used on average until now; what a host took away counts as theirs, and what the
-    /// kernel did for us (interrupts, the journal of the disk) does not.
+    /// Cores that other programs used on average until now.
     pub fn others_cores(&self) -> f64 {
-        let others = (busy_seconds() - self.busy) - (own_seconds(&self.ours) - self.own);
-        (others / self.started.elapsed().as_secs_f64()).max(0.0)
+        let now = Work::so_far(&self.ours);
+        now.others_since(&self.before) / self.started.elapsed().as_secs_f64()
     }
 }
 
-/// Seconds that programs and the host have used of all cores since boot.
-fn busy_seconds() -> f64 {
+impl Work {
+    fn so_far(ours: &[u32]) -> Self {
+        let mut work = Self { machine: machine_seconds(), others: HashMap::new(), own: 0.0 };
+        let Ok(entries) = fs::read_dir("/proc") else { return work };
+        for process in entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok()) {
+            let Some(stat) = stat(process) else { continue };
+            let seconds = seconds(&stat).unwrap_or(0.0);
+            // What the kernel does for us, such as the journal of the disk, disturbs nobody.
+            if ours.contains(&process) || field(&stat, 1) == Some(KERNEL) {
+                work.own += seconds;
+            } else {
+                work.others.insert(process, seconds);
+            }
+        }
+        work
+    }
+
+    /// Two ways to see it, of which the larger counts: what the machine worked beyond us knows programs that have ended
+    /// meanwhile and what the host took, but the kernel only samples it; the time of each program is exact.
+    fn others_since(&self, before: &Work) -> f64 {
+        let beyond_us = (self.machine - before.machine) - (self.own - before.own);
+        let since = |(process, seconds): (&u32, &f64)| seconds - before.others.get(process).copied().unwrap_or(0.0);
+        let one_by_one: f64 = self.others.iter().map(since).sum();
+        beyond_us.max(one_by_one)
+    }
+}
+
+fn machine_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let first = stat.lines().next().unwrap_or("");
     let fields: Vec<f64> = first.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-    // user, nice, system and, after idle, waiting and interrupts, stolen.
-    [0, 1, 2, 7].iter().filter_map(|nth| fields.get(*nth)).sum::<f64>() / TICKS
-}
-
-/// Seconds of `processes` and of the kernel's own threads.
-fn own_seconds(processes: &[u32]) -> f64 {
-    let ours = processes.iter().filter_map(|process| seconds(&stat(*process)?));
-    ours.sum::<f64>() + kernel_seconds()
-}
-
-fn kernel_seconds() -> f64 {
-    let Ok(entries) = fs::read_dir("/proc") else { return 0.0 };
-    let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let kernel = processes.filter_map(stat).filter(|stat| field(stat, 1) == Some(KERNEL));
-    kernel.filter_map(|stat| seconds(&stat)).sum()
+    // All but idle and waiting, and but guests, who are in user already. Interrupts are in the time of the process
+    // that they interrupt, so they must be here too.
+    [0, 1, 2, 5, 6, 7].iter().filter_map(|nth| fields.get(*nth)).sum::<f64>() / TICKS
 }
 
 fn stat(process: u32) -> Option<String> {
@@ -95,15 +117,27 @@ mod tests {
         assert_eq!(seconds(stat), Some(2.0));
     }
 
+    fn work(machine: f64, own: f64, others: &[(u32, f64)]) -> Work {
+        Work { machine, own, others: others.iter().copied().collect() }
+    }
+
     #[test]
-    fn this_process_is_no_other() {
-        let watch = Watch::start(&[]);
-        let before = watch.own;
-        let mut sum = 0_u64;
-        while own_seconds(&watch.ours) - before < 0.05 {
-            sum = (0..1_000_000).fold(sum, |sum, number| std::hint::black_box(sum ^ number));
-        }
-        assert!(busy_seconds() - watch.busy >= 0.03, "its work is in the work of the machine");
-        assert!(memory_mb(std::process::id()).is_some_and(|(now, most)| now > 0.0 && most >= now));
+    fn whatever_way_others_are_seen_they_count() {
+        let before = work(100.0, 10.0, &[(7, 5.0), (8, 1.0)]);
+        let ended_meanwhile = work(104.0, 12.0, &[(8, 1.0)]);
+        assert_eq!(ended_meanwhile.others_since(&before), 2.0);
+        let not_sampled = work(102.0, 12.0, &[(7, 6.0), (8, 1.0), (9, 0.5)]);
+        assert_eq!(not_sampled.others_since(&before), 1.5);
+        let alone = work(103.0, 13.0, &[(7, 5.0), (8, 1.0)]);
+        assert_eq!(alone.others_since(&before), 0.0);
+    }
+
+    #[test]
+    fn our_processes_are_no_others() {
+        let (us, now) = (std::process::id(), Work::so_far(&[]));
+        assert!(now.others.contains_key(&us));
+        assert!(!Work::so_far(&[us]).others.contains_key(&us));
+        assert!(now.machine > 0.0);
+        assert!(memory_mb(us).is_some_and(|(now, most)| now > 0.0 && most >= now));
     }
 }

@@ -43,9 +43,10 @@ pub struct Place {
     pub context: PathBuf,
 }
 
-/// A server that runs. It ends with this value.
+/// A server that runs. It ends with this value, and its directory too.
 pub struct Running {
     child: Child,
+    data: PathBuf,
     /// Where it listens.
     pub target: Target,
     /// Seconds from its start until it was ready.
@@ -115,12 +116,12 @@ impl Running {
         let mut child = command.spawn().with_context(|| format!("run {command:?}"))?;
         let stdout = child.stdout.take().context("its output")?;
         let target = Target { address: SocketAddr::from(([127, 0, 0, 1], 0)), token: None };
-        let mut running = Self { child, target, start_s: 0.0 };
+        let mut running = Self { child, data, target, start_s: 0.0 };
         let Some(address) = address(stdout) else { bail!("{} does not start: see {}", side.name(), log.display()) };
         running.start_s = started.elapsed().as_secs_f64();
         running.target.address = address;
         if side == Side::Adjutant {
-            running.target.token = Some(source_token(&data)?);
+            running.target.token = Some(source_token(&running.data)?);
         }
         Ok(running)
     }
@@ -140,6 +141,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // What is left of this turn must not be the next one's burden: its files, and what waits to be written.
+        let _ = fs::remove_dir_all(&self.data);
+        sh::works("sync", &[]);
     }
 }
 
