@@ -7,6 +7,7 @@ mod instructions;
 pub mod measure;
 mod mixed;
 mod reference;
+mod serve;
 mod step;
 pub mod vary;
 
@@ -27,7 +28,23 @@ const REPEATS: u32 = 50;
 const BATCHES: u32 = 2_000;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    triage: Triage,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Measures the service beside a bare handler that does the same work item
+    Serve(serve::Arguments),
+}
+
+/// Without a subcommand: triage of files and backtests.
+#[derive(clap::Args)]
+struct Triage {
     /// Also write the figures as one flat JSON object
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -47,6 +64,13 @@ pub struct Arguments {
 
 /// `cargo xtask bench`.
 pub fn run(arguments: &Arguments) -> Result<bool> {
+    match &arguments.what {
+        Some(What::Serve(arguments)) => serve::run(arguments),
+        None => run_triage(&arguments.triage),
+    }
+}
+
+fn run_triage(arguments: &Triage) -> Result<bool> {
     let data = data::find()?.context(data::MISSING)?;
     let dir = sh::target().join("bench");
     if let Some(file) = &arguments.reference {
@@ -129,7 +153,7 @@ impl Product {
 }
 
 /// Triage and reference in turns over the same file.
-fn triage(arguments: &Arguments, mixed: &Mixed, product: &Product, figures: &mut Figures) -> Result<()> {
+fn triage(arguments: &Triage, mixed: &Mixed, product: &Product, figures: &mut Figures) -> Result<()> {
     let records = lines(&mixed.records)?;
     let bytes = fs::metadata(&mixed.records)?.len();
     println!("{} alerts of {} vendor formats, {} MB", thousands(records as i64), mixed::PRODUCTS.len(), bytes >> 20);

@@ -1,0 +1,202 @@
+//! The servers that are measured: how each is started, how it says that it is ready, and how it ends.
+//!
+//! What depends on the command line of `adjutant serve` is here and nowhere else.
+
+use super::http::Target;
+use super::others::memory_mb;
+use crate::sh;
+use anyhow::{Context as _, Result, anyhow, bail};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A server that is not ready after this long will not be.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// What stands before the address in the line that says that a server is ready.
+const READY: &str = "listening on http://";
+/// How a token begins.
+const TOKEN: &str = "adj_";
+
+/// A server that does the work item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    /// The product.
+    Adjutant,
+    /// The bare handler.
+    Reference,
+    /// A service written by hand with FastAPI.
+    Fastapi,
+}
+
+/// Where everything is that servers are started with.
+pub struct Place {
+    /// The directory of the bench.
+    pub dir: PathBuf,
+    /// The book.
+    pub book: PathBuf,
+    /// The tables.
+    pub context: PathBuf,
+}
+
+/// A server that runs. It ends with this value, and its directory too.
+pub struct Running {
+    child: Child,
+    data: PathBuf,
+    /// Where it listens.
+    pub target: Target,
+    /// Seconds from its start until it was ready.
+    pub start_s: f64,
+}
+
+impl Side {
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Side::Adjutant => "adjutant",
+            Side::Reference => "reference",
+            Side::Fastapi => "fastapi",
+        }
+    }
+
+    fn command(self, place: &Place, data: &Path) -> Command {
+        let mut command = match self {
+            Side::Adjutant => {
+                let mut command = Command::new(product());
+                command.arg("serve").args(["--listen", "127.0.0.1:0"]).arg("--book").arg(&place.book);
+                command
+            }
+            Side::Reference => Command::new(sh::target().join("release/bare_handler")),
+            Side::Fastapi => {
+                let mut command = Command::new(python(&place.dir));
+                command.arg(place.dir.join(PEER));
+                command
+            }
+        };
+        command.arg("--data").arg(data).arg("--context").arg(&place.context);
+        command
+    }
+}
+
+fn product() -> PathBuf {
+    sh::target().join("release/adjutant")
+}
+
+/// A token for the bench as a source.
+fn source_token(data: &Path) -> Result<String> {
+    let mut command = Command::new(product());
+    command.args(["token", "create", "--role", "source", "--source", "bench"]).arg("--data").arg(data);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("run `adjutant token create`")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.split_whitespace().find(|word| word.starts_with(TOKEN)).map(str::to_owned).context("no token was made")
+}
+
+/// The address in a line that says that a server is ready.
+fn ready(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(READY)?;
+    rest.split(|c: char| c.is_whitespace() || c == '/').next()?.parse().ok()
+}
+
+impl Running {
+    /// Starts `side` on an empty directory, and waits until it is ready.
+    pub fn start(side: Side, place: &Place) -> Result<Self> {
+        let data = place.dir.join("data").join(side.name());
+        if data.is_dir() {
+            fs::remove_dir_all(&data)?;
+        }
+        fs::create_dir_all(&data).with_context(|| format!("create {}", data.display()))?;
+        let log = place.dir.join(format!("{}.log", side.name()));
+        let mut command = side.command(place, &data);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
+        let started = Instant::now();
+        let mut child = command.spawn().with_context(|| format!("run {command:?}"))?;
+        let stdout = child.stdout.take().context("its output")?;
+        let target = Target { address: SocketAddr::from(([127, 0, 0, 1], 0)), token: None };
+        let mut running = Self { child, data, target, start_s: 0.0 };
+        let Some(address) = address(stdout) else { bail!("{} does not start: see {}", side.name(), log.display()) };
+        running.start_s = started.elapsed().as_secs_f64();
+        running.target.address = address;
+        if side == Side::Adjutant {
+            running.target.token = Some(source_token(&running.data)?);
+        }
+        Ok(running)
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Megabytes that it holds now, and the most that it held.
+    pub fn memory_mb(&self) -> Result<(f64, f64)> {
+        memory_mb(self.child.id()).ok_or_else(|| anyhow!("the server is gone"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // What is left of this turn must not be the next one's burden: its files, and what waits to be written.
+        let _ = fs::remove_dir_all(&self.data);
+        sh::works("sync", &[]);
+    }
+}
+
+/// Where the server listens, once it says so; what it says afterwards is read and left.
+fn address(stdout: ChildStdout) -> Option<SocketAddr> {
+    let (sender, receiver): (Sender<SocketAddr>, _) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Some(address) = ready(&line) {
+                let _ = sender.send(address);
+            }
+        }
+    });
+    receiver.recv_timeout(READY_WITHIN).ok()
+}
+
+/// The service in Python, as it is written below the directory of the bench.
+const PEER: &str = "peer.py";
+/// What it needs.
+const PACKAGES: [&str; 2] = ["fastapi", "uvicorn[standard]"];
+
+fn python(dir: &Path) -> PathBuf {
+    dir.join("venv/bin/python")
+}
+
+/// Writes the service in Python and installs what it needs; false, having said why, when that cannot be had.
+pub fn prepare_peer(dir: &Path) -> Result<bool> {
+    fs::write(dir.join(PEER), include_str!("peer.py"))?;
+    let python = python(dir);
+    let name = python.to_string_lossy();
+    if sh::works(&name, &["-c", "import fastapi, uvicorn"]) {
+        return Ok(true);
+    }
+    let made = sh::works("python3", &["-m", "venv", &dir.join("venv").to_string_lossy()]);
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let arguments: Vec<&str> = install.into_iter().chain(PACKAGES).collect();
+    let there = made && sh::works(&name, &arguments);
+    if !there {
+        println!("fastapi is left out: python3 with venv and pip could not install {}", PACKAGES.join(" and "));
+    }
+    Ok(there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ready_server_says_where() {
+        let address = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        for line in ["listening on http://127.0.0.1:8080", "adjutant: listening on http://127.0.0.1:8080/ (console)"] {
+            assert_eq!(ready(line), address, "{line}");
+        }
+        assert_eq!(ready("admin token: adj_x"), None);
+    }
+}
