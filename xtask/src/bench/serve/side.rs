@@ -11,7 +11,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// What stands before the address in the line that says that a server is ready.
 const READY: &str = "listening on http://";
-/// How a token begins.
-const TOKEN: &str = "adj_";
+/// What stands before the token of a source at the first start.
+const SOURCE_TOKEN: &str = "source token: ";
 
 /// A server that does the work item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -86,13 +86,9 @@ fn product() -> PathBuf {
     sh::target().join("release/adjutant")
 }
 
-/// A token for the bench as a source.
-fn source_token(data: &Path) -> Result<String> {
-    let mut command = Command::new(product());
-    command.args(["token", "create", "--role", "source", "--source", "bench"]).arg("--data").arg(data);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("run `adjutant token create`")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.split_whitespace().find(|word| word.starts_with(TOKEN)).map(str::to_owned).context("no token was made")
+/// The token in a line that shows one for a source.
+fn token(line: &str) -> Option<String> {
+    line.strip_prefix(SOURCE_TOKEN).map(|token| token.trim().to_owned())
 }
 
 /// The address in a line that says that a server is ready.
@@ -117,11 +113,13 @@ impl Running {
         let stdout = child.stdout.take().context("its output")?;
         let target = Target { address: SocketAddr::from(([127, 0, 0, 1], 0)), token: None };
         let mut running = Self { child, data, target, start_s: 0.0 };
-        let Some(address) = address(stdout) else { bail!("{} does not start: see {}", side.name(), log.display()) };
+        let said = listen(stdout);
+        let Ok(Said::Address(address)) = said.recv_timeout(READY_WITHIN) else { bail!("{} does not start: see {}", side.name(), log.display()) };
         running.start_s = started.elapsed().as_secs_f64();
         running.target.address = address;
         if side == Side::Adjutant {
-            running.target.token = Some(source_token(&running.data)?);
+            let Ok(Said::Token(token)) = said.recv_timeout(READY_WITHIN) else { bail!("it shows no token for a source") };
+            running.target.token = Some(token);
         }
         Ok(running)
     }
@@ -147,17 +145,24 @@ impl Drop for Running {
     }
 }
 
-/// Where the server listens, once it says so; what it says afterwards is read and left.
-fn address(stdout: ChildStdout) -> Option<SocketAddr> {
-    let (sender, receiver): (Sender<SocketAddr>, _) = channel();
+/// What a server says when it starts.
+enum Said {
+    Address(SocketAddr),
+    Token(String),
+}
+
+/// Hears what the server says of itself; what else it says is read and left.
+fn listen(stdout: ChildStdout) -> Receiver<Said> {
+    let (sender, receiver): (Sender<Said>, _) = channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Some(address) = ready(&line) {
-                let _ = sender.send(address);
+            if let Some(said) = ready(&line).map(Said::Address).or_else(|| token(&line).map(Said::Token)) {
+                // Nobody hears any more once the server is ready.
+                let _ = sender.send(said);
             }
         }
     });
-    receiver.recv_timeout(READY_WITHIN).ok()
+    receiver
 }
 
 /// The service in Python, as it is written below the directory of the bench.
@@ -198,5 +203,6 @@ mod tests {
             assert_eq!(ready(line), address, "{line}");
         }
         assert_eq!(ready("admin token: adj_x"), None);
+        assert_eq!(token("source token: adj_x\n"), Some("adj_x".into()));
     }
 }
