@@ -1,7 +1,7 @@
 //! Logging in: name and password for a session's token.
 
 use super::{ChangeError, Gate, Role};
-use crate::accounts::{Change, Token, address_key, draw, draw_id, fit_name};
+use crate::accounts::{Change, PasswordHash, Token, address_key, draw, draw_id, fit_name};
 use crate::limits::SESSION_SECONDS;
 use crate::problem::{Kind, Problem};
 use crate::secret::Secret;
@@ -30,15 +30,21 @@ impl Gate {
     /// Name or password are wrong, it is too early to try again, or the store cannot write.
     pub async fn log_in(self: &Arc<Self>, name: &str, password: Secret, address: IpAddr) -> Result<LoggedIn, Problem> {
         let name = if fit_name(name).is_ok() { name } else { "" };
-        self.check_password(name, password, address).await?;
-        self.begin_session(name).await.map_err(Problem::from)
+        let checked = self.check_password(name, password, address).await?;
+        let (id, begun) = self.begin_session(name).await?;
+        // The password may have been changed meanwhile, which ended the sessions that were there, and not this one.
+        if self.accounts().user(name).is_none_or(|user| user.password.as_ref() != Some(&checked)) {
+            self.revoke_token(name, &id).await?;
+            return Err(Problem::new(Kind::Conflict, "the password was changed meanwhile").advise("log in with the new one"));
+        }
+        Ok(begun)
     }
 
-    /// Whether the password is the user's, under the same throttle whoever asks.
+    /// The hash of the password if it is the user's, under the same throttle whoever asks.
     ///
     /// # Errors
     /// It is not, or it is too early to try again.
-    pub async fn check_password(&self, name: &str, password: Secret, address: IpAddr) -> Result<(), Problem> {
+    pub async fn check_password(&self, name: &str, password: Secret, address: IpAddr) -> Result<PasswordHash, Problem> {
         let address = address_key(address);
         let Ok(_turn) = self.logins.try_acquire() else {
             return Err(Problem::new(Kind::TooMany, "too many people log in at once").retry_after_s(5));
@@ -46,14 +52,15 @@ impl Gate {
         self.count_attempt(name, &address)?;
         let user = self.accounts().user(name).filter(|user| user.disabled.is_none()).cloned();
         let hash = user.and_then(|user| user.password);
-        if !self.hasher.verify(password, hash).await {
+        let same = self.hasher.verify(password, hash.clone()).await;
+        let Some(hash) = hash.filter(|_| same) else {
             self.counts.logins_failed.fetch_add(1, Ordering::Relaxed);
             return Err(Problem::new(Kind::Unauthenticated, "name or password are wrong").advise("check both, then try again"));
-        }
+        };
         let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
         throttles.names.succeed(name);
         throttles.addresses.take_back(&address);
-        Ok(())
+        Ok(hash)
     }
 
     /// Counts the attempt before its outcome is known, so that a thousand at once are a thousand.
@@ -70,7 +77,7 @@ impl Gate {
         Ok(())
     }
 
-    async fn begin_session(self: &Arc<Self>, name: &str) -> Result<LoggedIn, ChangeError> {
+    async fn begin_session(self: &Arc<Self>, name: &str) -> Result<(String, LoggedIn), ChangeError> {
         let (drawn, id, made) = (draw()?, draw_id()?, self.now());
         let expires = made.plus(Duration::from_secs(SESSION_SECONDS));
         let session = Token {
@@ -89,6 +96,6 @@ impl Gate {
         };
         self.change(name, Change::SessionBegun { token: session }).await?;
         let roles = self.accounts().token(&id).map(|token| token.roles.clone()).unwrap_or_default();
-        Ok(LoggedIn { token: drawn.text, expires, roles })
+        Ok((id, LoggedIn { token: drawn.text, expires, roles }))
     }
 }
