@@ -46,6 +46,17 @@ struct Lanes<T> {
     len: usize,
     bytes: usize,
     closed: bool,
+    /// How many the driver waits for; zero while it does not wait, so that nobody wakes it for nothing.
+    wanted: usize,
+}
+
+/// How long to wait for how many, when some wait already: more alerts in one commit are worth a short delay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gather {
+    /// As many as are expected.
+    pub wanted: usize,
+    /// No longer than this.
+    pub patience: Duration,
 }
 
 /// What waits.
@@ -69,7 +80,7 @@ pub enum Entered<T> {
 impl<T> Queue<T> {
     /// Nothing waits yet.
     pub fn new(limits: Limits) -> Self {
-        let lanes = Lanes { lanes: Default::default(), len: 0, bytes: 0, closed: false };
+        let lanes = Lanes { lanes: Default::default(), len: 0, bytes: 0, closed: false, wanted: 0 };
         Self { limits, lanes: Mutex::new(lanes), some: Condvar::new() }
     }
 
@@ -94,8 +105,11 @@ impl<T> Queue<T> {
             return Entered::Refused(item);
         }
         lanes.push(lane, Waiting { item, due, bytes });
+        let enough = lanes.wanted > 0 && lanes.len >= lanes.wanted;
         drop(lanes);
-        self.some.notify_one();
+        if enough {
+            self.some.notify_one();
+        }
         if displaced.is_empty() { Entered::Waits } else { Entered::Displaced(displaced) }
     }
 
@@ -108,21 +122,36 @@ impl<T> Queue<T> {
         Entered::Displaced(displaced)
     }
 
-    /// Takes at most `most` of what waits, due first, into `into`. Waits up to `patience` for something to come. False when
-    /// the queue is closed and empty.
-    pub fn take(&self, into: &mut Vec<T>, most: usize, bytes_max: usize, patience: Duration) -> bool {
-        let mut lanes = self.lock();
-        if lanes.len == 0 && !lanes.closed {
-            let waited = self.some.wait_timeout_while(lanes, patience, |lanes| lanes.len == 0 && !lanes.closed);
-            lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
+    /// Waits up to `patience` for something to come, and then a little for more, as `gather` says. False when the queue is
+    /// closed and empty.
+    pub fn wait(&self, patience: Duration, gather: Gather) -> bool {
+        let lanes = self.wait_for(self.lock(), 1, patience);
+        if lanes.len == 0 || lanes.len >= gather.wanted {
+            return !(lanes.closed && lanes.len == 0);
         }
+        drop(self.wait_for(lanes, gather.wanted, gather.patience));
+        true
+    }
+
+    fn wait_for<'l>(&'l self, mut lanes: MutexGuard<'l, Lanes<T>>, wanted: usize, patience: Duration) -> MutexGuard<'l, Lanes<T>> {
+        if lanes.len < wanted && !lanes.closed {
+            lanes.wanted = wanted;
+            let waited = self.some.wait_timeout_while(lanes, patience, |lanes| lanes.len < wanted && !lanes.closed);
+            lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
+            lanes.wanted = 0;
+        }
+        lanes
+    }
+
+    /// Takes at most `most` of what waits, due first, and not much more than `bytes_max`, into `into`.
+    pub fn take(&self, into: &mut Vec<T>, most: usize, bytes_max: usize) {
+        let mut lanes = self.lock();
         let mut bytes = 0;
         while into.len() < most && bytes <= bytes_max {
             let Some(waiting) = lanes.pop() else { break };
             bytes += waiting.bytes;
             into.push(waiting.item);
         }
-        !(lanes.closed && into.is_empty())
     }
 
     /// Takes everything that waits.
@@ -198,7 +227,7 @@ mod tests {
 
     fn taken(queue: &Queue<&'static str>) -> Vec<&'static str> {
         let mut taken = Vec::new();
-        queue.take(&mut taken, 100, usize::MAX, Duration::ZERO);
+        queue.take(&mut taken, 100, usize::MAX);
         taken
     }
 
@@ -227,6 +256,20 @@ mod tests {
     }
 
     #[test]
+    fn waiting_ends_when_enough_came_and_when_patience_does() {
+        let queue = queue(10);
+        assert!(queue.wait(Duration::ZERO, Gather::default()), "open, and nothing came");
+        queue.enter("a", LOW, 1, Time(0));
+        assert!(queue.wait(Duration::MAX, Gather { wanted: 1, patience: Duration::MAX }));
+        assert!(queue.wait(Duration::MAX, Gather { wanted: 2, patience: Duration::ZERO }), "one must do");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.wait(Duration::MAX, Gather { wanted: 2, patience: Duration::MAX }));
+            queue.enter("b", LOW, 1, Time(0));
+            assert!(waiting.join().unwrap());
+        });
+    }
+
+    #[test]
     fn bytes_are_bounded_and_one_large_alert_passes_alone() {
         let queue = queue(100);
         assert_eq!(queue.enter("large", LOW, 1000, Time(0)), Entered::Waits);
@@ -235,6 +278,6 @@ mod tests {
         queue.close();
         assert_eq!(queue.enter("late", CRITICAL, 1, Time(0)), Entered::Refused("late"));
         assert_eq!(taken(&queue), ["grave"]);
-        assert!(!queue.take(&mut Vec::new(), 1, 1, Duration::ZERO), "closed and empty");
+        assert!(!queue.wait(Duration::ZERO, Gather::default()), "closed and empty");
     }
 }

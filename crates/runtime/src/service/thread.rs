@@ -3,6 +3,7 @@
 use super::{Ended, Service, State, Waiting, count, lock};
 use crate::drive::{Command, Done, Driver, Work};
 use crate::ports::{Change, StoreError};
+use crate::queue::Gather;
 use adjutant_model::Time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +31,8 @@ pub(super) fn spawn(service: Service, driver: Driver) -> std::io::Result<JoinHan
 
 fn run(service: &Service, mut driver: Driver) {
     let mut turn = Turn::default();
-    while service.0.queue.take(&mut turn.waiting, TURN_MAX, TURN_BYTES_MAX, IDLE) {
+    while service.0.queue.wait(IDLE, turn.gather()) {
+        service.0.queue.take(&mut turn.waiting, TURN_MAX, TURN_BYTES_MAX);
         let idle = turn.waiting.is_empty();
         if !idle && let Err(error) = turn.run(service, &mut driver) {
             match recovered(service, driver, error) {
@@ -54,9 +56,24 @@ struct Turn {
     work: Vec<Work>,
     places: Vec<super::Place>,
     done: Vec<Done>,
+    /// How many the last two turns took: who sends one after the other sends again when he is answered.
+    sizes: [usize; 2],
+    /// How long the last commit took.
+    took: Duration,
 }
 
+/// The share of a commit's time that is waited for more to come, and the longest wait.
+const GATHER_SHARE: u32 = 4;
+const GATHER_MAX: Duration = Duration::from_millis(2);
+
 impl Turn {
+    /// Those of the last two turns are expected again: without a short wait they would stay in two halves, each of which
+    /// waits for the other's commit.
+    fn gather(&self) -> Gather {
+        let [last, before] = self.sizes;
+        Gather { wanted: last + before, patience: (self.took / GATHER_SHARE).min(GATHER_MAX) }
+    }
+
     fn run(&mut self, service: &Service, driver: &mut Driver) -> Result<(), StoreError> {
         for Waiting { work, place } in self.waiting.drain(..) {
             self.work.push(work);
@@ -64,6 +81,7 @@ impl Turn {
         }
         let clock = &service.0.parts.clock;
         let began = clock.now();
+        self.sizes = [self.work.len(), self.sizes[0]];
         let commands = self.work.iter().any(|work| matches!(work, Work::Command { .. }));
         if let Err(error) = driver.turn(began, &mut self.work, &mut self.done) {
             self.work.clear();
@@ -74,7 +92,9 @@ impl Turn {
             }
             return Err(error);
         }
-        self.count(service, clock.now().since(began).0);
+        let micros = clock.now().since(began).0;
+        self.took = Duration::from_micros(micros.max(0).cast_unsigned());
+        self.count(service, micros);
         if commands {
             *service.0.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(driver.policy());
             let ladder = Arc::new(driver.ladder().clone());
@@ -161,7 +181,8 @@ fn refuse_all(service: &Service) {
 /// Waits a while, refusing what comes meanwhile. False when the service is to end.
 fn wait(service: &Service) -> bool {
     let mut waiting = Vec::new();
-    let open = service.0.queue.take(&mut waiting, usize::MAX, usize::MAX, PROBE_EVERY);
+    let open = service.0.queue.wait(PROBE_EVERY, Gather::default());
+    service.0.queue.take(&mut waiting, usize::MAX, usize::MAX);
     let came = !waiting.is_empty();
     waiting.into_iter().for_each(|waiting| waiting.place.fill(service.unavailable()));
     if came {
