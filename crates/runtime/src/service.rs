@@ -20,6 +20,7 @@ use adjutant_ledger::Hash;
 use basket::Place;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 /// What became of one record.
 #[derive(Clone, Debug)]
@@ -103,12 +104,30 @@ pub struct Parts {
     pub settings: Settings,
     /// How much may wait.
     pub limits: queue::Limits,
+    /// How much is done in one transaction.
+    pub turn: Turn,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Tells others.
     pub bus: Arc<dyn Bus>,
     /// Is told when the disk did not confirm a write, or the driver failed: the process has to end.
     pub fatal: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// How much is done in one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// At most so many alerts and commands.
+    pub alerts_max: usize,
+    /// The longest wait for more to come, when some wait already.
+    pub gather_max: Duration,
+}
+
+impl Default for Turn {
+    /// 2,048 alerts; two milliseconds.
+    fn default() -> Self {
+        Self { alerts_max: 2_048, gather_max: Duration::from_millis(2) }
+    }
 }
 
 /// The service; all clones are one.

@@ -12,7 +12,7 @@ use adjutant_runtime::event::{self, Evidence, Kind};
 use adjutant_runtime::policy::{Incoming, Policy};
 use adjutant_runtime::ports::{Bus, CallError, Change, Clock, Outgoing, Parts as Wants, Wanted};
 use adjutant_runtime::queue;
-use adjutant_runtime::service::{Failed, Fate, Parts, Service};
+use adjutant_runtime::service::{Failed, Fate, Parts, Service, Turn};
 use adjutant_store::{Options, Sqlite};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,7 @@ fn start(folder: &Path) -> (Service, JoinHandle<()>) {
         policy: policy(),
         settings: Settings::default(),
         limits: queue::Limits::default(),
+        turn: Turn::default(),
         clock: Arc::new(Ticks(AtomicI64::new(1_800_000_000_000_000))),
         bus: Arc::new(Nobody),
         fatal: Box::new(|why| panic!("{why}")),

@@ -8,6 +8,8 @@ use adjutant_server::intake::syslog::{self, Door};
 use adjutant_server::routes;
 use adjutant_server::serve::{Bounds, Certificates, Listener};
 use anyhow::Context;
+use ipnet::IpNet;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -100,8 +102,9 @@ async fn open_syslog(
     stopped: &watch::Receiver<bool>,
     doors: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
-    let (door, stopped, address) =
-        (Door::new(Arc::new(started.app.clone()), Some(entry.source.clone())), stopped.clone(), entry.listen);
+    let door = Door::new(Arc::new(started.app.clone()), Some(entry.source.clone()));
+    let senders = entry.senders.iter().filter_map(|text| network(text)).collect();
+    let (door, stopped, address) = (door.only_from(senders), stopped.clone(), entry.listen);
     let taken = || format!("syslog cannot listen on `{address}`");
     match entry.protocol {
         Protocol::Udp => {
@@ -127,6 +130,11 @@ async fn open_syslog(
         }
     }
     Ok(())
+}
+
+/// A network, or one address; the configuration was checked for anything else.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn say(protocol: &str, address: std::net::SocketAddr) {

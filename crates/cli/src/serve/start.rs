@@ -10,7 +10,7 @@ use adjutant_runtime::drive::Settings;
 use adjutant_runtime::policy::Policy;
 use adjutant_runtime::ports::{Bus, Clock, Commit, Store, StoreError};
 use adjutant_runtime::seal::Seal;
-use adjutant_runtime::service::{Parts, Service};
+use adjutant_runtime::service::{Parts, Service, Turn};
 use adjutant_runtime::{queue, watch};
 use adjutant_server::app::{App, Ledgered};
 use adjutant_server::config::{Config, DecideAt};
@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A service that runs.
 pub(crate) struct Started {
@@ -56,8 +57,12 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
     let broken = Arc::new(AtomicBool::new(false));
     let settings = Settings { sampled_ppm: ppm(config.blind_sample_percent), notify: teller.tells(), ..Settings::default() };
     let limits = queue::Limits { alerts_max: config.limits.queue_alerts_max as usize, ..queue::Limits::default() };
+    let turn = Turn {
+        alerts_max: config.commit.alerts_max as usize,
+        gather_max: Duration::from_millis(config.commit.wait_ms_max.into()),
+    };
     let bus: Arc<dyn Bus> = Arc::new(teller);
-    let (service, driver) = run(folder, policy, (settings, limits), &bus, (stop, &broken))?;
+    let (service, driver) = run(folder, policy, (settings, limits, turn), &bus, (stop, &broken))?;
     let app = App {
         service: service.clone(),
         gate: Arc::new(gate(&service, config)?),
@@ -75,7 +80,7 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
 fn run(
     folder: &Folder,
     policy: Arc<Policy>,
-    (settings, limits): (Settings, queue::Limits),
+    (settings, limits, turn): (Settings, queue::Limits, Turn),
     bus: &Arc<dyn Bus>,
     (stop, broken): (&Arc<AtomicBool>, &Arc<AtomicBool>),
 ) -> Result<(Service, JoinHandle<()>), StoreError> {
@@ -86,6 +91,7 @@ fn run(
         policy,
         settings,
         limits,
+        turn,
         clock: Arc::new(Wall(wall_clock())),
         bus: Arc::clone(bus),
         fatal: Box::new(move |why| {

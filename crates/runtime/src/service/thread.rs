@@ -10,10 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// At most so many alerts and commands in one transaction …
-const TURN_MAX: usize = 2_048;
-
-/// … and so many bytes of raw alerts.
+/// At most so many bytes of raw alerts in one transaction.
 const TURN_BYTES_MAX: usize = 8 << 20;
 
 /// Nothing came for so long: the machine is idle.
@@ -30,9 +27,10 @@ pub(super) fn spawn(service: Service, driver: Driver) -> std::io::Result<JoinHan
 }
 
 fn run(service: &Service, mut driver: Driver) {
-    let mut turn = Turn::default();
-    while service.0.queue.wait(IDLE, turn.gather()) {
-        service.0.queue.take(&mut turn.waiting, TURN_MAX, TURN_BYTES_MAX);
+    let mut turn = Making::default();
+    let settings = service.0.parts.turn;
+    while service.0.queue.wait(IDLE, turn.gather(settings.gather_max)) {
+        service.0.queue.take(&mut turn.waiting, settings.alerts_max, TURN_BYTES_MAX);
         let idle = turn.waiting.is_empty();
         if !idle && let Err(error) = turn.run(service, &mut driver) {
             match recovered(service, driver, error) {
@@ -50,8 +48,9 @@ fn run(service: &Service, mut driver: Driver) {
     service.0.state.store(State::Stopped as u8, Ordering::Release);
 }
 
+/// One transaction in the making, in memory that is used again.
 #[derive(Default)]
-struct Turn {
+struct Making {
     waiting: Vec<Waiting>,
     work: Vec<Work>,
     places: Vec<super::Place>,
@@ -62,16 +61,15 @@ struct Turn {
     took: Duration,
 }
 
-/// The share of a commit's time that is waited for more to come, and the longest wait.
+/// The share of a commit's time that is waited for more to come.
 const GATHER_SHARE: u32 = 4;
-const GATHER_MAX: Duration = Duration::from_millis(2);
 
-impl Turn {
+impl Making {
     /// Those of the last two turns are expected again: without a short wait they would stay in two halves, each of which
     /// waits for the other's commit.
-    fn gather(&self) -> Gather {
+    fn gather(&self, longest: Duration) -> Gather {
         let [last, before] = self.sizes;
-        Gather { wanted: last + before, patience: (self.took / GATHER_SHARE).min(GATHER_MAX) }
+        Gather { wanted: last + before, patience: (self.took / GATHER_SHARE).min(longest) }
     }
 
     fn run(&mut self, service: &Service, driver: &mut Driver) -> Result<(), StoreError> {

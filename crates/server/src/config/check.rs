@@ -142,9 +142,6 @@ fn outside(config: &Config, found: &mut Found) {
     if let Some(to) = &config.checkpoints.url {
         url("checkpoints.url", to);
     }
-    if let Some(endpoint) = &config.otlp_endpoint {
-        url("otlp_endpoint", endpoint);
-    }
     if let Some(server) = &config.checkpoints.syslog {
         let fit = is_host_port(server) && server.contains(':');
         found.add_if(!fit, "checkpoints.syslog", "write HOST:PORT");

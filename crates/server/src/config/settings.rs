@@ -44,8 +44,6 @@ pub struct Config {
     pub notify: Notify,
     /// Where signed checkpoints of the ledger go, so that nobody can rewrite it unseen.
     pub checkpoints: Checkpoints,
-    /// Where traces go (OTLP over HTTP); without it they go nowhere.
-    pub otlp_endpoint: Option<String>,
     /// After how many minutes without an alert a source counts as silent.
     #[schemars(range(min = 1, max = 525_600))]
     pub silent_source_minutes: u32,
@@ -68,7 +66,6 @@ impl Default for Config {
             retention: Retention::default(),
             notify: Notify::default(),
             checkpoints: Checkpoints::default(),
-            otlp_endpoint: None,
             silent_source_minutes: 60,
         }
     }
@@ -184,7 +181,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            queue_alerts_max: 100_000,
+            queue_alerts_max: 20_000,
             body_bytes_max: INTAKE_BYTES_MAX as u32,
             connections_max: CONNECTIONS_MAX as u32,
             connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX as u32,
@@ -206,7 +203,7 @@ pub struct GroupCommit {
 
 impl Default for GroupCommit {
     fn default() -> Self {
-        Self { alerts_max: 4096, wait_ms_max: 0 }
+        Self { alerts_max: 2048, wait_ms_max: 2 }
     }
 }
 

@@ -30,7 +30,6 @@ data_dir = "/var/lib/adjutant"
 book_dir = "/etc/adjutant/book"
 context_dir = "/etc/adjutant/context"
 blind_sample_percent = 0.5
-otlp_endpoint = "http://127.0.0.1:4318"
 silent_source_minutes = 30
 
 [http]
@@ -231,12 +230,12 @@ fn what_others_can_reach_has_tls_unless_said_otherwise() {
 
 #[test]
 fn urls_go_out_by_tls_and_without_credentials() {
-    let with = |url: &str| load(&format!("otlp_endpoint = {url:?}"), &[], &[]).is_ok();
-    for good in ["https://otlp.example/v1", "http://localhost:4318", "http://127.0.0.1", "http://[::1]:1/x"] {
+    let with = |url: &str| load(&format!("[checkpoints]\nurl = {url:?}"), &[], &[]).is_ok();
+    for good in ["https://log.example/v1", "http://localhost:4318", "http://127.0.0.1", "http://[::1]:1/x"] {
         assert!(with(good), "{good}");
     }
     for bad in
-        ["", "otlp", "/x", "ftp://x", "http://otlp.example", "https://u:p@x.example", "http://localhost.example", "https://a b"]
+        ["", "log", "/x", "ftp://x", "http://log.example", "https://u:p@x.example", "http://localhost.example", "https://a b"]
     {
         assert!(!with(bad), "{bad}");
     }

@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -70,6 +71,8 @@ pub struct Counters {
     pub turned_away: AtomicU64,
     /// Connections that were closed because nothing came, or because they did not open.
     pub idle: AtomicU64,
+    /// Datagrams and connections of senders who may not send.
+    pub strangers: AtomicU64,
 }
 
 /// Where messages go, and what is counted of them.
@@ -79,6 +82,8 @@ pub struct Door {
     pub sink: Arc<dyn Sink>,
     /// Their source, if one is set.
     pub source: Option<String>,
+    /// Networks whose messages are taken; everybody's when there is none.
+    pub senders: Arc<[IpNet]>,
     /// What may be taken.
     pub settings: Settings,
     /// What was done.
@@ -88,7 +93,23 @@ pub struct Door {
 impl Door {
     /// A door to `sink` with the usual settings.
     pub fn new(sink: Arc<dyn Sink>, source: Option<String>) -> Self {
-        Self { sink, source, settings: Settings::default(), counters: Arc::default() }
+        Self { sink, source, senders: Arc::default(), settings: Settings::default(), counters: Arc::default() }
+    }
+
+    /// The same, taking messages of these networks only.
+    #[must_use]
+    pub fn only_from(self, senders: Vec<IpNet>) -> Self {
+        Self { senders: senders.into(), ..self }
+    }
+
+    /// Whether messages from this address are taken; counts it when not.
+    fn admits(&self, from: IpAddr) -> bool {
+        let from = from.to_canonical();
+        let admitted = self.senders.is_empty() || self.senders.iter().any(|network| network.contains(&from));
+        if !admitted {
+            self.counters.strangers.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
     }
 
     /// Hands records in until each is stored or failed, or until told to stop.
@@ -150,6 +171,7 @@ pub async fn udp(socket: UdpSocket, door: Door, mut stop: watch::Receiver<bool>)
             () = stopped(&mut stop) => break Ok(()),
         };
         match came {
+            Ok((_, from)) if !door.admits(from.ip()) => {}
             Ok((len, from)) => {
                 let message = (from.ip(), Bytes::copy_from_slice(room.get(..len).unwrap_or(&[])));
                 if queue.try_send(message).is_err() {
@@ -217,6 +239,9 @@ where
                 continue;
             }
         };
+        if !door.admits(from.ip()) {
+            continue;
+        }
         let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else {
             door.counters.turned_away.fetch_add(1, Ordering::Relaxed);
             continue;
