@@ -1,12 +1,13 @@
 //! `adjutant queue`, `case`, `decisions`, `verdict`, `assign` and `comment`.
 
-use super::{Client, Rows, escaped, filters, minutes, nothing};
+use super::{Client, Rows, filters, minutes, nothing};
 use crate::args::service::{Assign, Case, Comment, Decisions, Judged, Queue, Shape, Verdict};
 use crate::exit::Exit;
 use crate::table::{ID, painted};
 use crate::term;
 use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_engine::explain::text::wrapped;
+use adjutant_server::api;
 use adjutant_server::api::cases::{Case as Row, Told, Whole};
 use adjutant_server::api::decisions::Short;
 use serde_json::json;
@@ -73,9 +74,14 @@ fn beginning(id: &str) -> String {
     id.chars().take(ID).collect()
 }
 
+/// The digits of an id, which nothing else in a path can be.
+fn digits(id: &str) -> anyhow::Result<&str> {
+    api::digits(id).map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))
+}
+
 pub(crate) fn case(args: &Case) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
-    let body = client.get(&format!("/v1/cases/{}", escaped(&args.id)))?;
+    let body = client.get(&format!("/v1/cases/{}", digits(&args.id)?))?;
     client.show(&body, |whole: Whole| told(&whole, term::width().unwrap_or(WIDTH)))
 }
 
@@ -140,7 +146,7 @@ pub(crate) fn decisions(args: &Decisions) -> anyhow::Result<Exit> {
 }
 
 fn explain(client: &Client, id: &str, shape: Shape) -> anyhow::Result<Exit> {
-    let path = format!("/v1/decisions/{}", escaped(id));
+    let path = format!("/v1/decisions/{}", digits(id)?);
     if shape == Shape::Json {
         let body = client.get(&path)?;
         return client.show(&body, |_: serde_json::Value| Vec::new());
@@ -175,15 +181,15 @@ pub(crate) fn verdict(args: &Verdict) -> anyhow::Result<Exit> {
         Judged::Escalate => "escalate",
     };
     let body = json!({ "verdict": verdict, "because": args.because, "note": args.note });
-    client.change(&format!("/v1/cases/{}/verdict", escaped(&args.id)), &body)
+    client.change(&format!("/v1/cases/{}/verdict", digits(&args.id)?), &body)
 }
 
 pub(crate) fn assign(args: &Assign) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
-    client.change(&format!("/v1/cases/{}/assignee", escaped(&args.id)), &json!({ "to": args.to }))
+    client.change(&format!("/v1/cases/{}/assignee", digits(&args.id)?), &json!({ "to": args.to }))
 }
 
 pub(crate) fn comment(args: &Comment) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
-    client.change(&format!("/v1/cases/{}/comments", escaped(&args.id)), &json!({ "text": args.text }))
+    client.change(&format!("/v1/cases/{}/comments", digits(&args.id)?), &json!({ "text": args.text }))
 }

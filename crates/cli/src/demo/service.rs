@@ -111,8 +111,14 @@ fn tell(app: &adjutant_server::app::App, accepted: u64, url: &str, lead: &str) -
         Line::new(),
         Line::new().with(Paint::Strong, "The same alerts through the service:"),
         Line::new(),
-        plain(format!("  {accepted} alerts were sent to {url}/v1/alerts, and each was decided and on the disk when it was answered")),
-        plain(format!("  {} entries of the ledger, every one verified; {} raw alerts are what their entries say", report.report.tree.len(), report.raw)),
+        plain(format!(
+            "  {accepted} alerts were sent to {url}/v1/alerts, and each was decided and on the disk when it was answered"
+        )),
+        plain(format!(
+            "  {} entries of the ledger, every one verified; {} raw alerts are what their entries say",
+            report.report.tree.len(),
+            report.raw
+        )),
     ];
     if std::io::stdout().is_terminal() {
         lines.push(plain("  It runs until Ctrl-C. In another terminal:".into()));

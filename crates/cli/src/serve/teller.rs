@@ -38,9 +38,11 @@ pub(super) fn agent() -> ureq::Agent {
 
 impl Teller {
     pub(super) fn new(config: &Config, events: Arc<Events>, clock: adjutant_server::gate::Clock) -> anyhow::Result<Self> {
-        let webhook = config.notify.webhook.as_ref().map(|webhook| -> anyhow::Result<_> {
-            Ok((webhook.url.clone(), SigningKey::read(&secret(&webhook.secret)?)?))
-        });
+        let webhook = config
+            .notify
+            .webhook
+            .as_ref()
+            .map(|webhook| -> anyhow::Result<_> { Ok((webhook.url.clone(), SigningKey::read(&secret(&webhook.secret)?)?)) });
         let mail = config.notify.smtp.as_ref().map(mail).transpose()?;
         Ok(Self { events, webhook: webhook.transpose()?, mail, agent: agent(), clock })
     }
@@ -93,13 +95,16 @@ impl Teller {
 
 fn mail(smtp: &Smtp) -> anyhow::Result<(SmtpTransport, Mailbox, Vec<Mailbox>)> {
     let mailbox = |text: &String| text.parse::<Mailbox>().with_context(|| format!("`{text}` is no mail address"));
-    let (host, port) = smtp.server.rsplit_once(':').map_or((smtp.server.as_str(), None), |(host, port)| (host, port.parse().ok()));
+    let (host, port) =
+        smtp.server.rsplit_once(':').map_or((smtp.server.as_str(), None), |(host, port)| (host, port.parse().ok()));
     // A mail server on this machine is talked to in the clear; any other one over TLS.
     let local = matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]");
     let builder = if local { SmtpTransport::builder_dangerous(host) } else { SmtpTransport::starttls_relay(host)? };
     let builder = port.map_or(builder.clone(), |port| builder.port(port)).timeout(Some(CALL));
     let builder = match (&smtp.user, &smtp.password) {
-        (Some(user), Some(password)) => builder.credentials(Credentials::new(user.clone(), secret(password)?.reveal().to_owned())),
+        (Some(user), Some(password)) => {
+            builder.credentials(Credentials::new(user.clone(), secret(password)?.reveal().to_owned()))
+        }
         _ => builder,
     };
     Ok((builder.build(), mailbox(&smtp.from)?, smtp.to.iter().map(mailbox).collect::<Result<_, _>>()?))
