@@ -91,7 +91,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// A [`StoreError`].
-    fn len(&mut self) -> Result<u64, StoreError>;
+    fn entries(&mut self) -> Result<u64, StoreError>;
     /// What was accepted under `key`.
     ///
     /// # Errors

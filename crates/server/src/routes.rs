@@ -136,6 +136,9 @@ async fn judge(State(app): State<App>, caller: Caller, Path(id): Path<String>, I
 }
 
 async fn assign(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(assign): Input<cases::Assign>) -> Answer<Done> {
+    if !assign.to.is_empty() && app.gate.accounts().user(&assign.to).is_none() {
+        return Err(Problem::new(Kind::Invalid, format!("there is no user `{}`", assign.to)));
+    }
     cases::assign(&app.service, caller.id(), &id, assign).await.map(Json)
 }
 
@@ -174,6 +177,10 @@ async fn ladder(State(app): State<App>) -> Json<autonomy::Ladder> {
 }
 
 async fn set(State(app): State<App>, caller: Caller, Input(set): Input<autonomy::Set>) -> Answer<Done> {
+    // Two tokens may be one person's: raising takes people who logged in.
+    if caller.person().is_none() && autonomy::raises(&app.service, &set)? {
+        return Err(Problem::new(Kind::Forbidden, "a rung is raised by a person who logged in, not by a tool's token"));
+    }
     autonomy::set(&app.service, caller.id(), &set).await.map(Json)
 }
 

@@ -19,9 +19,13 @@ const CASE: &str = "id, status, outcome, score, severity, alerts, opened, update
 pub(crate) const CASE_BY_KEY: &str = "SELECT id, status, outcome, score, severity, alerts, opened, updated, last, worst, \
      playbook, subject, title, assignee, sampled, review FROM cases WHERE key = ?1";
 
-pub(crate) const PUT_CASE: &str = "INSERT OR REPLACE INTO cases (key, id, status, outcome, score, severity, alerts, opened, \
+/// Changes what is there in place: a replaced row would be taken out of every index and put back.
+pub(crate) const PUT_CASE: &str = "INSERT INTO cases (key, id, status, outcome, score, severity, alerts, opened, \
      updated, last, worst, playbook, subject, title, assignee, sampled, review, rank) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+     ON CONFLICT (key) DO UPDATE SET id = ?2, status = ?3, outcome = ?4, score = ?5, severity = ?6, alerts = ?7, \
+     opened = ?8, updated = ?9, last = ?10, worst = ?11, playbook = ?12, subject = ?13, title = ?14, assignee = ?15, \
+     sampled = ?16, review = ?17, rank = ?18";
 
 /// Bytes of a leaf, and of an entry's name in `head.ids`.
 const LEAF: usize = 32;

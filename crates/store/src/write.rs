@@ -109,7 +109,7 @@ fn io(error: &std::io::Error, path: &Path) -> StoreError {
 }
 
 impl Store for Sqlite {
-    fn len(&mut self) -> Result<u64, StoreError> {
+    fn entries(&mut self) -> Result<u64, StoreError> {
         read::len(&self.connection)
     }
 

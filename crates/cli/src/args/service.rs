@@ -140,8 +140,8 @@ pub(crate) struct Decisions {
     /// The first digits of a decision's id, to explain it.
     pub(crate) id: Option<String>,
     /// Made since this time, or so long ago: 1h, 7d.
-    #[arg(long)]
-    pub(crate) since: Option<String>,
+    #[arg(long, default_value = "24h")]
+    pub(crate) since: String,
     /// `close`, `escalate` or `respond`.
     #[arg(long)]
     pub(crate) outcome: Option<String>,
@@ -245,7 +245,8 @@ pub(crate) struct Resume {
 /// How far playbooks may go by themselves.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Raising a rung needs a second person who says the same within a day; lowering needs nobody else.
+Raising a rung needs a second person who says the same within a day, both logged in (`adjutant user login`); lowering needs
+nobody else. No rung is higher than the `ceiling:` of its playbook in the book.
 
 Examples:
   adjutant autonomy show

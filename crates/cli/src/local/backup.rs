@@ -105,7 +105,7 @@ fn verify(file: &Path, key: Option<&VerifierKey>) -> anyhow::Result<(bool, Vec<L
 /// Writes into the ledger that it was restored. Returns the number of the entry.
 fn note(folder: &Folder) -> anyhow::Result<u64> {
     let mut store = Sqlite::open(&folder.path, Options::default())?;
-    let entries = store.len()?;
+    let entries = store.entries()?;
     let at = latest(&mut *store.reader()?, entries)?.max(wall_clock()());
     let what = What::Restored { entries };
     let bytes = event::noted(&Noted { at: at.to_string(), by: String::new(), case: String::new(), previous: 0, what });

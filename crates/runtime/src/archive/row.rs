@@ -94,9 +94,10 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
         out.put_byte(kind_of(*value));
         put_value(out, *value);
     }
-    out.put_uint(runs(row).count() as u64);
+    let runs: Vec<(usize, Cell, usize)> = runs(row).collect();
+    out.put_uint(runs.len() as u64);
     let mut next = 0;
-    for (slot, cell, len) in runs(row) {
+    for (slot, cell, len) in runs {
         out.put_uint((slot - next) as u64);
         next = slot + len;
         if len > 1 {

@@ -38,7 +38,7 @@ impl Driver {
             return Err(StoreError::Damaged("a step without a decision; please report this".into()));
         };
         let answer = self.write(&prepared, &observed, (key, revised), (&step, decision), kept.as_ref());
-        self.keep_case(kept, case, &prepared, &step, decision, answer.seq);
+        self.keep_case((kept, case), &prepared, (&step, decision), answer.seq);
         self.batch.know(key, Known { seq: answer.seq, content: prepared.content() });
         self.batch.answer(answer);
         Ok(Done::Decided(answer))
@@ -127,7 +127,13 @@ impl Driver {
     }
 
     /// The case as the step left it, and what people are to be told of it.
-    fn keep_case(&mut self, kept: Option<Kept>, mut case: Case, prepared: &Prepared, step: &Step, decision: &Decision, seq: u64) {
+    fn keep_case(
+        &mut self,
+        (kept, mut case): (Option<Kept>, Case),
+        prepared: &Prepared,
+        (step, decision): (&Step, &Decision),
+        seq: u64,
+    ) {
         let worse = kept.as_ref().is_none_or(|kept| (decision.outcome, decision.score) > (kept.outcome, kept.score));
         step.events.iter().for_each(|event| case.apply(event));
         let mut kept = kept.unwrap_or_else(|| opened(case.id, self.at));

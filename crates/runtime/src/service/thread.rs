@@ -62,7 +62,7 @@ struct Making {
 }
 
 /// The share of a commit's time that is waited for more to come.
-const GATHER_SHARE: u32 = 4;
+const GATHER_SHARE: u32 = 2;
 
 impl Making {
     /// Those of the last two turns are expected again: without a short wait they would stay in two halves, each of which

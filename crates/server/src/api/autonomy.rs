@@ -2,7 +2,7 @@
 
 use super::Done;
 use crate::problem::{Kind, Problem};
-use adjutant_engine::autonomy::{CLOSE, Pause, Rung, Scope};
+use adjutant_engine::autonomy::{CLOSE, Error as Wrong, Pause, Rung, Scope};
 use adjutant_model::Autonomy;
 use adjutant_runtime::drive::Command;
 use adjutant_runtime::service::Service;
@@ -84,18 +84,32 @@ pub fn show(service: &Service) -> Ladder {
     Ladder { pause: word(ladder.pause).into(), rungs: rungs.iter().map(|(rung, set)| level(rung, *set)).collect() }
 }
 
+/// Whether setting this rung would raise it.
+///
+/// # Errors
+/// There is no such scope or level.
+pub fn raises(service: &Service, set: &Set) -> Result<bool, Problem> {
+    let (rung, level) = rung(set)?;
+    Ok(level > service.ladder().level(&rung))
+}
+
 /// Sets a rung for `by`; raising waits for a second person.
 ///
 /// # Errors
 /// The rung cannot be, or it cannot be stored.
 pub async fn set(service: &Service, by: &str, set: &Set) -> Result<Done, Problem> {
-    let scope: Scope = set.scope.parse().map_err(|error: adjutant_engine::autonomy::Error| Problem::new(Kind::Invalid, error.to_string()))?;
+    let (rung, level) = rung(set)?;
+    Ok(service.command(by, Command::SetAutonomy { rung, level }).await?.into())
+}
+
+fn rung(set: &Set) -> Result<(Rung, Autonomy), Problem> {
+    let wrong = |error: Wrong| Problem::new(Kind::Invalid, error.to_string());
+    let scope: Scope = set.scope.parse().map_err(wrong)?;
     let all = [Autonomy::Observe, Autonomy::Recommend, Autonomy::Ask, Autonomy::Act];
     let level = all.into_iter().find(|level| level.to_string() == set.level).ok_or_else(|| {
         Problem::new(Kind::Invalid, format!("there is no level `{}`; write observe, recommend, ask or act", set.level))
     })?;
-    let rung = Rung { playbook: set.playbook.clone(), verb: set.verb.clone(), scope };
-    Ok(service.command(by, Command::SetAutonomy { rung, level }).await?.into())
+    Ok((Rung { playbook: set.playbook.clone(), verb: set.verb.clone(), scope }, level))
 }
 
 /// Reads how much is to run.

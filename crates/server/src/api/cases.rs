@@ -261,7 +261,10 @@ pub async fn judge(service: &Service, by: &str, id: &str, judge: &Judge) -> Resu
     };
     let decision = service.decision(kept.worst)?;
     let rows = decision.map_or_else(Vec::new, |decision| view::evidence(&decision.record()));
-    let because = judge.because.iter().take(CITED_MAX).map(|row| cited(&rows, row)).collect::<Result<_, _>>()?;
+    if judge.because.len() > CITED_MAX {
+        return Err(Problem::new(Kind::Invalid, format!("a verdict cites at most {CITED_MAX} rows of evidence")));
+    }
+    let because = judge.because.iter().map(|row| cited(&rows, row)).collect::<Result<_, _>>()?;
     let command = Command::Judge { case: kept.id, verdict, because, note: judge.note.clone() };
     Ok(service.command(by, command).await?.into())
 }

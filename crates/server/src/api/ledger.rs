@@ -25,7 +25,7 @@ pub struct Head {
 pub struct Entry {
     /// Its number.
     pub seq: u64,
-    /// Its leaf hash, base64.
+    /// Its leaf hash, hexadecimal.
     pub leaf: String,
     /// Its bytes, base64; absent when retention removed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub fn entries(service: &Service, from: u64, limit: usize) -> Result<Vec<Entry>,
             for (seq, leaf) in (block.first..).zip(&block.leaves) {
                 let entry = pieces.next().and_then(Result::ok).map(|bytes| STANDARD.encode(bytes));
                 if seq >= from && found.len() < limit {
-                    found.push(Entry { seq, leaf: leaf.to_base64(), entry });
+                    found.push(Entry { seq, leaf: leaf.to_string(), entry });
                 }
             }
             Ok(found.len() < limit)
