@@ -4,6 +4,7 @@
 //! against whoever holds the key, so each is handed to [`Seal::export`].
 
 use crate::drive::Command;
+use crate::failpoint::reach;
 use crate::service::{Failed, Service};
 use adjutant_ledger::{Checkpoint, Note, SigningKey};
 
@@ -49,7 +50,9 @@ impl Seal {
             return Ok(None);
         }
         let text = self.sign(len, root)?;
+        reach("seal.before");
         service.command_blocking("", Command::Keep(vec![(CHECKPOINT, LATEST.into(), Some(text.clone()))]))?;
+        reach("seal.after");
         self.sealed = Some(len);
         Ok(Some(text))
     }
