@@ -8,19 +8,23 @@
 #![expect(unreachable_pub, reason = "one binary: `pub` means for other files")]
 
 mod accuracy;
+mod authz;
 mod bench;
 mod clients;
 mod count;
+mod crash;
 mod data;
 mod figures;
 mod fuzz;
 mod gate;
+mod live;
 mod measured;
 mod prove;
 mod quality;
 mod setup;
 mod sh;
 mod stream;
+mod tamper;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +52,12 @@ enum Command {
     Bench(bench::Arguments),
     /// Sends a long stream of alerts through `triage -`: memory stays flat, and the counts add up
     Stream(stream::Arguments),
+    /// Kills the service again and again: what was acknowledged is there, once, and the ledger is whole
+    Crash(crash::Arguments),
+    /// Changes a store in every way; the audit has to find each
+    Tamper(tamper::Arguments),
+    /// Asks every route as everybody, and sends hostile bodies through every intake door
+    Authz(authz::Arguments),
     /// Compares the fields that we read with a reference's, record by record
     Accuracy {
         /// The directory with `<product>.jsonl` and `expected/`
@@ -71,6 +81,9 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
+        Command::Tamper(arguments) => tamper::run(&arguments),
+        Command::Authz(arguments) => authz::run(&arguments),
         Command::Accuracy { dir, json, examples } => {
             accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())
         }

@@ -13,11 +13,20 @@ pub(crate) use settings::check;
 use crate::args::service::Serve;
 use crate::exit::Exit;
 use crate::interrupt;
+use adjutant_runtime::drive::Command;
+use adjutant_runtime::failpoint::reach;
 use adjutant_server::gate::{NewToken, Role};
 use anyhow::Context;
 use start::Started;
 use std::io::Write;
 use std::sync::atomic::Ordering;
+
+/// The kind of the document about the first start, and its name once people were told how to get in.
+const START: &str = "start";
+const GREETED: &str = "greeted";
+
+/// Who made the first tokens.
+const FIRST: &str = "first-start";
 
 /// The first tokens live so long, in days.
 const FIRST_DAYS: u32 = 30;
@@ -43,13 +52,13 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
 /// Says where the service is, and at the first start how to get in.
 async fn greet(url: &str, started: &Started) -> anyhow::Result<()> {
     let gate = &started.app.gate;
-    let first = gate.accounts().tokens().next().is_none() && gate.accounts().users().next().is_none();
+    let first = is_first(started).await?;
     let mut text = format!("listening on {url}\n");
     if first {
         let make = async |name: &str, role: Role| {
             let expires = gate.expiry(FIRST_DAYS);
             let new = NewToken { name: name.into(), role, scopes: None, source: None, expires };
-            gate.make_token("first-start", new).await.map(|(_, token)| token.reveal().to_owned())
+            gate.make_token(FIRST, new).await.map(|(_, token)| token.reveal().to_owned())
         };
         let (admin, source) = (make("first-admin", Role::Admin).await?, make("first-source", Role::Source).await?);
         text.push_str(&format!(
@@ -60,7 +69,32 @@ async fn greet(url: &str, started: &Started) -> anyhow::Result<()> {
              Make a token for yourself:\n  ADJUTANT_TOKEN={admin} adjutant token create --role lead --url {url}\n"
         ));
     }
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(crate::term::OutputFailed)?;
+    let said = std::io::stdout().lock();
+    let say = |mut out: std::io::StdoutLock<'_>| out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    say(said).map_err(crate::term::OutputFailed)?;
+    if first {
+        reach("greeted");
+        started.app.service.command("", Command::Keep(vec![(START, GREETED.into(), Some("{}".into()))])).await?;
+    }
     Ok(())
+}
+
+/// Whether nobody was told yet how to get in. A start that ended before it could say so left tokens that nobody saw: they
+/// are revoked, and others take their place.
+async fn is_first(started: &Started) -> anyhow::Result<bool> {
+    let gate = &started.app.gate;
+    let greeted = started.app.service.read(|reader| reader.document(START, GREETED))?.is_some();
+    let (unseen, others) = {
+        let accounts = gate.accounts();
+        let others = accounts.users().next().is_some() || accounts.tokens().any(|token| token.made_by != FIRST);
+        let unseen = accounts.tokens().filter(|token| token.revoked.is_none()).map(|token| token.id.clone());
+        (unseen.collect::<Vec<_>>(), others)
+    };
+    if greeted || others {
+        return Ok(false);
+    }
+    for id in unseen {
+        gate.revoke_token(FIRST, &id).await?;
+    }
+    Ok(true)
 }

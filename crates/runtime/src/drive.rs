@@ -18,6 +18,7 @@ pub use command::{Command, NOTE_CHARS_MAX, Refused, Reply, kind};
 pub(crate) use restart::slots;
 
 use crate::event::Slots;
+use crate::failpoint::reach;
 use crate::policy::{Policy, Prepared};
 use crate::ports::{Read, Store, StoreError};
 use adjutant_engine::autonomy::Ladder;
@@ -138,7 +139,9 @@ impl Driver {
         if self.batch.is_empty() {
             return Ok(());
         }
+        reach("commit.before");
         self.store.commit(&self.batch.commit())?;
+        reach("commit.after");
         self.tree.append_all(self.batch.leaves());
         Ok(())
     }

@@ -196,6 +196,12 @@ pub enum What {
         raw_before: String,
         /// Entries from before.
         entries_before: String,
+        /// The first entry whose raw alert stays: a number, because the times of commits are outside the tree.
+        #[serde(default)]
+        raw_to: u64,
+        /// The first entry that stays.
+        #[serde(default)]
+        entries_to: u64,
     },
     /// The store was restored from a backup.
     Restored {

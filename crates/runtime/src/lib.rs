@@ -10,6 +10,7 @@ pub mod book_dir;
 pub mod context;
 pub mod drive;
 pub mod event;
+pub mod failpoint;
 pub mod pipeline;
 pub mod policy;
 pub mod ports;

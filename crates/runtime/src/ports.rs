@@ -187,6 +187,21 @@ pub trait Read: Send {
     /// # Errors
     /// A [`StoreError`].
     fn due(&mut self, now: Time, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// What was accepted under `key`.
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError>;
+    /// Whatever is read until [`Read::release`] is what is stored now, however much is written meanwhile.
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    fn hold(&mut self) -> Result<(), StoreError>;
+    /// Ends [`Read::hold`].
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    fn release(&mut self) -> Result<(), StoreError>;
     /// Bytes on disk.
     ///
     /// # Errors
@@ -217,6 +232,8 @@ pub struct Block {
     pub at: Time,
     /// The leaf of each entry.
     pub leaves: Vec<Hash>,
+    /// The name of each entry's decision, zero for other entries; where raw alerts were asked for.
+    pub ids: Vec<[u8; 8]>,
     /// The entries, each preceded by its length (little-endian, four bytes); empty when retention removed them.
     pub entries: Vec<u8>,
     /// The raw alerts, likewise, where they were asked for and retention left them.

@@ -6,6 +6,7 @@
 use crate::drive::Command;
 use crate::event::put_piece;
 use crate::ports::{Commit, Parts, Store, StoreError};
+use crate::failpoint::reach;
 use crate::service::{Failed, Service};
 use adjutant_ledger::{Checkpoint, Handover, Note, SigningKey, Tree, leaf};
 use adjutant_model::Time;
@@ -55,7 +56,9 @@ impl Seal {
             return Ok(None);
         }
         let text = self.sign(len, root)?;
+        reach("seal.before");
         service.command_blocking("", Command::Keep(vec![(CHECKPOINT, LATEST.into(), Some(text.clone()))]))?;
+        reach("seal.after");
         self.sealed = Some(len);
         Ok(Some(text))
     }

@@ -204,7 +204,7 @@ pub fn in_words(what: &What) -> (&'static str, String) {
             ("review", format!("{review}: {flipped} of {used} decisions that used {source} come out differently"))
         }
         What::Account { change } => ("account", change.to_string()),
-        What::Forgot { raw_before, entries_before } => {
+        What::Forgot { raw_before, entries_before, .. } => {
             ("forgot", format!("raw alerts from before {raw_before} and entries from before {entries_before}, as retention says"))
         }
         What::Restored { entries } => ("restored", format!("from a backup of {entries} entries")),

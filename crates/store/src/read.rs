@@ -7,7 +7,7 @@ use crate::write::{Options, connect};
 use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
 use adjutant_model::{CaseId, Digest, Outcome, Time};
-use adjutant_runtime::ports::{Block, BlockVisitor, Kept, Outgoing, Parts, Read, StoreError, Wanted};
+use adjutant_runtime::ports::{Block, BlockVisitor, Kept, Known, Outgoing, Parts, Position, Read, StoreError, Wanted};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::path::Path;
 use zstd::bulk::Decompressor;
@@ -85,6 +85,14 @@ pub(crate) fn len(connection: &Connection) -> Result<u64, StoreError> {
     Ok(last.map_err(from_sqlite)?.unwrap_or(0))
 }
 
+pub(crate) fn known(connection: &Connection, key: u64) -> Result<Option<Known>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT seq, content FROM known WHERE key = ?1").map_err(from_sqlite)?;
+    let known = statement.query_row([key.cast_signed()], |row| {
+        Ok(Known { seq: row.get::<_, i64>(0)?.cast_unsigned(), content: row.get::<_, i64>(1)?.cast_unsigned() })
+    });
+    known.optional().map_err(from_sqlite)
+}
+
 /// A snapshot of memory, if the file is whole.
 pub(crate) fn memory(file: &[u8]) -> Option<(u64, Vec<u8>)> {
     let (next, rest) = file.split_first_chunk::<8>()?;
@@ -126,7 +134,7 @@ impl Read for Reader {
                 "SELECT first, at, leaves, entries FROM head LEFT JOIN body USING (first) WHERE first >= ?1 ORDER BY first"
             }
             Parts::Raw => {
-                "SELECT first, at, leaves, entries, alerts FROM head LEFT JOIN body USING (first) LEFT JOIN raw USING (first)
+                "SELECT first, at, leaves, entries, alerts, ids FROM head LEFT JOIN body USING (first) LEFT JOIN raw USING (first)
                  WHERE first >= ?1 ORDER BY first"
             }
         };
@@ -193,7 +201,7 @@ impl Read for Reader {
             None => "1".into(),
         };
         let sql = format!(
-            "SELECT {CASE} FROM cases WHERE {status} AND (?1 IS NULL OR outcome = ?1) AND (?2 IS NULL OR playbook = ?2)
+            "SELECT {CASE}, rank, key FROM cases WHERE {status} AND (?1 IS NULL OR outcome = ?1) AND (?2 IS NULL OR playbook = ?2)
              AND (?3 IS NULL OR assignee = ?3) AND (?4 = 0 OR review = 1) AND (rank, key) < (?5, ?6)
              ORDER BY rank DESC, key DESC LIMIT ?7"
         );
@@ -201,8 +209,13 @@ impl Read for Reader {
         let outcome = wanted.outcome.map(|outcome| outcome as u8);
         let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
         let values = params![outcome, wanted.playbook, wanted.assignee, wanted.review, rank, key, limit];
-        let rows = statement.query_map(values, kept).map_err(from_sqlite)?;
-        rows.collect::<Result<_, _>>().map_err(from_sqlite)
+        let placed = |row: &Row<'_>| Ok((kept(row)?, Position { rank: row.get(16)?, key: row.get(17)? }));
+        let rows = statement.query_map(values, placed).map_err(from_sqlite)?;
+        let in_place = |row: rusqlite::Result<(Kept, Position)>| match row.map_err(from_sqlite)? {
+            (kept, position) if kept.position() == position => Ok(kept),
+            (kept, _) => Err(damaged(&format!("the place of case {} in the queue", kept.id))),
+        };
+        rows.map(in_place).collect()
     }
 
     fn case_named(&mut self, prefix: &str, limit: usize) -> Result<Vec<Kept>, StoreError> {
@@ -255,6 +268,18 @@ impl Read for Reader {
         .collect()
     }
 
+    fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError> {
+        known(&self.connection, key)
+    }
+
+    fn hold(&mut self) -> Result<(), StoreError> {
+        self.connection.execute_batch("BEGIN").map_err(from_sqlite)
+    }
+
+    fn release(&mut self) -> Result<(), StoreError> {
+        self.connection.execute_batch("COMMIT").map_err(from_sqlite)
+    }
+
     fn bytes(&mut self) -> Result<u64, StoreError> {
         let pages: i64 = self.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(from_sqlite)?;
         let size: i64 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(from_sqlite)?;
@@ -282,6 +307,13 @@ fn take(row: &Row<'_>, parts: Parts, decompressor: &mut Decompressor<'_>, block:
     }
     if parts >= Parts::Raw {
         unpacked(4, &mut block.raw)?;
+        let ids = row.get_ref(5).and_then(|value| Ok(value.as_blob()?)).map_err(from_sqlite)?;
+        let (ids, rest) = ids.as_chunks::<ID>();
+        if ids.len() != block.leaves.len() || !rest.is_empty() {
+            return Err(damaged("a row of names"));
+        }
+        block.ids.clear();
+        block.ids.extend_from_slice(ids);
     }
     Ok(())
 }

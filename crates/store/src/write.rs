@@ -5,6 +5,7 @@ use crate::pack::Packer;
 use crate::read::{self, Reader};
 use crate::schema;
 use adjutant_model::{CaseId, Time};
+use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Store, StoreError, key};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 use std::fs;
@@ -114,12 +115,7 @@ impl Store for Sqlite {
     }
 
     fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT seq, content FROM known WHERE key = ?1").map_err(from_sqlite)?;
-        let known = statement.query_row([key.cast_signed()], |row| {
-            Ok(Known { seq: row.get::<_, i64>(0)?.cast_unsigned(), content: row.get::<_, i64>(1)?.cast_unsigned() })
-        });
-        known.optional().map_err(from_sqlite)
+        read::known(&self.connection, key)
     }
 
     fn case(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError> {
@@ -132,10 +128,12 @@ impl Store for Sqlite {
         let Self { connection, packer, raw, .. } = self;
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(from_sqlite)?;
         append(&transaction, commit, packer, raw)?;
+        reach("commit.inside");
         known(&transaction, commit.known)?;
         cases(&transaction, commit.cases)?;
         documents(&transaction, commit)?;
         outbox(&transaction, commit)?;
+        reach("commit.written");
         transaction.commit().map_err(from_sqlite)
     }
 
@@ -151,13 +149,16 @@ impl Store for Sqlite {
         let write = || -> std::io::Result<()> {
             private(&new).map_err(std::io::Error::other)?;
             let mut file = fs::OpenOptions::new().write(true).truncate(true).open(&new)?;
+            reach("snapshot.opened");
             file.write_all(&next.to_le_bytes())?;
             file.write_all(adjutant_model::Digest::of(bytes).0.as_slice())?;
             file.write_all(&(bytes.len() as u64).to_le_bytes())?;
             let packed = self.packer.pack(bytes).map_err(std::io::Error::other)?;
             file.write_all(packed)?;
             file.sync_all()?;
+            reach("snapshot.written");
             fs::rename(&new, &path)?;
+            reach("snapshot.renamed");
             fs::File::open(&self.folder)?.sync_all()
         };
         let mut write = write;

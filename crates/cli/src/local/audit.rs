@@ -102,7 +102,7 @@ fn bad(error: &Error) -> Vec<Line> {
 }
 
 fn good(audited: &Audited, external: usize, key: Option<&VerifierKey>) -> Vec<Line> {
-    let Audited { report, raw, own, .. } = audited;
+    let Audited { report, raw, cases, own, .. } = audited;
     let number = |number: u64| Grouped(number.cast_signed()).to_string();
     let len = report.tree.len();
     let mut lines = vec![verdict(true, &format!("{} entries, root {}", number(len), report.tree.root().to_base64()))];
@@ -116,7 +116,7 @@ fn good(audited: &Audited, external: usize, key: Option<&VerifierKey>) -> Vec<Li
     lines.push(under(&format!("{} entries are vouched for by checkpoints: {whose}", number(report.vouched))));
     let removed = format!("{} entries are known by their leaf alone: retention removed their bytes", number(report.removed));
     lines.push(under(&removed));
-    lines.push(under(&format!("{} raw alerts are what their entries say", number(*raw))));
+    lines.push(under(&format!("{} raw alerts and {} cases are what their entries say", number(*raw), number(*cases))));
     lines
 }
 

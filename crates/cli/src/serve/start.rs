@@ -7,6 +7,7 @@ use crate::book;
 use adjutant_engine::entities::HashKey;
 use adjutant_model::Time;
 use adjutant_runtime::drive::Settings;
+use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::policy::Policy;
 use adjutant_runtime::ports::{Bus, Clock, Commit, Store, StoreError};
 use adjutant_runtime::seal::Seal;
@@ -63,6 +64,7 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
     };
     let bus: Arc<dyn Bus> = Arc::new(teller);
     let (service, driver) = run(folder, policy, (settings, limits, turn), &bus, (stop, &broken))?;
+    reach("start.opened");
     let app = App {
         service: service.clone(),
         gate: Arc::new(gate(&service, config)?),
@@ -135,6 +137,7 @@ fn memory_key(folder: &Path) -> anyhow::Result<HashKey> {
             let mut key = [0_u8; 16];
             getrandom::fill(&mut key).map_err(|error| StoreError::Unavailable(error.to_string()))?;
             let text = serde_json::to_string(&HashKey(key))?;
+            reach("start.secret");
             store.commit(&Commit { documents: &[(SECRET, "memory".into(), Some(text.clone()))], ..Commit::default() })?;
             text
         }

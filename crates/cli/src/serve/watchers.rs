@@ -3,6 +3,7 @@
 use super::teller::agent;
 use adjutant_model::{Duration as Span, Time};
 use adjutant_runtime::drive::Command;
+use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::ports::{Bus, CallError, Outgoing};
 use adjutant_runtime::seal::Seal;
 use adjutant_runtime::service::{Service, State};
@@ -60,8 +61,11 @@ pub(super) fn spawn(
     })?;
     let (service, export) = (app.service.clone(), config.checkpoints.clone());
     let every_seal = Duration::from_secs(config.checkpoints.every_seconds.into());
+    // The first is made before anybody is answered: a store without one was tampered with.
+    let mut first = Some(seal.seal(&service).map_err(std::io::Error::other)?);
     let sealing = every("seal", every_seal, stop, move |_| {
-        let fault = seal_once(&mut seal, &service, &export).err().map(|error| format!("a checkpoint failed: {error}"));
+        let checkpoint = first.take().map_or_else(|| seal.seal(&service), Ok);
+        let fault = checkpoint.map_err(anyhow::Error::from).and_then(|made| handed_on(made, &export)).err().map(|error| format!("a checkpoint failed: {error}"));
         *sealed.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     })?;
     let service = app.service.clone();
@@ -153,8 +157,9 @@ fn tell(app: &App, notices: Vec<String>, told: &mut BTreeSet<String>) {
     *app.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
 }
 
-fn seal_once(seal: &mut Seal, service: &Service, export: &Checkpoints) -> anyhow::Result<()> {
-    let Some(checkpoint) = seal.seal(service)? else { return Ok(()) };
+/// Hands a checkpoint to whoever keeps it elsewhere.
+fn handed_on(checkpoint: Option<String>, export: &Checkpoints) -> anyhow::Result<()> {
+    let Some(checkpoint) = checkpoint else { return Ok(()) };
     if let Some(file) = &export.file {
         write(file, &checkpoint)?;
     }
@@ -184,6 +189,7 @@ fn post(service: &Service, bus: &dyn Bus) {
     let Ok(due) = service.read(|reader| reader.due(now, POSTED_MAX)) else { return };
     let mut delivered = Vec::new();
     for message in due {
+        reach("outbox.before");
         let again = match bus.deliver(&message) {
             Ok(()) => None,
             Err(CallError::Retry(_) | CallError::Unclear(_)) => {
@@ -196,6 +202,7 @@ fn post(service: &Service, bus: &dyn Bus) {
                 None
             }
         };
+        reach("outbox.delivered");
         delivered.push((message.id, again));
     }
     if !delivered.is_empty() {

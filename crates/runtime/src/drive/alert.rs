@@ -2,6 +2,7 @@
 
 use super::{Answer, Done, Driver};
 use crate::archive::Keep;
+use crate::failpoint::reach;
 use crate::event::{self, Head, Kind, flag, put_decided};
 use crate::policy::Prepared;
 use crate::ports::{Kept, Known, Outgoing, StoreError};
@@ -29,7 +30,9 @@ impl Driver {
             Arrival::New { key, revised } => (key, revised),
         };
         let policy = std::sync::Arc::clone(&prepared.policy);
+        reach("observe.before");
         let observed = self.memory.observe(&mut prepared.alert, &prepared.keys);
+        reach("observe.after");
         policy.desk().travel(&mut prepared.alert);
         let kept = self.case(observed.joined.case)?;
         let case = kept.as_ref().map_or_else(|| Case::new(observed.joined.case), as_case);

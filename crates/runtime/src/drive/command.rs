@@ -373,7 +373,8 @@ impl Driver {
         }
         self.forgetting = Some((raw, entries, blocks));
         let (raw_before, entries_before) = (raw.to_string(), entries.to_string());
-        Ok(Ok(Reply::Done(self.note(by, What::Forgot { raw_before, entries_before }))))
+        let (raw_to, entries_to) = (self.reader.since(raw.max(entries))?, self.reader.since(entries)?);
+        Ok(Ok(Reply::Done(self.note(by, What::Forgot { raw_before, entries_before, raw_to, entries_to }))))
     }
 
     fn reviewed(&mut self, by: &str, what: What, body: String) -> Reply {

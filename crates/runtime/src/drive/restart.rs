@@ -7,6 +7,7 @@ use super::{Done, Driver, Settings, Work};
 use crate::archive::Entry;
 use crate::archive::row::{Name, SlotMap, names};
 use crate::event::{self, Kind, Slots, What};
+use crate::failpoint::reach;
 use crate::policy::Policy;
 use crate::ports::{Parts, Read, Store, StoreError};
 use adjutant_engine::autonomy::{Ladder, Pause, Rung};
@@ -45,6 +46,7 @@ impl Driver {
         reader.blocks(from, Parts::Entries, &mut |block| {
             for (seq, bytes) in (block.first..).zip(event::pieces(&block.entries)).filter(|(seq, _)| *seq >= from) {
                 let damaged = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
+                reach("replay");
                 match event::kind(bytes.map_err(damaged)?).map_err(damaged)? {
                     Kind::Decided(head, _, rest) => {
                         let slots = self.slots(head.book)?;
@@ -89,6 +91,7 @@ impl Driver {
     pub(super) fn adopt(&mut self, by: &str, policy: Arc<Policy>) -> Result<Reply, StoreError> {
         let book = &policy.book;
         let digest = book.digest.to_string();
+        reach("adopt");
         let is_new = self.reader.document(kind::SLOTS, &digest)?.is_none();
         let text = |value: Result<String, serde_json::Error>| value.map_err(|error| StoreError::Unavailable(error.to_string()));
         if is_new {

@@ -1,6 +1,7 @@
 //! The driver's thread: takes what waits, turns, answers; snapshots when it is idle; begins anew when the store failed.
 
 use super::{Ended, Service, State, Waiting, count, lock};
+use crate::failpoint::reach;
 use crate::drive::{Command, Done, Driver, Work};
 use crate::ports::{Change, StoreError};
 use crate::queue::Gather;
@@ -99,7 +100,9 @@ impl Making {
             *service.0.ladder.write().unwrap_or_else(std::sync::PoisonError::into_inner) = ladder;
         }
         service.0.publish(driver);
+        reach("answer.before");
         self.places.drain(..).zip(self.done.drain(..)).for_each(|(place, done)| place.fill(Ended::Done(done)));
+        reach("answer.after");
         Ok(())
     }
 
