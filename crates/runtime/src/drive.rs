@@ -18,6 +18,8 @@ pub use command::{Command, NOTE_CHARS_MAX, Refused, Reply, kind};
 pub(crate) use restart::slots;
 
 use crate::event::Slots;
+#[cfg(feature = "planted")]
+use crate::planted::{Bug, is};
 use crate::policy::{Policy, Prepared};
 use crate::ports::{Read, Store, StoreError};
 use adjutant_engine::autonomy::Ladder;
@@ -117,6 +119,8 @@ impl Driver {
     /// learnt is not stored. [`Driver::into_store`] and [`Driver::open`] begin anew.
     pub fn turn(&mut self, now: Time, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<(), StoreError> {
         done.clear();
+        #[cfg(feature = "planted")]
+        self.commit_late()?;
         self.at = self.at.max(now);
         self.batch.clear(self.tree.len(), self.at);
         for piece in work.drain(..) {
@@ -125,14 +129,26 @@ impl Driver {
                 Work::Command { by, command } => self.command(&by, command)?,
             });
         }
+        #[cfg(feature = "planted")]
+        if is(Bug::AnsweredBeforeCommit) {
+            return Ok(());
+        }
         self.commit()
+    }
+
+    #[cfg(feature = "planted")]
+    fn commit_late(&mut self) -> Result<(), StoreError> {
+        if is(Bug::AnsweredBeforeCommit) { self.commit() } else { Ok(()) }
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.store.commit(&self.batch.commit())?;
+        let written = self.store.commit(&self.batch.commit());
+        #[cfg(feature = "planted")]
+        let written = if is(Bug::FullIsSuccess) && matches!(written, Err(StoreError::Full(_))) { Ok(()) } else { written };
+        written?;
         self.tree.append_all(self.batch.leaves());
         Ok(())
     }
@@ -145,6 +161,11 @@ impl Driver {
     /// The ladder as it stands.
     pub fn ladder(&self) -> &Ladder {
         &self.ladder
+    }
+
+    /// What was seen before.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// What decides now.

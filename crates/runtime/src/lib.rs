@@ -11,6 +11,8 @@ pub mod context;
 pub mod drive;
 pub mod event;
 pub mod pipeline;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod policy;
 pub mod ports;
 pub mod queue;

@@ -11,4 +11,4 @@ mod schema;
 mod write;
 
 pub use read::Reader;
-pub use write::{Options, Sqlite};
+pub use write::{LOG_PAGES, Options, Sqlite};

@@ -3,6 +3,8 @@
 use super::alert::{as_case, entry_at, take};
 use super::{Done, Driver};
 use crate::event::{self, Evidence, Kind, Noted, What};
+#[cfg(feature = "planted")]
+use crate::planted::{Bug, is};
 use crate::policy::Policy;
 use crate::ports::{Kept, Outgoing, StoreError};
 use adjutant_engine::autonomy::{self, Ladder, Pause, Rung};
@@ -324,6 +326,10 @@ impl Driver {
         }
         let stored = self.reader.document(kind::ASKED, name)?;
         let asked = stored.and_then(|body| serde_json::from_str::<Asked>(&body).ok());
+        #[cfg(feature = "planted")]
+        if is(Bug::OnePersonRaises) {
+            return Ok(asked.map(|asked| asked.by));
+        }
         let lately = |asked: &Asked| self.at.since(Time(asked.at)) <= AGREE_WITHIN;
         Ok(asked.filter(|asked| asked.level == level && asked.by != by && lately(asked)).map(|asked| asked.by))
     }
