@@ -19,6 +19,8 @@ pub(crate) use restart::slots;
 
 use crate::event::Slots;
 use crate::failpoint::reach;
+#[cfg(feature = "planted")]
+use crate::planted::{Bug, is};
 use crate::policy::{Policy, Prepared};
 use crate::ports::{Read, Store, StoreError};
 use adjutant_engine::autonomy::Ladder;
@@ -120,6 +122,8 @@ impl Driver {
     /// learnt is not stored. [`Driver::into_store`] and [`Driver::open`] begin anew.
     pub fn turn(&mut self, now: Time, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<(), StoreError> {
         done.clear();
+        #[cfg(feature = "planted")]
+        self.commit_late()?;
         self.at = self.at.max(now);
         self.batch.clear(self.tree.len(), self.at);
         for piece in work.drain(..) {
@@ -128,6 +132,10 @@ impl Driver {
                 Work::Command { by, command } => self.command(&by, command)?,
             });
         }
+        #[cfg(feature = "planted")]
+        if is(Bug::AnsweredBeforeCommit) {
+            return Ok(());
+        }
         self.commit()?;
         match self.forgetting.take() {
             Some((raw, entries, blocks)) => self.store.forget(raw, entries, blocks).map(|_| ()),
@@ -135,12 +143,20 @@ impl Driver {
         }
     }
 
+    #[cfg(feature = "planted")]
+    fn commit_late(&mut self) -> Result<(), StoreError> {
+        if is(Bug::AnsweredBeforeCommit) { self.commit() } else { Ok(()) }
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         if self.batch.is_empty() {
             return Ok(());
         }
         reach("commit.before");
-        self.store.commit(&self.batch.commit())?;
+        let written = self.store.commit(&self.batch.commit());
+        #[cfg(feature = "planted")]
+        let written = if is(Bug::FullIsSuccess) && matches!(written, Err(StoreError::Full(_))) { Ok(()) } else { written };
+        written?;
         reach("commit.after");
         self.tree.append_all(self.batch.leaves());
         Ok(())
@@ -154,6 +170,11 @@ impl Driver {
     /// The ladder as it stands.
     pub fn ladder(&self) -> &Ladder {
         &self.ladder
+    }
+
+    /// What was seen before.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// What decides now.

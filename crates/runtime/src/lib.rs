@@ -12,6 +12,8 @@ pub mod drive;
 pub mod event;
 pub mod failpoint;
 pub mod pipeline;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod policy;
 pub mod ports;
 pub mod queue;

@@ -11,4 +11,4 @@ mod schema;
 mod write;
 
 pub use read::Reader;
-pub use write::{FILE, MEMORY, Options, Sqlite, copy};
+pub use write::{FILE, LOG_PAGES, MEMORY, Options, Sqlite, copy};

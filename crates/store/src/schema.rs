@@ -25,7 +25,8 @@ const STEPS: [&str; 1] = ["
     -- The queue: open cases, worst first.
     CREATE INDEX queue ON cases (rank DESC, key DESC) WHERE status = 0;
     CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
-    CREATE TABLE outbox (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, message TEXT NOT NULL);
+    -- An identifier is never given twice: whoever is told knows a message again by it.
+    CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, message TEXT NOT NULL);
 "];
 
 /// Brings the file up to date.

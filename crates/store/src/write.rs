@@ -19,16 +19,15 @@ pub struct Options {
     pub vfs: Option<String>,
     /// Nobody else reads: the whole is one connection's. A VFS without shared memory needs it.
     pub alone: bool,
-    /// Plants a bug for a test: nothing is synced.
-    #[cfg(feature = "planted")]
-    pub without_sync: bool,
+    /// The log is written back into the file after so many pages; [`LOG_PAGES`] when none.
+    pub log_pages: Option<u32>,
 }
 
 /// Pages of the cache, as negative KiB: enough that the upper levels of every tree stay in memory.
 const CACHE_KIB: i64 = -32 * 1024;
 
 /// The log is written back into the file after so many pages (of 4 KiB).
-const CHECKPOINT_PAGES: i64 = 4_000;
+pub const LOG_PAGES: u32 = 4_000;
 
 /// A lock of another connection, such as a backup's, is waited for so long.
 const BUSY_MS: u64 = 5_000;
@@ -56,13 +55,25 @@ impl Sqlite {
     pub fn open(folder: &Path, options: Options) -> Result<Self, StoreError> {
         let file = folder.join(FILE);
         if options.vfs.is_none() {
-            fs::create_dir_all(folder).map_err(|error| io(&error, folder))?;
+            made(folder).map_err(|error| io(&error, folder))?;
             private(&file)?;
         }
         let mut connection = connect(&file, &options, OpenFlags::default())?;
         settings(&connection, &options)?;
         schema::migrate(&mut connection)?;
         Ok(Self { connection, folder: folder.into(), options, packer: Packer::new()?, raw: Packer::new()? })
+    }
+}
+
+/// Makes the folder, and its name durable: SQLite syncs the folder and not what the folder is in.
+fn made(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) if cfg!(unix) => fs::File::open(parent)?.sync_all(),
+        _ => Ok(()),
     }
 }
 
@@ -87,21 +98,38 @@ pub(crate) fn connect(file: &Path, options: &Options, flags: OpenFlags) -> Resul
 }
 
 fn settings(connection: &Connection, options: &Options) -> Result<(), StoreError> {
-    let set = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value).map_err(from_sqlite);
     if options.alone {
-        set("locking_mode", &"EXCLUSIVE")?;
+        ask(connection, "PRAGMA locking_mode = EXCLUSIVE")?;
     }
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(from_sqlite)?;
+    ask(connection, "PRAGMA journal_mode = WAL")?;
+    let mode = ask(connection, "PRAGMA journal_mode")?;
     if mode != "wal" {
         return Err(StoreError::Unavailable(format!("SQLite does not take WAL mode here, only {mode}")));
     }
-    #[cfg(feature = "planted")]
-    let synchronous = if options.without_sync { "OFF" } else { "FULL" };
-    #[cfg(not(feature = "planted"))]
-    let synchronous = "FULL";
-    set("synchronous", &synchronous)?;
+    let set = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value).map_err(from_sqlite);
+    set("synchronous", &synchronous())?;
     set("cache_size", &CACHE_KIB)?;
-    set("wal_autocheckpoint", &CHECKPOINT_PAGES)
+    set("wal_autocheckpoint", &options.log_pages.unwrap_or(LOG_PAGES))
+}
+
+#[cfg(not(feature = "planted"))]
+const fn synchronous() -> &'static str {
+    "FULL"
+}
+
+#[cfg(feature = "planted")]
+fn synchronous() -> &'static str {
+    use adjutant_runtime::planted::{Bug, is};
+    if is(Bug::NothingSynced) { "OFF" } else { "FULL" }
+}
+
+/// The one value that a pragma answers with. Reads to the end: whoever stops after the row never hears of an error that comes
+/// after it, such as that of the commit which switches to WAL.
+fn ask(connection: &Connection, pragma: &str) -> Result<String, StoreError> {
+    let mut statement = connection.prepare(pragma).map_err(from_sqlite)?;
+    let rows = statement.query_map([], |row| row.get(0)).map_err(from_sqlite)?;
+    let answers: Vec<String> = rows.collect::<Result<_, _>>().map_err(from_sqlite)?;
+    answers.into_iter().next().ok_or_else(|| StoreError::Unavailable(format!("SQLite does not answer `{pragma}`")))
 }
 
 fn io(error: &std::io::Error, path: &Path) -> StoreError {

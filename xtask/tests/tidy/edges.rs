@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("connect", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("server", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
-    ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
+    ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime", "store"]),
     ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server"]),
     ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime", "server"]),
     ("xtask", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server", "sim"]),

@@ -4,6 +4,8 @@ use super::{Answer, Done, Driver};
 use crate::archive::Keep;
 use crate::failpoint::reach;
 use crate::event::{self, Head, Kind, flag, put_decided};
+#[cfg(feature = "planted")]
+use crate::planted::{Bug, is};
 use crate::policy::Prepared;
 use crate::ports::{Kept, Known, Outgoing, StoreError};
 use adjutant_engine::headline;
@@ -147,6 +149,10 @@ impl Driver {
         kept.updated = self.at;
         kept.last = seq + 1;
         take(&mut kept, &case);
+        #[cfg(feature = "planted")]
+        if is(Bug::SampledClosed) && kept.sampled {
+            kept.status = Status::ClosedItself;
+        }
         if self.settings.notify {
             let told = step.effects.iter().filter(|effect| !matches!(effect, Effect::ProposeClose(_)));
             self.batch.outbox.extend(told.map(|_| message(&kept, decision)));

@@ -2,6 +2,8 @@
 
 use super::Answer;
 use crate::event::{Noted, noted, put_piece};
+#[cfg(feature = "planted")]
+use crate::planted::{Bug, is};
 use crate::ports::{Commit, Kept, Known, Outgoing};
 use adjutant_ledger::{Hash, leaf};
 use adjutant_model::{CaseId, Time};
@@ -55,7 +57,7 @@ impl Batch {
     }
 
     pub(super) fn commit(&self) -> Commit<'_> {
-        Commit {
+        let commit = Commit {
             first: self.first,
             at: self.at,
             leaves: &self.leaves,
@@ -67,7 +69,15 @@ impl Batch {
             documents: &self.documents,
             outbox: &self.outbox,
             delivered: &self.delivered,
-        }
+        };
+        #[cfg(feature = "planted")]
+        let commit = Commit {
+            known: if is(Bug::KeyNotRecorded) { &[] } else { commit.known },
+            cases: if is(Bug::CaseNotWritten) { &[] } else { commit.cases },
+            outbox: if is(Bug::OutboxForgotten) { &[] } else { commit.outbox },
+            ..commit
+        };
+        commit
     }
 
     pub(super) fn leaves(&self) -> &[Hash] {
@@ -83,9 +93,23 @@ impl Batch {
     pub(super) fn entry(&mut self, id: [u8; 8], write: impl FnOnce(&mut Vec<u8>)) -> u64 {
         let (seq, start) = (self.next(), self.entries.len());
         put_piece(&mut self.entries, write);
+        #[cfg(feature = "planted")]
+        let start = if is(Bug::WrongLeaf) { start + 1 } else { start };
         self.leaves.push(leaf(self.entries.get(start + 4..).unwrap_or_default()));
         self.ids.push(id);
         seq
+    }
+
+    /// The bytes of the entry `seq`, if it is of this transaction.
+    pub(super) fn entry_bytes(&self, seq: u64) -> Option<&[u8]> {
+        let nth = usize::try_from(seq.checked_sub(self.first)?).ok()?;
+        crate::event::pieces(&self.entries).nth(nth)?.ok()
+    }
+
+    /// The document as this transaction leaves it; none when it does not touch it.
+    pub(super) fn document(&self, kind: &str, id: &str) -> Option<Option<&str>> {
+        let last = self.documents.iter().rev().find(|(of, name, _)| *of == kind && name == id);
+        last.map(|(_, _, body)| body.as_deref())
     }
 
     /// Appends something that was noted.

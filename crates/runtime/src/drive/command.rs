@@ -3,6 +3,8 @@
 use super::alert::{as_case, entry_at, take};
 use super::{Done, Driver};
 use crate::event::{self, Evidence, Kind, Noted, What};
+#[cfg(feature = "planted")]
+use crate::planted::{Bug, is};
 use crate::policy::Policy;
 use crate::ports::{Kept, Outgoing, StoreError};
 use adjutant_engine::autonomy::{self, Ladder, Pause, Rung};
@@ -280,10 +282,9 @@ impl Driver {
     }
 
     fn alert_of(&mut self, seq: u64) -> Result<Option<Alert>, StoreError> {
-        if seq >= self.tree.len() {
-            return Ok(None); // Decided in this very transaction; there is nothing to read yet.
-        }
-        let bytes = match entry_at(&mut *self.reader, seq) {
+        // What was decided in this very transaction is not stored yet; a replay will find it there.
+        let mine = self.batch.entry_bytes(seq).map(<[u8]>::to_vec);
+        let bytes = match mine.map_or_else(|| entry_at(&mut *self.reader, seq), Ok) {
             Ok(bytes) => bytes,
             Err(StoreError::Damaged(_)) => return Ok(None), // Retention removed it.
             Err(error) => return Err(error),
@@ -334,8 +335,15 @@ impl Driver {
             level: Autonomy,
             at: i64,
         }
-        let stored = self.reader.document(kind::ASKED, name)?;
+        let stored = match self.batch.document(kind::ASKED, name) {
+            Some(body) => body.map(str::to_owned),
+            None => self.reader.document(kind::ASKED, name)?,
+        };
         let asked = stored.and_then(|body| serde_json::from_str::<Asked>(&body).ok());
+        #[cfg(feature = "planted")]
+        if is(Bug::OnePersonRaises) {
+            return Ok(asked.map(|asked| asked.by));
+        }
         let lately = |asked: &Asked| self.at.since(Time(asked.at)) <= AGREE_WITHIN;
         Ok(asked.filter(|asked| asked.level == level && asked.by != by && lately(asked)).map(|asked| asked.by))
     }

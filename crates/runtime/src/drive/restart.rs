@@ -8,6 +8,8 @@ use crate::archive::Entry;
 use crate::archive::row::{Name, SlotMap, names};
 use crate::event::{self, Kind, Slots, What};
 use crate::failpoint::reach;
+#[cfg(feature = "planted")]
+use crate::planted::{Bug, is};
 use crate::policy::Policy;
 use crate::ports::{Parts, Read, Store, StoreError};
 use adjutant_engine::autonomy::{Ladder, Pause, Rung};
@@ -31,6 +33,8 @@ impl Driver {
         let (tree, at) = tree(&mut *reader)?;
         let (snapshot, memory) = memory(&mut *store, &policy, tree.len())?;
         let ladder = reader.document(kind::LADDER, "current")?.map_or_else(Ladder::default, |text| ladder(&text));
+        #[cfg(feature = "planted")]
+        let ladder = if is(Bug::PauseForgotten) { running(ladder) } else { ladder };
         let slots = HashMap::new();
         let mut driver =
             Self { store, reader, policy, memory, tree, ladder, settings, slots, at, snapshot, forgetting: None, batch: Batch::default() };
@@ -55,6 +59,8 @@ impl Driver {
                         self.memory.observe(&mut entry.alert, &keys);
                     }
                     Kind::Handover => {}
+                    #[cfg(feature = "planted")]
+                    Kind::Noted(_) if is(Bug::VerdictsNotReplayed) => {}
                     Kind::Noted(noted) => {
                         if let What::Verdict { verdict: verdict @ (Verdict::Close | Verdict::Escalate), about, .. } = noted.what {
                             self.learn(about, verdict == Verdict::Close)?;
@@ -140,6 +146,8 @@ fn memory(store: &mut dyn Store, policy: &Policy, len: u64) -> Result<(u64, Memo
         if let Ok(memory) = Memory::restore(&mut from, Limits::default(), rules.clone())
             && memory.key() == policy.key
         {
+            #[cfg(feature = "planted")]
+            let next = if is(Bug::OldMemory) { len } else { next };
             return Ok((next, memory));
         }
     }
@@ -170,5 +178,12 @@ pub(crate) fn ladder(text: &str) -> Ladder {
     let mut ladder = Ladder::default();
     (ladder.pause, ladder.paused) = (pause, paused);
     rungs.into_iter().for_each(|(rung, level)| ladder.set(rung, level));
+    ladder
+}
+
+#[cfg(feature = "planted")]
+fn running(mut ladder: Ladder) -> Ladder {
+    ladder.pause = Pause::None;
+    ladder.paused.clear();
     ladder
 }

@@ -1,0 +1,322 @@
+//! One world: a driver over a store that can break, people who send and command, and a yardstick beside it.
+//!
+//! A seed decides everything. After every step what is stored is held against what was promised ([`Fold`]), after every
+//! restart all of it again from the first entry. Whatever does not hold ends the world with a [`Broken`].
+
+mod crowd;
+mod restart;
+mod trouble;
+
+pub use crowd::Job;
+pub use trouble::Trouble;
+
+use crate::far::Far;
+use crate::fold::Fold;
+use crate::memory_store::MemoryStore;
+use crate::policies::policy;
+use crate::records::Records;
+use crate::{Clock, Disk, Rng};
+use adjutant_model::{Digest, Duration, Time};
+use adjutant_runtime::drive::{Answer, Done, Driver, Settings, Work};
+use adjutant_runtime::ports::{Parts, Read, Store, StoreError};
+use adjutant_store::{Options, Sqlite};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Of a million cases that could close by themselves, so many go to people: many, so that both are seen.
+const SAMPLED_PPM: u32 = 300_000;
+
+/// Pages of the log before it is written back: few, so that power goes in the middle of that too.
+const LOG_PAGES: [u32; 3] = [8, 60, adjutant_store::LOG_PAGES];
+
+/// Of a hundred messages so many do not arrive, or nobody learns of it.
+const FAR_FAILS_PERCENT: u64 = 30;
+
+/// When the clock begins: 2026-03-01T00:00:00Z.
+const BEGIN: Time = Time(1_772_323_200_000_000);
+
+/// What does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// What was acknowledged is not there.
+    Lost(String),
+    /// The store does not open.
+    Unopenable(String),
+    /// A rule.
+    Rule(String),
+}
+
+impl From<String> for Broken {
+    fn from(says: String) -> Self {
+        Broken::Rule(says)
+    }
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Broken::Lost(says) => write!(f, "lost: {says}"),
+            Broken::Unopenable(says) => write!(f, "does not open: {says}"),
+            Broken::Rule(says) => f.write_str(says),
+        }
+    }
+}
+
+/// Where a world keeps everything.
+#[derive(Debug)]
+pub enum Backing {
+    /// In memory.
+    Memory(MemoryStore),
+    /// In SQLite on a fake disk. Hold [`crate::disk::alone`] meanwhile.
+    Disk(Disk),
+}
+
+/// A world.
+pub struct World {
+    rng: Rng,
+    backing: Backing,
+    log_pages: u32,
+    running: Option<Running>,
+    clock: Clock,
+    records: Records,
+    far: Far,
+    settings: Settings,
+    /// What decides now.
+    policy: usize,
+    fold: Fold,
+    acknowledged: HashMap<Digest, Answer>,
+    /// Every turn that became entries, with its time and what decided then.
+    applied: Vec<(Time, usize, Vec<Job>)>,
+    trace: Vec<u8>,
+    cuts: u64,
+    /// The power went, or will.
+    dark: bool,
+    /// What a killed process left on its disk.
+    left: Option<Disk>,
+}
+
+struct Running {
+    reader: Box<dyn Read>,
+    driver: Driver,
+}
+
+/// A turn whose end nobody saw.
+struct Unseen {
+    jobs: Vec<Job>,
+    /// Memory as it was before, and as the driver had it after.
+    memory: (Vec<u8>, Vec<u8>),
+    /// The store said that nothing was written.
+    refused: bool,
+}
+
+impl World {
+    /// A world that has just begun.
+    ///
+    /// # Errors
+    /// It does not even open.
+    pub fn new(seed: u64, backing: Backing) -> Result<Self, Broken> {
+        let mut rng = Rng::new(seed);
+        let mut world = Self {
+            backing,
+            log_pages: *rng.pick(&LOG_PAGES),
+            running: None,
+            clock: Clock::at(BEGIN),
+            records: Records::new(rng.fork()),
+            far: Far::new(rng.fork(), FAR_FAILS_PERCENT),
+            settings: Settings { sampled_ppm: SAMPLED_PPM, notify: true, snapshot_entries: u64::MAX },
+            policy: 0,
+            fold: Fold::new(SAMPLED_PPM),
+            acknowledged: HashMap::new(),
+            applied: Vec::new(),
+            trace: Vec::new(),
+            cuts: 0,
+            dark: false,
+            left: None,
+            rng,
+        };
+        world.start(None, None)?;
+        Ok(world)
+    }
+
+    /// How often the power went.
+    #[must_use]
+    pub fn cuts(&self) -> u64 {
+        self.cuts
+    }
+
+    /// What the entries come to.
+    #[must_use]
+    pub fn fold(&self) -> &Fold {
+        &self.fold
+    }
+
+    /// A digest of everything that was seen of this world so far.
+    #[must_use]
+    pub fn trace(&self) -> Digest {
+        Digest::of(&self.trace)
+    }
+
+    /// The driver.
+    fn driver(&mut self) -> Result<&mut Driver, Broken> {
+        self.running.as_mut().map(|running| &mut running.driver).ok_or_else(|| Broken::Rule("nothing runs".into()))
+    }
+
+    fn store(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(match &self.backing {
+            Backing::Memory(store) => Box::new(store.clone()),
+            Backing::Disk(disk) => Box::new(on(disk, self.log_pages)?),
+        })
+    }
+
+    /// Lets time pass, or jump, as real clocks do.
+    pub fn tick(&mut self) {
+        let seconds = match self.rng.below(20) {
+            0 => -(self.rng.below(100_000) as i64),
+            1 => self.rng.below(100_000) as i64,
+            _ => self.rng.below(30) as i64,
+        };
+        self.clock.step(Duration(seconds * 1_000_000));
+    }
+
+    /// Does `jobs` in one turn while `trouble` happens, and begins again where that ends the process.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn turn(&mut self, jobs: Vec<Job>, trouble: Trouble) -> Result<(), Broken> {
+        let now = self.clock.now();
+        let (mut work, jobs) = crowd::work(jobs, self.policy, now);
+        let before = if trouble == Trouble::None { Vec::new() } else { self.memory()? };
+        self.arm(trouble);
+        let mut done = Vec::new();
+        let result = self.driver()?.turn(now, &mut work, &mut done);
+        self.note(&result, &done);
+        let killed = self.killed(trouble);
+        match result {
+            Ok(()) if !killed => {
+                self.settle(&jobs)?;
+                self.answered(&jobs, &done)?;
+                if trouble.ends() {
+                    return self.again(None);
+                }
+                self.calm();
+                Ok(())
+            }
+            Ok(()) => {
+                let memory = (before, self.memory()?);
+                self.again(Some(Unseen { jobs, memory, refused: false }))
+            }
+            Err(error) => {
+                self.expected(&error, trouble)?;
+                let memory = (before, self.memory()?);
+                let unclear = killed || matches!(error, StoreError::Unclear(_));
+                self.again(Some(Unseen { jobs, memory, refused: !unclear }))
+            }
+        }
+    }
+
+    /// What memory is, as bytes.
+    fn memory(&mut self) -> Result<Vec<u8>, Broken> {
+        postcard::to_allocvec(self.driver()?.memory()).map_err(|error| Broken::Rule(error.to_string()))
+    }
+
+    fn note(&mut self, result: &Result<(), StoreError>, done: &[Done]) {
+        let result = result.as_ref().map_err(|error| std::mem::discriminant(error));
+        self.trace.extend(format!("{result:?} {done:?} {:?}\n", self.clock.now()).bytes());
+    }
+
+    /// Holds what the turn stored against what it may have.
+    fn settle(&mut self, jobs: &[Job]) -> Result<(), Broken> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let from = self.fold.head().0;
+        let fold = &mut self.fold;
+        let mut wrong = Ok(());
+        let read = running.reader.blocks(from, Parts::Raw, &mut |block| {
+            wrong = fold.feed(block);
+            Ok(wrong.is_ok())
+        });
+        read.map_err(|error| Broken::Rule(format!("what was just written cannot be read: {error}")))?;
+        wrong?;
+        let (len, _) = self.fold.head();
+        if len > from {
+            self.applied.push((self.fold.at, self.policy, jobs.to_vec()));
+        }
+        self.policy = crowd::adopted(jobs).unwrap_or(self.policy);
+        self.trace.extend(self.fold.head().1.0);
+        let store = running.driver.store();
+        for kept in self.fold.cases.values().filter(|kept| kept.last > from) {
+            let stored = store.case(kept.id).map_err(|error| error.to_string())?;
+            restart::same_case(kept, stored.as_ref())?;
+        }
+        for (key, known) in self.fold.known.iter().filter(|(_, known)| known.seq >= from) {
+            let stored = store.known(*key).map_err(|error| error.to_string())?;
+            rule(stored == Some(*known), || format!("entry {} is not known by its key", known.seq))?;
+        }
+        rule(running.driver.head() == self.fold.head(), || "the driver's tree is not that of the entries".into())?;
+        rule(*running.driver.ladder() == self.fold.ladder, || "the driver's ladder is not that of the entries".into())
+    }
+
+    /// Takes note of what was acknowledged.
+    fn answered(&mut self, jobs: &[Job], done: &[Done]) -> Result<(), Broken> {
+        rule(jobs.len() == done.len(), || "not one answer for each piece of work".into())?;
+        for (job, done) in jobs.iter().zip(done) {
+            match (job, done) {
+                (Job::Alert(record), Done::Decided(answer) | Done::Known(answer)) => {
+                    let digest = Digest::of(&record.bytes);
+                    let stored = self.fold.decided.get(&digest);
+                    let lost = || Broken::Lost(format!("entry {} was acknowledged and is not there", answer.seq));
+                    let stored = stored.ok_or_else(lost)?;
+                    rule(stored == answer, || format!("the answer about entry {} is not what it says", stored.seq))?;
+                    self.acknowledged.insert(digest, *answer);
+                }
+                (Job::Command { .. }, Done::Carried(_) | Done::Refused(_)) => {}
+                _ => return Err(Broken::Rule(format!("{done:?} is no answer to what was asked"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a snapshot of memory.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn snapshot(&mut self) -> Result<(), Broken> {
+        self.driver()?.snapshot().map_err(|error| Broken::Rule(format!("no snapshot: {error}")))
+    }
+
+    /// Delivers some of what the world is to be told; what came of it is written while `trouble` happens.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn courier(&mut self, trouble: Trouble) -> Result<usize, Broken> {
+        let Some(running) = &mut self.running else { return Ok(0) };
+        let due = running.reader.due(Time(i64::MAX), 5).map_err(|error| error.to_string())?;
+        let results = crowd::delivered(&due, &self.far, &self.fold)?;
+        if !results.is_empty() {
+            self.turn(vec![Job::machine(adjutant_runtime::drive::Command::Delivered(results))], trouble)?;
+        }
+        Ok(due.len())
+    }
+}
+
+/// The real store on a fake disk.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn on(disk: &Disk, log_pages: u32) -> Result<Sqlite, StoreError> {
+    let options = Options { vfs: Some(disk.vfs().into()), log_pages: Some(log_pages), ..Options::default() };
+    Sqlite::open(Path::new(&disk.path("")), options)
+}
+
+/// A driver over `store` that decides under the first policy.
+pub(crate) fn driver(store: Box<dyn Store>, settings: &Settings, number: usize) -> Result<Driver, StoreError> {
+    Driver::open(store, policy(number), settings.clone(), Time::default())
+}
+
+fn rule(holds: bool, says: impl FnOnce() -> String) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(Broken::Rule(says())) }
+}
+
+/// Work that `jobs` are; see [`crowd::work`].
+pub(crate) fn work(jobs: Vec<Job>, policy: usize, now: Time) -> Vec<Work> {
+    crowd::work(jobs, policy, now).0
+}
