@@ -85,6 +85,7 @@ impl World {
             policy,
             settings: Settings::default(),
             limits: queue::Limits::default(),
+            turn: adjutant_runtime::service::Turn::default(),
             clock: Arc::new(Wall(wall_clock())),
             bus: Arc::new(Nobody),
             fatal: Box::new(|why| println!("the service ended: {why}")),
