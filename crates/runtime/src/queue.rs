@@ -133,7 +133,12 @@ impl<T> Queue<T> {
         true
     }
 
-    fn wait_for<'l>(&'l self, mut lanes: MutexGuard<'l, Lanes<T>>, wanted: usize, patience: Duration) -> MutexGuard<'l, Lanes<T>> {
+    fn wait_for<'l>(
+        &'l self,
+        mut lanes: MutexGuard<'l, Lanes<T>>,
+        wanted: usize,
+        patience: Duration,
+    ) -> MutexGuard<'l, Lanes<T>> {
         if lanes.len < wanted && !lanes.closed {
             lanes.wanted = wanted;
             let waited = self.some.wait_timeout_while(lanes, patience, |lanes| lanes.len < wanted && !lanes.closed);

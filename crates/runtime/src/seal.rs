@@ -5,8 +5,8 @@
 
 use crate::drive::Command;
 use crate::event::put_piece;
-use crate::ports::{Commit, Parts, Store, StoreError};
 use crate::failpoint::reach;
+use crate::ports::{Commit, Parts, Store, StoreError};
 use crate::service::{Failed, Service};
 use adjutant_ledger::{Checkpoint, Handover, Note, SigningKey, Tree, leaf};
 use adjutant_model::Time;

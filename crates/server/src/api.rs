@@ -68,7 +68,8 @@ impl From<StoreError> for Problem {
 /// # Errors
 /// It is neither.
 pub fn time(text: &str, now: Time) -> Result<Time, Problem> {
-    let wrong = || Problem::new(Kind::Invalid, format!("`{text}` is no time; write 2026-03-01T09:14:07Z, or 24h for that long ago"));
+    let wrong =
+        || Problem::new(Kind::Invalid, format!("`{text}` is no time; write 2026-03-01T09:14:07Z, or 24h for that long ago"));
     let ago = |number: &str, seconds: i64| {
         let number: i64 = number.parse().ok()?;
         let micros = number.checked_mul(seconds)?.checked_mul(1_000_000)?;
@@ -86,7 +87,8 @@ pub fn time(text: &str, now: Time) -> Result<Time, Problem> {
 /// They are none.
 pub fn digits(text: &str) -> Result<&str, Problem> {
     let is = (4..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is.then_some(text).ok_or_else(|| Problem::new(Kind::Invalid, format!("`{text}` is no id: write 4 to 32 of its hexadecimal digits")))
+    is.then_some(text)
+        .ok_or_else(|| Problem::new(Kind::Invalid, format!("`{text}` is no id: write 4 to 32 of its hexadecimal digits")))
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ mod tree;
 pub use layers::{Fault, Faults, Layers, Place};
 pub use secret_ref::{NoSecret, SecretPlaces, SecretRef};
 pub use settings::{
-    Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Limits, Notify, NotifyWebhook, Protocol, Retention, Smtp, Syslog, Tls,
-    Webhook,
+    Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Limits, Notify, NotifyWebhook, Protocol, Retention, Smtp, Syslog,
+    Tls, Webhook,
 };
 
 /// What every name of the environment begins with that is a setting.

@@ -2,11 +2,11 @@
 
 use crate::api::{self, Done, autonomy, cases, decisions, health, ledger, reviews};
 use crate::app::App;
-use crate::filter::{Field, Form, Page, Query};
 use crate::body::Input;
+use crate::filter::{Field, Form, Page, Query};
 use crate::gate::{Caller, Doors, Endpoint, Permission, Routes};
-use crate::intake::body::{self, Refused};
 use crate::intake::Piece;
+use crate::intake::body::{self, Refused};
 use crate::problem::{Kind, Problem};
 use adjutant_runtime::service::{Fate, State as Running};
 use axum::Json;
@@ -37,8 +37,7 @@ const DECISIONS: &[Field] = &[
     Field { name: "outcome", form: Form::Choice(&["close", "escalate", "respond"]), says: "What was decided." },
 ];
 
-const ENTRIES: &[Field] =
-    &[Field { name: "from", form: Form::Integer { min: 0, max: i64::MAX }, says: "The first entry." }];
+const ENTRIES: &[Field] = &[Field { name: "from", form: Form::Integer { min: 0, max: i64::MAX }, says: "The first entry." }];
 
 /// Every route of the service.
 pub fn doors(app: App) -> Doors {
@@ -70,24 +69,107 @@ fn own(routes: Routes<App>) -> Routes<App> {
     routes
         .add(Endpoint::get("/metrics", P::ReadMetrics).says("Numbers for Prometheus.").answers_as("text/plain"), metrics)
         .add(Endpoint::get("/v1/health", P::ReadMetrics).says("How well the machine is.").answers::<health::Health>(), well)
-        .add(Endpoint::get("/v1/missed", P::ReadMetrics).says("What people found of the blind sample.").answers::<Vec<health::Missed>>(), missed)
-        .add(Endpoint::get("/v1/cases", P::ReadCases).says("The queue, worst first.").lists(QUEUE).answers::<Page<cases::Case>>(), queue)
-        .add(Endpoint::get("/v1/cases/{id}", P::ReadCases).says("A case with its evidence and story.").answers::<cases::Whole>(), case)
-        .add(Endpoint::post("/v1/cases/{id}/verdict", P::JudgeCases).says("Judges a case, citing its evidence.").takes::<cases::Judge>().answers::<Done>(), judge)
-        .add(Endpoint::post("/v1/cases/{id}/assignee", P::AssignCases).says("Gives a case to somebody.").takes::<cases::Assign>().answers::<Done>(), assign)
-        .add(Endpoint::post("/v1/cases/{id}/comments", P::JudgeCases).says("Says something about a case.").takes::<cases::Comment>().answers::<Done>(), comment)
-        .add(Endpoint::get("/v1/decisions", P::ReadCases).says("Decisions, in the order in which they were made.").lists(DECISIONS).answers::<Page<decisions::Short>>(), listed)
-        .add(Endpoint::get("/v1/decisions/{id}", P::ReadCases).says("A decision with everything that led to it.").answers::<adjutant_engine::record::Record>(), decision)
-        .add(Endpoint::get("/v1/decisions/{id}/explanation", P::ReadCases).says("A decision, explained as text.").answers_as("text/plain"), explained)
-        .add(Endpoint::get("/v1/decisions/{id}/raw", P::ReadCases).says("The alert as it came.").answers_as("application/octet-stream"), raw)
-        .add(Endpoint::get("/v1/autonomy", P::ReadAutonomy).says("The ladder as it stands.").answers::<autonomy::Ladder>(), ladder)
-        .add(Endpoint::post("/v1/autonomy", P::ChangeAutonomy).says("Sets a rung; raising needs a second person.").takes::<autonomy::Set>().answers::<Done>(), set)
-        .add(Endpoint::post("/v1/pause", P::Pause).says("Pauses the whole or a playbook.").takes::<autonomy::Paused>().answers::<Done>(), pause)
-        .add(Endpoint::post("/v1/resume", P::Resume).says("Lets the whole or a playbook go on.").takes::<autonomy::Paused>().answers::<Done>(), resume)
+        .add(
+            Endpoint::get("/v1/missed", P::ReadMetrics)
+                .says("What people found of the blind sample.")
+                .answers::<Vec<health::Missed>>(),
+            missed,
+        )
+        .add(
+            Endpoint::get("/v1/cases", P::ReadCases).says("The queue, worst first.").lists(QUEUE).answers::<Page<cases::Case>>(),
+            queue,
+        )
+        .add(
+            Endpoint::get("/v1/cases/{id}", P::ReadCases).says("A case with its evidence and story.").answers::<cases::Whole>(),
+            case,
+        )
+        .add(
+            Endpoint::post("/v1/cases/{id}/verdict", P::JudgeCases)
+                .says("Judges a case, citing its evidence.")
+                .takes::<cases::Judge>()
+                .answers::<Done>(),
+            judge,
+        )
+        .add(
+            Endpoint::post("/v1/cases/{id}/assignee", P::AssignCases)
+                .says("Gives a case to somebody.")
+                .takes::<cases::Assign>()
+                .answers::<Done>(),
+            assign,
+        )
+        .add(
+            Endpoint::post("/v1/cases/{id}/comments", P::JudgeCases)
+                .says("Says something about a case.")
+                .takes::<cases::Comment>()
+                .answers::<Done>(),
+            comment,
+        )
+        .add(
+            Endpoint::get("/v1/decisions", P::ReadCases)
+                .says("Decisions, in the order in which they were made.")
+                .lists(DECISIONS)
+                .answers::<Page<decisions::Short>>(),
+            listed,
+        )
+        .add(
+            Endpoint::get("/v1/decisions/{id}", P::ReadCases)
+                .says("A decision with everything that led to it.")
+                .answers::<adjutant_engine::record::Record>(),
+            decision,
+        )
+        .add(
+            Endpoint::get("/v1/decisions/{id}/explanation", P::ReadCases)
+                .says("A decision, explained as text.")
+                .answers_as("text/plain"),
+            explained,
+        )
+        .add(
+            Endpoint::get("/v1/decisions/{id}/raw", P::ReadCases)
+                .says("The alert as it came.")
+                .answers_as("application/octet-stream"),
+            raw,
+        )
+        .add(
+            Endpoint::get("/v1/autonomy", P::ReadAutonomy).says("The ladder as it stands.").answers::<autonomy::Ladder>(),
+            ladder,
+        )
+        .add(
+            Endpoint::post("/v1/autonomy", P::ChangeAutonomy)
+                .says("Sets a rung; raising needs a second person.")
+                .takes::<autonomy::Set>()
+                .answers::<Done>(),
+            set,
+        )
+        .add(
+            Endpoint::post("/v1/pause", P::Pause)
+                .says("Pauses the whole or a playbook.")
+                .takes::<autonomy::Paused>()
+                .answers::<Done>(),
+            pause,
+        )
+        .add(
+            Endpoint::post("/v1/resume", P::Resume)
+                .says("Lets the whole or a playbook go on.")
+                .takes::<autonomy::Paused>()
+                .answers::<Done>(),
+            resume,
+        )
         .add(Endpoint::get("/v1/reviews", P::Review).says("Past reviews.").answers::<Vec<serde_json::Value>>(), reviewed)
-        .add(Endpoint::post("/v1/reviews", P::Review).says("Decides again what used a source that was wrong.").takes::<reviews::Ask>().answers::<reviews::Review>(), review)
+        .add(
+            Endpoint::post("/v1/reviews", P::Review)
+                .says("Decides again what used a source that was wrong.")
+                .takes::<reviews::Ask>()
+                .answers::<reviews::Review>(),
+            review,
+        )
         .add(Endpoint::get("/v1/ledger", P::ReadLedger).says("The ledger as it stands.").answers::<ledger::Head>(), ledger_head)
-        .add(Endpoint::get("/v1/ledger/entries", P::ReadLedger).says("Entries with their leaves.").lists(ENTRIES).answers::<Vec<ledger::Entry>>(), entries)
+        .add(
+            Endpoint::get("/v1/ledger/entries", P::ReadLedger)
+                .says("Entries with their leaves.")
+                .lists(ENTRIES)
+                .answers::<Vec<ledger::Entry>>(),
+            entries,
+        )
 }
 
 /// Runs what may take long where a thread may block.
@@ -131,18 +213,33 @@ async fn case(State(app): State<App>, Path(id): Path<String>) -> Answer<cases::W
     blocking(move || cases::case(&app.service, &id)).await.map(Json)
 }
 
-async fn judge(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(judge): Input<cases::Judge>) -> Answer<Done> {
+async fn judge(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Input(judge): Input<cases::Judge>,
+) -> Answer<Done> {
     cases::judge(&app.service, caller.id(), &id, &judge).await.map(Json)
 }
 
-async fn assign(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(assign): Input<cases::Assign>) -> Answer<Done> {
+async fn assign(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Input(assign): Input<cases::Assign>,
+) -> Answer<Done> {
     if !assign.to.is_empty() && app.gate.accounts().user(&assign.to).is_none() {
         return Err(Problem::new(Kind::Invalid, format!("there is no user `{}`", assign.to)));
     }
     cases::assign(&app.service, caller.id(), &id, assign).await.map(Json)
 }
 
-async fn comment(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(comment): Input<cases::Comment>) -> Answer<Done> {
+async fn comment(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Input(comment): Input<cases::Comment>,
+) -> Answer<Done> {
     cases::comment(&app.service, caller.id(), &id, comment).await.map(Json)
 }
 

@@ -158,7 +158,8 @@ fn begins(open: &Open<'_>) {
     let mut store = open();
     fill(&mut *store, &[3, 2, 4]);
     let mut reader = reader(&*store);
-    for (from, first) in [(0, Some(0)), (2, Some(0)), (3, Some(3)), (4, Some(3)), (8, Some(5)), (9, None), (u64::MAX >> 1, None)] {
+    for (from, first) in [(0, Some(0)), (2, Some(0)), (3, Some(3)), (4, Some(3)), (8, Some(5)), (9, None), (u64::MAX >> 1, None)]
+    {
         let found = blocks(&mut *reader, from, Parts::Leaves).first().map(|block| block.first);
         assert_eq!(found, first, "from {from}");
     }
@@ -317,8 +318,7 @@ fn case_named(open: &Open<'_>) {
     put(&mut *store, &[case(0xab, 1), case(0xa1, 1), case(0x0a, 1)]);
     let mut reader = reader(&*store);
     let mut names = |digits: &str, limit| -> Vec<u8> {
-        let mut names: Vec<u8> =
-            reader.case_named(digits, limit).expect("an answer").iter().map(|kept| kept.id.0[0]).collect();
+        let mut names: Vec<u8> = reader.case_named(digits, limit).expect("an answer").iter().map(|kept| kept.id.0[0]).collect();
         names.sort_unstable();
         names
     };

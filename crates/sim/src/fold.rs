@@ -123,7 +123,9 @@ impl Fold {
             (before < Some(head.outcome()), in_force == Autonomy::Act && open && highest == Some(Outcome::Close))
         };
         holds(case.last == head.previous, || format!("entry {seq} does not follow {} of its case", case.last))?;
-        holds(case.alerts + 1 == head.revision.0, || format!("entry {seq} is revision {} after {}", head.revision.0, case.alerts))?;
+        holds(case.alerts + 1 == head.revision.0, || {
+            format!("entry {seq} is revision {} after {}", head.revision.0, case.alerts)
+        })?;
         let (sampled, closed) = self.chance(seq, head, by_itself)?;
         let playbook = book.playbooks.get(usize::from(entry.decision.playbook)).map_or("", |playbook| &playbook.name);
         let severity = autonomy::severity(&entry.alert.row).unwrap_or(0);
@@ -152,7 +154,9 @@ impl Fold {
         let decision = &entry.decision;
         let reasons: i32 = decision.reasons.iter().map(|reason| reason.points).sum();
         let caps: i32 = decision.caps.iter().map(|(_, points)| *points).sum();
-        holds(reasons + caps == decision.score, || format!("entry {seq}: score {} is not the sum of its reasons", decision.score))?;
+        holds(reasons + caps == decision.score, || {
+            format!("entry {seq}: score {} is not the sum of its reasons", decision.score)
+        })?;
         let same = (decision.score, decision.outcome, decision.case, decision.revision, decision.autonomy as u8)
             == (head.score, head.outcome(), head.case, head.revision, head.autonomy);
         holds(same && record::id_bytes(decision) == head.decision, || format!("entry {seq}: head and decision disagree"))
@@ -205,13 +209,7 @@ impl Fold {
         })
     }
 
-    fn kept(
-        &mut self,
-        seq: u64,
-        head: &Head,
-        (playbook, severity): (&str, u8),
-        (rises, sampled, closed): (bool, bool, bool),
-    ) {
+    fn kept(&mut self, seq: u64, head: &Head, (playbook, severity): (&str, u8), (rises, sampled, closed): (bool, bool, bool)) {
         let mut kept = self.case(seq, head);
         if kept.alerts == 0 || (head.outcome(), head.score) > (kept.outcome, kept.score) {
             (kept.worst, kept.playbook) = (seq, playbook.to_owned());
@@ -258,13 +256,7 @@ impl Fold {
         Ok(())
     }
 
-    fn set(
-        &mut self,
-        seq: u64,
-        by: &str,
-        (rung, from, level): (Rung, Autonomy, Autonomy),
-        asked_by: &str,
-    ) -> Result<(), String> {
+    fn set(&mut self, seq: u64, by: &str, (rung, from, level): (Rung, Autonomy, Autonomy), asked_by: &str) -> Result<(), String> {
         holds(self.ladder.level(&rung) == from, || format!("entry {seq}: the rung was not {from:?}"))?;
         let asked = self.asked.remove(&named(&rung));
         if level > from {

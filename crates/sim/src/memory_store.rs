@@ -3,12 +3,12 @@
 //! It keeps what SQLite keeps in the plainest way, so that a difference between the two is a bug of one of them. What it
 //! holds survives its drivers as a disk would; [`MemoryStore::fail_next`] says how the next commit goes wrong.
 
+use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
 use adjutant_model::{CaseId, Outcome, Time};
 use adjutant_runtime::ports::{
     Block, BlockVisitor, Commit, Kept, Known, Outgoing, Parts, Position, Read, Store, StoreError, Wanted, key,
 };
-use adjutant_engine::step::Status;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

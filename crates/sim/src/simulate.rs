@@ -1,9 +1,9 @@
 //! Thousands of worlds, each decided by its seed: every rule is looked at after every step.
 
+use crate::Rng;
 use crate::disk::{Disk, alone};
 use crate::memory_store::MemoryStore;
 use crate::world::{Backing, Broken, Trouble, World};
-use crate::Rng;
 use adjutant_model::Digest;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -105,8 +105,7 @@ fn caught(live: impl FnOnce() -> Result<Lived, Broken>) -> Result<Lived, String>
 /// # Errors
 /// What does not hold.
 pub fn world(seed: u64) -> Result<Lived, Broken> {
-    let backing =
-        if seed.is_multiple_of(DISK_EVERY) { Backing::Disk(Disk::new()) } else { Backing::Memory(MemoryStore::new()) };
+    let backing = if seed.is_multiple_of(DISK_EVERY) { Backing::Disk(Disk::new()) } else { Backing::Memory(MemoryStore::new()) };
     let mut rng = Rng::new(!seed);
     let mut world = World::new(seed, backing)?;
     for _ in 0..STEPS {
@@ -133,7 +132,11 @@ fn step(world: &mut World, rng: &mut Rng) -> Result<(), Broken> {
             let (jobs, trouble) = (world.jobs(), world.trouble());
             world.turn(jobs.clone(), trouble)?;
             // Whoever got no answer asks again; and then the power goes.
-            if rng.percent(50) { world.turn(jobs, if rng.percent(50) { Trouble::Power(u64::MAX >> 1) } else { Trouble::None }) } else { Ok(()) }
+            if rng.percent(50) {
+                world.turn(jobs, if rng.percent(50) { Trouble::Power(u64::MAX >> 1) } else { Trouble::None })
+            } else {
+                Ok(())
+            }
         }
         _ => {
             let jobs = world.jobs();

@@ -2,8 +2,8 @@
 
 use super::{Answer, Done, Driver};
 use crate::archive::Keep;
-use crate::failpoint::reach;
 use crate::event::{self, Head, Kind, flag, put_decided};
+use crate::failpoint::reach;
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
 use crate::policy::Prepared;

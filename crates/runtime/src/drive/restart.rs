@@ -36,8 +36,20 @@ impl Driver {
         #[cfg(feature = "planted")]
         let ladder = if is(Bug::PauseForgotten) { running(ladder) } else { ladder };
         let slots = HashMap::new();
-        let mut driver =
-            Self { store, reader, policy, memory, tree, ladder, settings, slots, at, snapshot, forgetting: None, batch: Batch::default() };
+        let mut driver = Self {
+            store,
+            reader,
+            policy,
+            memory,
+            tree,
+            ladder,
+            settings,
+            slots,
+            at,
+            snapshot,
+            forgetting: None,
+            batch: Batch::default(),
+        };
         driver.replay(snapshot)?;
         driver.know_book(now)?;
         Ok(driver)

@@ -189,7 +189,10 @@ pub fn queue(service: &Service, filter: &Filter) -> Result<Vec<(Case, i64, i64)>
 fn status(text: &str) -> Result<Status, Problem> {
     let all = [Status::Open, Status::ClosedItself, Status::ClosedByPerson, Status::Escalated];
     all.into_iter().find(|status| status.to_string() == text).ok_or_else(|| {
-        Problem::new(Kind::Invalid, format!("there is no status `{text}`; write open, closed-itself, closed-by-person or escalated"))
+        Problem::new(
+            Kind::Invalid,
+            format!("there is no status `{text}`; write open, closed-itself, closed-by-person or escalated"),
+        )
     })
 }
 
@@ -271,7 +274,8 @@ pub async fn judge(service: &Service, by: &str, id: &str, judge: &Judge) -> Resu
 
 fn cited(rows: &[Evidence], name: &str) -> Result<Evidence, Problem> {
     let row = rows.iter().find(|evidence| evidence.row.eq_ignore_ascii_case(name.trim()));
-    row.cloned().ok_or_else(|| Problem::new(Kind::Invalid, format!("the case has no evidence `{name}`; it has E1 to E{}", rows.len())))
+    row.cloned()
+        .ok_or_else(|| Problem::new(Kind::Invalid, format!("the case has no evidence `{name}`; it has E1 to E{}", rows.len())))
 }
 
 /// Gives a case to somebody.

@@ -66,7 +66,9 @@ pub fn list(service: &Service, filter: &Filter) -> Result<Vec<Short>, Problem> {
         reader.blocks(first, Parts::Entries, &mut |block| {
             for (seq, entry) in (block.first..).zip(event::pieces(&block.entries)).filter(|(seq, _)| *seq >= first) {
                 let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
-                let event::Kind::Decided(head, sender, _) = event::kind(entry.map_err(broken)?).map_err(broken)? else { continue };
+                let event::Kind::Decided(head, sender, _) = event::kind(entry.map_err(broken)?).map_err(broken)? else {
+                    continue;
+                };
                 if outcome.is_some_and(|outcome| outcome != head.outcome()) {
                     continue;
                 }
@@ -106,7 +108,8 @@ fn named(service: &Service, id: &str) -> Result<Decision, Problem> {
         (None, _) => return Err(Problem::new(Kind::NotFound, format!("there is no decision `{id}`"))),
         _ => return Err(Problem::new(Kind::Conflict, format!("`{id}` begins several decisions; write more of it"))),
     };
-    let gone = || Problem::new(Kind::NotFound, format!("the decision `{id}` was removed by retention; its leaf in the ledger stays"));
+    let gone =
+        || Problem::new(Kind::NotFound, format!("the decision `{id}` was removed by retention; its leaf in the ledger stays"));
     service.decision(seq)?.ok_or_else(gone)
 }
 

@@ -127,19 +127,34 @@ pub fn prometheus(service: &Service) -> String {
             text.push_str(&format!("adjutant_{name}{labels} {value}\n"));
         }
     };
-    one("alerts_total", "counter", "Alerts by what became of them.", &[
-        ("{fate=\"decided\"}", get(&counters.decided)),
-        ("{fate=\"known\"}", get(&counters.known)),
-        ("{fate=\"failed\"}", get(&counters.failed)),
-        ("{fate=\"refused\"}", get(&counters.refused)),
-        ("{fate=\"unavailable\"}", get(&counters.unavailable)),
-    ]);
-    one("decisions_total", "counter", "Decisions by outcome.", &[
-        ("{outcome=\"close\"}", get(&counters.outcomes[0])),
-        ("{outcome=\"escalate\"}", get(&counters.outcomes[1])),
-        ("{outcome=\"respond\"}", get(&counters.outcomes[2])),
-    ]);
-    one("context_touched_total", "counter", "Alerts that context touched which could not answer.", &[("", get(&counters.touched))]);
+    one(
+        "alerts_total",
+        "counter",
+        "Alerts by what became of them.",
+        &[
+            ("{fate=\"decided\"}", get(&counters.decided)),
+            ("{fate=\"known\"}", get(&counters.known)),
+            ("{fate=\"failed\"}", get(&counters.failed)),
+            ("{fate=\"refused\"}", get(&counters.refused)),
+            ("{fate=\"unavailable\"}", get(&counters.unavailable)),
+        ],
+    );
+    one(
+        "decisions_total",
+        "counter",
+        "Decisions by outcome.",
+        &[
+            ("{outcome=\"close\"}", get(&counters.outcomes[0])),
+            ("{outcome=\"escalate\"}", get(&counters.outcomes[1])),
+            ("{outcome=\"respond\"}", get(&counters.outcomes[2])),
+        ],
+    );
+    one(
+        "context_touched_total",
+        "counter",
+        "Alerts that context touched which could not answer.",
+        &[("", get(&counters.touched))],
+    );
     one("commits_total", "counter", "Transactions.", &[("", get(&counters.commits))]);
     one("commit_microseconds_total", "counter", "Time that transactions took.", &[("", get(&counters.commit_micros))]);
     one("waiting_alerts", "gauge", "Alerts that wait for a decision.", &[("", waiting as u64)]);
@@ -150,7 +165,9 @@ pub fn prometheus(service: &Service) -> String {
     let broken: Vec<(String, u64)> = health(service, Vec::new())
         .context
         .iter()
-        .map(|source| (format!("{{source=\"{}\"}}", source.name), u64::from(matches!(source.condition.as_str(), "broken" | "stale"))))
+        .map(|source| {
+            (format!("{{source=\"{}\"}}", source.name), u64::from(matches!(source.condition.as_str(), "broken" | "stale")))
+        })
         .collect();
     let broken: Vec<(&str, u64)> = broken.iter().map(|(labels, value)| (labels.as_str(), *value)).collect();
     one("context_unusable", "gauge", "Whether a source of context is broken or stale.", &broken);

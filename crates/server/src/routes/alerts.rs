@@ -1,6 +1,9 @@
 //! Our own intake: one alert, JSON Lines, an array, or anything else that a file may hold; gzip and Zstandard.
 
-use super::{App, Bytes, Caller, Endpoint, Fate, HeaderMap, IntoResponse, Kind, Path, Permission, Piece, Problem, Refused, Response, Routes, State, StatusCode, body, header};
+use super::{
+    App, Bytes, Caller, Endpoint, Fate, HeaderMap, IntoResponse, Kind, Path, Permission, Piece, Problem, Refused, Response,
+    Routes, State, StatusCode, body, header,
+};
 use adjutant_runtime::drive::Answer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,7 +133,8 @@ fn single(answer: &Answer, known: bool) -> String {
     text.push_str("\",\"case\":\"");
     push_hex(&mut text, &case.0);
     // Outcomes and numbers need no escape, and writing to a text cannot fail.
-    let _ = write!(text, "\",\"revision\":{revision},\"outcome\":\"{outcome}\",\"score\":{score},\"seq\":{seq},\"known\":{known}}}");
+    let _ =
+        write!(text, "\",\"revision\":{revision},\"outcome\":\"{outcome}\",\"score\":{score},\"seq\":{seq},\"known\":{known}}}");
     text
 }
 

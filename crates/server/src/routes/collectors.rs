@@ -3,7 +3,10 @@
 //! Each asks its format for records, hands them on, and answers in the format's words; what a format cannot say of a caller
 //! who may not come in is a problem document, as everywhere.
 
-use super::{App, Bytes, Caller, Endpoint, HeaderMap, IntoResponse, Kind, Path, Permission, Piece, Problem, Response, Routes, State, StatusCode, blocking, body, header};
+use super::{
+    App, Bytes, Caller, Endpoint, HeaderMap, IntoResponse, Kind, Path, Permission, Piece, Problem, Response, Routes, State,
+    StatusCode, blocking, body, header,
+};
 use crate::gate::{Open, Signed};
 use crate::intake::body::Limits;
 use crate::intake::{Fate, Sink as _, alertmanager, bulk, hand, hec};
@@ -24,8 +27,7 @@ fn intake(endpoint: Endpoint, says: &'static str, limits: &Limits) -> Endpoint {
 }
 
 fn splunk(mut routes: Routes<App>, limits: &Limits) -> Routes<App> {
-    const EVENTS: [&str; 3] =
-        ["/services/collector", "/services/collector/event", "/services/collector/event/1.0"];
+    const EVENTS: [&str; 3] = ["/services/collector", "/services/collector/event", "/services/collector/event/1.0"];
     const RAW: [&str; 2] = ["/services/collector/raw", "/services/collector/raw/1.0"];
     let send = |path| Endpoint::post(path, Permission::SendAlerts);
     for path in EVENTS {
@@ -35,7 +37,8 @@ fn splunk(mut routes: Routes<App>, limits: &Limits) -> Routes<App> {
         routes = routes.add(intake(send(path), "Takes raw text as Splunk's HTTP Event Collector does.", limits), hec_raw);
     }
     let ack = async || hec_reply(hec::Reply::AckDisabled);
-    let health = async |State(app): State<App>| hec_reply(if app.is_ready() { hec::Reply::Healthy } else { hec::Reply::Unhealthy });
+    let health =
+        async |State(app): State<App>| hec_reply(if app.is_ready() { hec::Reply::Healthy } else { hec::Reply::Unhealthy });
     routes
         .add(send("/services/collector/ack").says("Says that acknowledgements are the answers themselves."), ack)
         .add(Endpoint::get("/services/collector/health", Open).says("Whether events are taken."), health)
@@ -45,10 +48,7 @@ fn splunk(mut routes: Routes<App>, limits: &Limits) -> Routes<App> {
 fn elastic(routes: Routes<App>, limits: &Limits) -> Routes<App> {
     const BULK: &str = "Takes documents as Elastic's bulk interface does.";
     const ONE: &str = "Takes one document as Elastic does.";
-    let (post, put) = (
-        |path| Endpoint::post(path, Permission::SendAlerts),
-        |path| Endpoint::put(path, Permission::SendAlerts),
-    );
+    let (post, put) = (|path| Endpoint::post(path, Permission::SendAlerts), |path| Endpoint::put(path, Permission::SendAlerts));
     routes
         .add(Endpoint::get("/", Permission::SendAlerts).says("Says to Elastic's clients whom they talk to."), async || {
             elastic_reply(bulk::welcome())

@@ -86,8 +86,7 @@ fn of_simulated(simulated: &Simulated) -> (bool, Value) {
     println!("{seeds} worlds: {entries} entries, {closed} closed by themselves, {sampled} drawn for people, {told} told");
     let (planted, missed) = hunted();
     let violations = simulated.violations.len();
-    let figures =
-        json!({ "seeds": seeds, "violations": violations, "planted_bugs": planted, "planted_bugs_missed": missed });
+    let figures = json!({ "seeds": seeds, "violations": violations, "planted_bugs": planted, "planted_bugs_missed": missed });
     (violations == 0 && missed == 0, figures)
 }
 

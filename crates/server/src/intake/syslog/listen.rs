@@ -6,13 +6,13 @@
 use super::{Framer, datagram};
 use crate::intake::{Fault, Incoming, Piece, Sink, again, stopped};
 use bytes::{Bytes, BytesMut};
+use ipnet::IpNet;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, mpsc, watch};
