@@ -118,7 +118,7 @@ fn held(reader: &mut dyn Read, external: &[Vec<u8>]) -> Result<Audit, Error> {
         walk.verifier.expect(&parse(bytes, "the external checkpoint")?, Whose::External)?;
     }
     while walk.some(reader)? {}
-    if own.is_none() && walk.verifier.len() > 0 {
+    if own.is_none() && !walk.verifier.is_empty() {
         return Err(Error::Unsealed);
     }
     // A removal is right when the ledger says, before or after it, that retention went so far.

@@ -65,6 +65,10 @@ fn faults(app: &App) -> crate::health::Faults {
 }
 
 fn own(routes: Routes<App>) -> Routes<App> {
+    about_automation(about_cases(about_health(routes)))
+}
+
+fn about_health(routes: Routes<App>) -> Routes<App> {
     use Permission as P;
     routes
         .add(Endpoint::get("/metrics", P::ReadMetrics).says("Numbers for Prometheus.").answers_as("text/plain"), metrics)
@@ -75,6 +79,11 @@ fn own(routes: Routes<App>) -> Routes<App> {
                 .answers::<Vec<health::Missed>>(),
             missed,
         )
+}
+
+fn about_cases(routes: Routes<App>) -> Routes<App> {
+    use Permission as P;
+    routes
         .add(
             Endpoint::get("/v1/cases", P::ReadCases).says("The queue, worst first.").lists(QUEUE).answers::<Page<cases::Case>>(),
             queue,
@@ -129,6 +138,11 @@ fn own(routes: Routes<App>) -> Routes<App> {
                 .answers_as("application/octet-stream"),
             raw,
         )
+}
+
+fn about_automation(routes: Routes<App>) -> Routes<App> {
+    use Permission as P;
+    routes
         .add(
             Endpoint::get("/v1/autonomy", P::ReadAutonomy).says("The ladder as it stands.").answers::<autonomy::Ladder>(),
             ladder,

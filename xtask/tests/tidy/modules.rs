@@ -30,6 +30,8 @@ fn is_root(path: &str) -> bool {
     match dir.rsplit('/').next() {
         Some("src") => matches!(name, "lib.rs" | "main.rs"),
         Some("bin") => true,
+        // A binary that has a folder of its own.
+        _ if dir.rsplit_once('/').is_some_and(|(parent, _)| parent.ends_with("/src/bin")) => name == "main.rs",
         _ if dir.contains("/src/") => false,
         Some(last) if of_cargo.contains(&last) => true,
         _ => name == "main.rs" || name == "build.rs",
