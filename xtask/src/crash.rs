@@ -136,13 +136,13 @@ impl House {
     fn round(&mut self, kill: &Kill, counts: &mut Counts) -> Result<()> {
         let environment = self.setting.environment.clone();
         if let Kill::Label { label, nth, .. } = kill {
-            self.setting.environment.push(("ADJUTANT_FAIL_AT".into(), format!("{label}:{nth}")));
+            self.setting.environment.push(("FAIL_AT".into(), format!("{label}:{nth}")));
         }
         let started = self.setting.start();
         self.setting.environment = environment;
         let Some(served) = started? else {
             let at_label = fs::read_to_string(self.setting.log())?.contains("ended at `");
-            ensure!(at_label, "the service does not start: see {}", self.setting.log().display());
+            ensure!(at_label, "the service does not start: {}", fs::read_to_string(self.setting.log())?);
             counts.at_labels += 1;
             return self.setting.forget_log();
         };

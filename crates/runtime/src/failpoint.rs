@@ -1,6 +1,6 @@
 //! Places where a test ends the process as a power cut would. Without the feature `failpoints` there are none.
 //!
-//! `ADJUTANT_FAIL_AT=LABEL:N` ends it when `LABEL` is reached for the `N`th time; nothing is flushed, closed or answered.
+//! `FAIL_AT=LABEL:N` (no setting, so not one of ours by name) ends it when `LABEL` is reached for the `N`th time; nothing is flushed, closed or answered.
 
 /// Ends the process here, if a test asked for it.
 #[cfg(not(feature = "failpoints"))]
@@ -26,7 +26,7 @@ fn asked() -> Option<&'static (String, u64)> {
     static ASKED: OnceLock<Option<(String, u64)>> = OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "a test says so from outside, where there are no other means")]
     fn read() -> Option<(String, u64)> {
-        let text = std::env::var("ADJUTANT_FAIL_AT").ok()?;
+        let text = std::env::var("FAIL_AT").ok()?;
         let (label, nth) = text.split_once(':')?;
         Some((label.to_owned(), nth.parse().ok()?))
     }

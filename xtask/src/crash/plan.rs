@@ -116,7 +116,7 @@ impl Kill {
                 served.wait(*after)?;
                 served.terminate()?;
                 let began = Instant::now();
-                let ended = served.wait(Duration::from_secs(60))?;
+                let ended = served.wait(Duration::from_secs(300))?;
                 ensure!(ended.is_some_and(|status| status.success()), "it ends with {ended:?} after {:?}", began.elapsed());
             }
         }

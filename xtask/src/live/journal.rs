@@ -5,19 +5,18 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// The file; one for all connections.
 pub struct Journal {
-    pub path: PathBuf,
     file: Mutex<File>,
 }
 
 impl Journal {
     pub fn new(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("open {}", path.display()))?;
-        Ok(Self { path: path.into(), file: Mutex::new(file) })
+        Ok(Self { file: Mutex::new(file) })
     }
 
     /// Writes that these records were acknowledged with these answers.

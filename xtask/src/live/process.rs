@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A start takes no longer, however busy the machine is.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(300);
 
 /// An end that was asked for takes no longer.
-const END: Duration = Duration::from_secs(60);
+const END: Duration = Duration::from_secs(300);
 
 /// What a service is started with.
 pub struct Setting {
@@ -96,11 +96,6 @@ impl Served {
 
     pub fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Whether it ended by itself.
-    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
     }
 
     /// Waits until it ended, at most so long.
