@@ -19,6 +19,7 @@ mod prove;
 mod quality;
 mod setup;
 mod sh;
+mod sim;
 mod stream;
 mod test;
 
@@ -58,6 +59,10 @@ enum Command {
         #[arg(long)]
         examples: bool,
     },
+    /// Cuts the power under the real store: nothing that was acknowledged may be lost
+    Powercut(sim::Powercut),
+    /// Simulates the service over stores that break, and plants bugs that must be found
+    Sim(sim::Sim),
     /// Measures what triage gets right on labelled data
     Quality(quality::Arguments),
 }
@@ -73,6 +78,8 @@ fn main() -> ExitCode {
         Command::Accuracy { dir, json, examples } => {
             accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())
         }
+        Command::Powercut(arguments) => sim::powercut(&arguments),
+        Command::Sim(arguments) => sim::sim(&arguments),
         Command::Quality(arguments) => quality::run(&arguments),
     };
     match result {
