@@ -23,6 +23,7 @@ mod prove;
 mod quality;
 mod setup;
 mod sh;
+mod sim;
 mod stream;
 mod tamper;
 mod test;
@@ -69,6 +70,10 @@ enum Command {
         #[arg(long)]
         examples: bool,
     },
+    /// Cuts the power under the real store: nothing that was acknowledged may be lost
+    Powercut(sim::Powercut),
+    /// Simulates the service over stores that break, and plants bugs that must be found
+    Sim(sim::Sim),
     /// Measures what triage gets right on labelled data
     Quality(quality::Arguments),
 }
@@ -87,6 +92,8 @@ fn main() -> ExitCode {
         Command::Accuracy { dir, json, examples } => {
             accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())
         }
+        Command::Powercut(arguments) => sim::powercut(&arguments),
+        Command::Sim(arguments) => sim::sim(&arguments),
         Command::Quality(arguments) => quality::run(&arguments),
     };
     match result {

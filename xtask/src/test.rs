@@ -6,13 +6,17 @@
 use crate::count::Count;
 use crate::gate::{Ending, Gate};
 use crate::measured::{self, Size};
-use crate::{clients, fuzz, setup, sh};
+use crate::{clients, fuzz, setup, sh, sim};
 use anyhow::Result;
 use std::process::Command;
 use std::time::Duration;
 
 /// Seconds of fuzzing in all.
 const FUZZ_SECONDS: u64 = 60;
+
+/// The one crate that has other code under a feature.
+const PLANTED_LINTS: [&str; 10] =
+    ["clippy", "--quiet", "--package", "adjutant-sim", "--all-targets", "--features", "planted", "--", "-D", "warnings"];
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -27,6 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     gate.step("setup", || Ok(Ending::Done(prepare())));
     gate.command("format", sh::cargo(&["fmt", "--all", "--check"]));
     gate.command("lints", sh::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    gate.command("lints-planted", sh::cargo(&PLANTED_LINTS));
     gate.tests("tests", runner());
     gate.tests("doc-tests", sh::cargo(&["test", "--quiet", "--workspace", "--doc"]));
     gate.step("clients", clients::step);
@@ -35,6 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     gate.command("book-check", measured::product(&["check"]));
     gate.tests("book-tests", measured::product(&["test"]));
     gate.step("fuzz", || fuzz::all(Duration::from_secs(FUZZ_SECONDS)).map(Ending::Done));
+    sim::short(&mut gate);
     measured::all(&mut gate, Size::Short);
     Ok(gate.report())
 }

@@ -17,7 +17,7 @@ use crate::policies::policy;
 use crate::records::Records;
 use crate::{Clock, Disk, Rng};
 use adjutant_model::{Digest, Duration, Time};
-use adjutant_runtime::drive::{Answer, Done, Driver, Settings, Work};
+use adjutant_runtime::drive::{Answer, Done, Driver, Reply, Settings, Work};
 use adjutant_runtime::ports::{Parts, Read, Store, StoreError};
 use adjutant_store::{Options, Sqlite};
 use std::collections::HashMap;
@@ -107,6 +107,8 @@ struct Unseen {
     memory: (Vec<u8>, Vec<u8>),
     /// The store said that nothing was written.
     refused: bool,
+    /// What was answered, where it was.
+    done: Option<Vec<Done>>,
 }
 
 impl World {
@@ -191,27 +193,21 @@ impl World {
         let result = self.driver()?.turn(now, &mut work, &mut done);
         self.note(&result, &done);
         let killed = self.killed(trouble);
-        match result {
-            Ok(()) if !killed => {
-                self.settle(&jobs)?;
-                self.answered(&jobs, &done)?;
-                if trouble.ends() {
-                    return self.again(None);
-                }
-                self.calm();
-                Ok(())
-            }
-            Ok(()) => {
-                let memory = (before, self.memory()?);
-                self.again(Some(Unseen { jobs, memory, refused: false }))
-            }
-            Err(error) => {
-                self.expected(&error, trouble)?;
-                let memory = (before, self.memory()?);
-                let unclear = killed || matches!(error, StoreError::Unclear(_));
-                self.again(Some(Unseen { jobs, memory, refused: !unclear }))
-            }
+        if let Err(error) = &result {
+            self.expected(error, trouble)?;
         }
+        if result.is_ok() && !killed && !self.dark {
+            if !trouble.ends() {
+                self.calm();
+            }
+            self.settle(&jobs)?;
+            self.answered(&jobs, &done)?;
+            return if trouble.ends() { self.again(None) } else { Ok(()) };
+        }
+        let memory = (before, self.memory()?);
+        let refused = !killed && matches!(&result, Err(error) if !matches!(error, StoreError::Unclear(_)));
+        let done = (result.is_ok() && !killed).then_some(done);
+        self.again(Some(Unseen { jobs, memory, refused, done }))
     }
 
     /// What memory is, as bytes.
@@ -268,7 +264,11 @@ impl World {
                     rule(stored == answer, || format!("the answer about entry {} is not what it says", stored.seq))?;
                     self.acknowledged.insert(digest, *answer);
                 }
-                (Job::Command { .. }, Done::Carried(_) | Done::Refused(_)) => {}
+                (Job::Command { .. } | Job::Adopt(_), Done::Carried(Reply::Done(seq) | Reply::Asked(seq))) => {
+                    let there = *seq < self.fold.head().0;
+                    there.then_some(()).ok_or_else(|| Broken::Lost(format!("entry {seq} was promised and is not there")))?;
+                }
+                (Job::Command { .. } | Job::Adopt(_), Done::Carried(Reply::Kept) | Done::Refused(_)) => {}
                 _ => return Err(Broken::Rule(format!("{done:?} is no answer to what was asked"))),
             }
         }

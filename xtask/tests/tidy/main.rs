@@ -7,6 +7,7 @@ mod docs;
 mod edges;
 mod lengths;
 mod modules;
+mod planted;
 mod purity;
 mod tree;
 mod words;
@@ -16,6 +17,11 @@ use tree::{Tree, report};
 #[test]
 fn crates_use_only_the_crates_below_them() {
     report(edges::complaints(&edges::metadata()));
+}
+
+#[test]
+fn planted_bugs_are_in_nothing_that_ships() {
+    report(planted::complaints(&edges::metadata()));
 }
 
 #[test]

@@ -84,6 +84,9 @@ impl World {
             self.applied.push((self.fold.at, self.policy, unseen.jobs.clone()));
         }
         self.trace.extend(self.fold.head().1.0);
+        if let Some(Unseen { jobs, done: Some(done), .. }) = &unseen {
+            self.answered(jobs, done)?;
+        }
         let expected = match (unseen, memory) {
             (Some(unseen), _) if applied => Some(unseen.memory.1),
             (Some(unseen), _) => Some(unseen.memory.0),
