@@ -21,6 +21,7 @@ mod live;
 mod measured;
 mod prove;
 mod quality;
+mod reliability;
 mod setup;
 mod sh;
 mod sim;

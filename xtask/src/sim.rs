@@ -10,8 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// How the program is built: as what ships, with what tests plant.
-const BUILD: [&str; 9] =
-    ["build", "--quiet", "--release", "--package", "adjutant-sim", "--features", "planted", "--bin", "sim"];
+const BUILD: [&str; 9] = ["build", "--quiet", "--release", "--package", "adjutant-sim", "--features", "planted", "--bin", "sim"];
 
 /// The names of the steps that need the program.
 const STEPS: [&str; 2] = ["powercut", "sim"];
