@@ -32,8 +32,8 @@ enum From {
 const CLIENTS: [Client; 4] = [
     Client {
         name: "rsyslog",
-        from: From::Debian(&["rsyslog", "rsyslog-elasticsearch"], &["libestr0", "libfastjson4", "libcurl4"]),
-        probe: &["usr/sbin/rsyslogd", "-v"],
+        from: From::Debian(&["rsyslog", "rsyslog-elasticsearch", "rsyslog-gnutls"], &["libestr0", "libfastjson4", "libcurl4"]),
+        probe: &["/bin/sh", "-c", "usr/sbin/rsyslogd -v && ls usr/lib/*/rsyslog/lmnsd_gtls.so"],
     },
     Client {
         name: "syslog-ng",
@@ -62,7 +62,7 @@ pub fn step() -> Result<Ending> {
             return Ok(Ending::Skipped(client.advice()));
         }
     }
-    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant-server", "--test", "clients"]);
+    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant", "--test", "doors", "clients"]);
     command.env("ADJUTANT_CLIENTS", dir());
     let (passed, text) = sh::captured(command, "clients")?;
     if !passed {
@@ -88,7 +88,7 @@ impl Client {
         let Some((program, arguments)) = self.probe.split_first() else { return false };
         let mut command = Command::new(self.dir().join(program));
         command.args(arguments).env("LD_LIBRARY_PATH", self.dir().join("usr/lib/syslog-ng"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.current_dir(self.dir()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     }
 

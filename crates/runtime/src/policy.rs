@@ -9,7 +9,7 @@ use adjutant_engine::desk::{Desk, Options, Scratch};
 use adjutant_engine::entities::{HashKey, hash};
 use adjutant_engine::memory::Keys;
 use adjutant_model::schema::slots as s;
-use adjutant_model::{Alert, Place, Problem, RawAlert, Time};
+use adjutant_model::{Alert, Digest, Place, Problem, RawAlert, Time};
 use adjutant_rules::Book;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -36,6 +36,9 @@ pub struct Incoming {
     pub line: u64,
     /// What the sender calls it, where the protocol has room for that.
     pub id: Option<String>,
+    /// Digest of what the sender says beside it, such as when and where it happened: the same text at another time is another
+    /// alert.
+    pub beside: Option<Digest>,
 }
 
 /// A record that was read and waits to be decided.
@@ -93,7 +96,7 @@ impl Policy {
         let raw = RawAlert { bytes: &record.bytes, place: Place { input: 0, line: record.line } };
         let (mut alert, mut problems) = (Alert::default(), Vec::new());
         let (keys, touched) = desk.read(&raw, scratch, &mut alert, &mut problems)?;
-        let key = self.key_of(&alert, source, record.id.as_deref());
+        let key = self.key_of(&alert, source, record.id.as_deref(), record.beside);
         let severity = autonomy::severity(&alert.row).unwrap_or(0);
         Ok(Prepared {
             policy: Arc::clone(self),
@@ -110,14 +113,17 @@ impl Policy {
     }
 
     /// What an alert is known by: its source and the identifier that the source gave it, or else its content.
-    fn key_of(&self, alert: &Alert, source: Option<&str>, told: Option<&str>) -> u64 {
+    fn key_of(&self, alert: &Alert, source: Option<&str>, told: Option<&str>, beside: Option<Digest>) -> u64 {
         let read = self.book.sources.get(alert.source).map_or("", |source| source.name.as_str());
         let source = source.unwrap_or(read);
         let scope = hash(self.key, space::ID, source.as_bytes()).to_le_bytes();
         let id = told.or_else(|| alert.row.text(s::ALERT_ID)).filter(|id| !id.is_empty());
         match id {
             Some(id) => hash(HashKey(twice(scope)), space::ID, id.as_bytes()),
-            None => hash(HashKey(twice(scope)), space::CONTENT, &alert.digest.0),
+            None => {
+                let content = beside.map_or(alert.digest, |beside| Digest::of_parts([&alert.digest.0[..], &beside.0]));
+                hash(HashKey(twice(scope)), space::CONTENT, &content.0)
+            }
         }
     }
 

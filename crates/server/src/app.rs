@@ -4,7 +4,7 @@ use crate::accounts::{Commit, Documents, DocumentsError, Pending as Kept};
 use crate::events::Events;
 use crate::gate::Gate;
 use crate::intake::body::Limits;
-use crate::intake::{Answer, Fate, Fault, Incoming, Pending, Sink};
+use crate::intake::{Answer, Fate, Fault, Hints, Incoming, Pending, Sink};
 use adjutant_runtime::drive::{self, Command};
 use adjutant_runtime::policy;
 use adjutant_runtime::service::{self, Failed, Service, State};
@@ -96,8 +96,9 @@ impl App {
 }
 
 fn incoming(record: Incoming) -> policy::Incoming {
+    let beside = record.hints.as_deref().and_then(Hints::beside);
     let id = record.hints.and_then(|hints| hints.id);
-    policy::Incoming { bytes: record.bytes, line: record.line, id }
+    policy::Incoming { bytes: record.bytes, line: record.line, id, beside }
 }
 
 impl Sink for App {

@@ -10,6 +10,7 @@ mod secret_ref;
 mod settings;
 mod tree;
 
+pub use check::network;
 pub use layers::{Fault, Faults, Layers, Place};
 pub use secret_ref::{NoSecret, SecretPlaces, SecretRef};
 pub use settings::{

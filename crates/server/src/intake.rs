@@ -10,6 +10,7 @@ pub mod folder;
 pub mod hec;
 pub mod syslog;
 
+use adjutant_model::Digest;
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
@@ -51,6 +52,16 @@ pub struct Hints {
     pub kind: Option<String>,
     /// More of the same, as a JSON object.
     pub fields: Option<Bytes>,
+}
+
+impl Hints {
+    /// The digest of everything but the id; none when nothing is said.
+    pub fn beside(&self) -> Option<Digest> {
+        let texts = [&self.time, &self.host, &self.origin, &self.kind].map(|text| text.as_deref().map(str::as_bytes));
+        let all = texts.into_iter().chain([self.fields.as_deref()]);
+        // Nothing and an empty text are as good as the same.
+        all.clone().any(|part| part.is_some()).then(|| Digest::of_parts(all.map(Option::unwrap_or_default)))
+    }
 }
 
 /// Something that could not be read as a record.

@@ -3,6 +3,7 @@
 use crate::api::{self, Done, autonomy, cases, decisions, health, ledger, reviews};
 use crate::app::App;
 use crate::body::Input;
+use crate::etag::Etag;
 use crate::filter::{Field, Form, Page, Query};
 use crate::gate::{Caller, Doors, Endpoint, Permission, Routes};
 use crate::intake::Piece;
@@ -193,7 +194,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> +
 }
 
 async fn metrics(State(app): State<App>) -> Response {
-    let text = health::prometheus(&app.service);
+    let unread = app.heard.faults.load(std::sync::atomic::Ordering::Relaxed);
+    let text = health::prometheus(&app.service, unread);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
@@ -206,8 +208,15 @@ async fn missed(State(app): State<App>) -> Answer<Vec<health::Missed>> {
     blocking(move || health::missed(&app.service)).await.map(Json)
 }
 
-async fn queue(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Page<cases::Case>> {
-    let query = Query::read("/v1/cases", query.as_deref(), QUEUE)?;
+async fn queue(State(app): State<App>, headers: HeaderMap, RawQuery(text): RawQuery) -> Result<Response, Problem> {
+    let query = Query::read("/v1/cases", text.as_deref(), QUEUE)?;
+    // No case changes without an entry. Asked before the cases are read, so that the tag is never newer than what it names.
+    let (entries, root) = app.service.head();
+    let text = text.unwrap_or_default();
+    let tag = Etag::of([&b"/v1/cases"[..], text.as_bytes(), &entries.to_be_bytes(), &root.0]);
+    if tag.is_held(&headers) {
+        return Ok(tag.answer(&headers, || StatusCode::NOT_MODIFIED.into_response()));
+    }
     let one = |name: &str| query.chosen(name).and_then(|chosen| chosen.first()).map(|choice| (*choice).to_owned());
     let filter = cases::Filter {
         status: one("status"),
@@ -220,7 +229,8 @@ async fn queue(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Page
     };
     let found = blocking(move || cases::queue(&app.service, &filter)).await?;
     let page = query.page(found, |(_, rank, key)| crate::cursor::Position { rank: *rank, seq: key.cast_unsigned() });
-    Ok(Json(Page { items: page.items.into_iter().map(|(case, ..)| case).collect(), next: page.next }))
+    let page = Page { items: page.items.into_iter().map(|(case, ..)| case).collect(), next: page.next };
+    Ok(tag.answer(&headers, || Json(page).into_response()))
 }
 
 async fn case(State(app): State<App>, Path(id): Path<String>) -> Answer<cases::Whole> {

@@ -74,7 +74,7 @@ fn stop((service, thread): (Service, JoinHandle<()>)) {
 
 fn lines() -> Vec<Incoming> {
     let demo = include_str!("../../cli/demo/corp.jsonl");
-    demo.lines().zip(1..).map(|(text, line)| Incoming { bytes: Bytes::from_static(text.as_bytes()), line, id: None }).collect()
+    demo.lines().zip(1..).map(|(text, line)| Incoming { bytes: Bytes::from_static(text.as_bytes()), line, id: None, beside: None }).collect()
 }
 
 fn offer(service: &Service, records: Vec<Incoming>) -> Vec<Fate> {
@@ -152,7 +152,7 @@ fn another_content_under_an_identifier_is_another_revision() {
     let running = start(folder.path());
     let record = lines().remove(0);
     let text = String::from_utf8(record.bytes.to_vec()).unwrap();
-    let other = Incoming { bytes: Bytes::from(text.replacen('{', "{\"note\":1,", 1)), line: 1, id: None };
+    let other = Incoming { bytes: Bytes::from(text.replacen('{', "{\"note\":1,", 1)), line: 1, id: None, beside: None };
     let first = decided(&offer(&running.0, vec![record.clone()]))[0];
     let second = decided(&offer(&running.0, vec![other.clone()]))[0];
     assert_ne!(first.seq, second.seq);

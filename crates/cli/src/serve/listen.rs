@@ -2,14 +2,12 @@
 
 use super::start::Started;
 use crate::exit::Exit;
-use adjutant_server::config::{Config, Protocol, Syslog, Tls};
+use adjutant_server::config::{Config, Protocol, Syslog, Tls, network};
 use adjutant_server::intake::folder;
 use adjutant_server::intake::syslog::{self, Door};
 use adjutant_server::routes;
 use adjutant_server::serve::{Bounds, Certificates, Listener};
 use anyhow::Context;
-use ipnet::IpNet;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +34,7 @@ pub(crate) async fn open(config: &Config, started: &Started) -> anyhow::Result<O
     let certificates = config.http.tls.as_ref().map(certificates).transpose()?;
     let mut doors = JoinSet::new();
     for entry in &config.syslog {
-        open_syslog(entry, config.http.tls.as_ref(), started, &stopped, &mut doors).await?;
+        open_syslog(entry, certificates.as_ref(), started, &stopped, &mut doors).await?;
     }
     for entry in &config.folders {
         let watched = folder::Watch::new(entry.path.clone(), Arc::new(started.app.clone()), entry.source.clone());
@@ -97,13 +95,15 @@ fn certificates(tls: &Tls) -> anyhow::Result<Arc<Certificates>> {
 
 async fn open_syslog(
     entry: &Syslog,
-    tls: Option<&Tls>,
+    certificates: Option<&Arc<Certificates>>,
     started: &Started,
     stopped: &watch::Receiver<bool>,
     doors: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
     let door = Door::new(Arc::new(started.app.clone()), Some(entry.source.clone()));
-    let senders = entry.senders.iter().filter_map(|text| network(text)).collect();
+    // One that cannot be read must not be left out: a door without any is open to everybody.
+    let read = |text: &String| network(text).with_context(|| format!("`{text}` is no network"));
+    let senders = entry.senders.iter().map(read).collect::<anyhow::Result<_>>()?;
     let (door, stopped, address) = (door.only_from(senders), stopped.clone(), entry.listen);
     let taken = || format!("syslog cannot listen on `{address}`");
     match entry.protocol {
@@ -118,8 +118,8 @@ async fn open_syslog(
             doors.spawn(async move { told(syslog::tcp(listener, door, async |stream| Ok(stream), stopped).await) });
         }
         Protocol::Tls => {
-            let tls = tls.context("syslog over TLS needs `http.tls`: its certificate is used")?;
-            let acceptor = tokio_rustls::TlsAcceptor::from(certificates(tls)?.server()?);
+            let certificates = certificates.context("syslog over TLS needs `http.tls`: its certificate is used")?;
+            let acceptor = tokio_rustls::TlsAcceptor::from(certificates.server()?);
             let listener = TcpListener::bind(address).await.with_context(taken)?;
             say("tls", listener.local_addr()?);
             let open = move |stream| {
@@ -130,11 +130,6 @@ async fn open_syslog(
         }
     }
     Ok(())
-}
-
-/// A network, or one address; the configuration was checked for anything else.
-fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn say(protocol: &str, address: std::net::SocketAddr) {

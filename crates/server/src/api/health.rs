@@ -115,8 +115,8 @@ pub fn missed(service: &Service) -> Result<Vec<Missed>, Problem> {
     Ok(counts.into_iter().map(bound).collect())
 }
 
-/// Numbers for Prometheus, in its text format 0.0.4.
-pub fn prometheus(service: &Service) -> String {
+/// Numbers for Prometheus, in its text format 0.0.4; `unread` pieces of what came in were no records at all.
+pub fn prometheus(service: &Service, unread: u64) -> String {
     let counters = service.counters();
     let (waiting, bytes, limits) = service.waiting();
     let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
@@ -134,7 +134,7 @@ pub fn prometheus(service: &Service) -> String {
         &[
             ("{fate=\"decided\"}", get(&counters.decided)),
             ("{fate=\"known\"}", get(&counters.known)),
-            ("{fate=\"failed\"}", get(&counters.failed)),
+            ("{fate=\"failed\"}", get(&counters.failed) + unread),
             ("{fate=\"refused\"}", get(&counters.refused)),
             ("{fate=\"unavailable\"}", get(&counters.unavailable)),
         ],

@@ -4,6 +4,7 @@ use super::{Config, Protocol, SecretRef, tree};
 use crate::accounts::fit_name;
 use crate::problem::tame;
 use axum::http::Uri;
+use ipnet::IpNet;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -69,7 +70,8 @@ fn http(config: &Config, found: &mut Found) {
     let mut seen = BTreeSet::new();
     for (nth, address) in http.listen.iter().enumerate() {
         let path = format!("http.listen[{nth}]");
-        if !seen.insert(address) {
+        // Each listener on port 0 gets a free port of its own.
+        if address.port() != 0 && !seen.insert(address) {
             found.add(&path, format!("`{address}` is there twice"));
         }
         if !address.ip().is_loopback() && http.tls.is_none() && !http.plain_http {
@@ -87,7 +89,8 @@ fn syslog(config: &Config, found: &mut Found) {
     let mut seen = BTreeSet::new();
     for (nth, syslog) in config.syslog.iter().enumerate() {
         let (path, is_udp) = (format!("syslog[{nth}]"), syslog.protocol == Protocol::Udp);
-        if !seen.insert((is_udp, syslog.listen)) || (!is_udp && config.http.listen.contains(&syslog.listen)) {
+        let is_taken = !seen.insert((is_udp, syslog.listen)) || (!is_udp && config.http.listen.contains(&syslog.listen));
+        if is_taken && syslog.listen.port() != 0 {
             found.add(format!("{path}.listen"), format!("`{}` is taken by another listener", syslog.listen));
         }
         if syslog.protocol == Protocol::Tls && config.http.tls.is_none() {
@@ -96,18 +99,15 @@ fn syslog(config: &Config, found: &mut Found) {
         if !syslog.listen.ip().is_loopback() && syslog.senders.is_empty() {
             found.add(format!("{path}.listen"), "others can reach it and syslog knows no token: say in `senders` who may send");
         }
-        for sender in syslog.senders.iter().filter(|sender| !is_network(sender)) {
+        for sender in syslog.senders.iter().filter(|sender| network(sender).is_none()) {
             found.add(format!("{path}.senders"), format!("`{}` is no network such as 10.1.0.0/16", tame(sender)));
         }
     }
 }
 
-/// `ADDRESS` or `ADDRESS/BITS`.
-fn is_network(text: &str) -> bool {
-    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let Ok(address) = address.parse::<IpAddr>() else { return false };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
+/// The network that a setting names: `10.1.0.0/16`, or one address.
+pub fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn sources(config: &Config, found: &mut Found) {

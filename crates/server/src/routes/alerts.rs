@@ -1,9 +1,11 @@
 //! Our own intake: one alert, JSON Lines, an array, or anything else that a file may hold; gzip and Zstandard.
 
+use super::collectors::{cut, encoding, is_packed};
 use super::{
     App, Bytes, Caller, Endpoint, Fate, HeaderMap, IntoResponse, Kind, Path, Permission, Piece, Problem, Refused, Response,
     Routes, State, StatusCode, body, header,
 };
+use crate::intake::{Fault, Sink as _};
 use adjutant_runtime::drive::Answer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,15 +76,34 @@ pub(super) async fn named(
 
 async fn take(app: &App, caller: &Caller, asked: Option<&str>, headers: &HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let source = caller.source_for(asked)?;
-    let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?"));
-    let pieces = body::pieces(body, encoding, &app.limits)?;
+    let (encoding, limits) = (encoding(headers), app.limits);
+    let (len, packed) = (body.len(), is_packed(&body, encoding.as_deref()));
+    let work = move || {
+        let body = body::unpack(body, encoding.as_deref(), &limits)?;
+        let is_list = body.bytes.trim_ascii_start().starts_with(b"[");
+        Ok((is_list, body::cut(&body.bytes, body.broken, &limits)?))
+    };
+    let (is_list, pieces) = cut(len, packed, work).await?;
     let lines: Vec<Line> = pieces.iter().map(Line::of).collect();
-    let records = pieces.into_iter().filter_map(|piece| if let Piece::Record(record) = piece { Some(record) } else { None });
-    let fates = app.offer(source, caller.name(), records.collect()).await;
+    let (mut records, mut faults) = (Vec::with_capacity(pieces.len()), Vec::new());
+    for piece in pieces {
+        match piece {
+            Piece::Record(record) => records.push(record),
+            Piece::Fault(fault) => faults.push(fault),
+        }
+    }
+    report(app, source, caller, faults).await;
+    let fates = app.offer(source, caller.name(), records).await;
     Ok(match (&lines[..], &fates[..]) {
-        ([Line::Record(_)], [fate]) => one(fate),
+        ([Line::Record(_)], [fate]) if !is_list => one(fate),
         _ => many(&lines, fates),
     })
+}
+
+async fn report(app: &App, source: Option<&str>, caller: &Caller, faults: Vec<Fault>) {
+    if !faults.is_empty() {
+        app.report(source, caller.name(), faults).await;
+    }
 }
 
 impl From<Refused> for Problem {

@@ -74,19 +74,19 @@ fn alertmanagers(routes: Routes<App>, limits: &Limits) -> Routes<App> {
         .add(intake(signed, "Takes alerts of a source that signs them (Standard Webhooks).", limits), super::alerts::named)
 }
 
-fn encoding(headers: &HeaderMap) -> Option<String> {
+pub(super) fn encoding(headers: &HeaderMap) -> Option<String> {
     // Several headers, or one that is no text, are as unknown as any other name.
     let mut all = headers.get_all(header::CONTENT_ENCODING).iter();
     let first = all.next()?.to_str().unwrap_or("?");
     Some(if all.next().is_some() { "several" } else { first }.to_owned())
 }
 
-fn is_packed(body: &[u8], encoding: Option<&str>) -> bool {
+pub(super) fn is_packed(body: &[u8], encoding: Option<&str>) -> bool {
     encoding.is_some() || body.starts_with(&[0x1f, 0x8b]) || body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
 }
 
 /// Runs `work` on a body here when it is short and not packed, else where it may take long.
-async fn cut<T, W>(bytes: usize, packed: bool, work: W) -> Result<T, Problem>
+pub(super) async fn cut<T, W>(bytes: usize, packed: bool, work: W) -> Result<T, Problem>
 where
     T: Send + 'static,
     W: FnOnce() -> Result<T, Problem> + Send + 'static,

@@ -102,14 +102,16 @@ impl Door {
         Self { senders: senders.into(), ..self }
     }
 
-    /// Whether messages from this address are taken; counts it when not.
-    fn admits(&self, from: IpAddr) -> bool {
+    /// Whether messages from this address are taken; when not, that is counted and reported.
+    async fn admits(&self, from: IpAddr) -> bool {
         let from = from.to_canonical();
-        let admitted = self.senders.is_empty() || self.senders.iter().any(|network| network.contains(&from));
-        if !admitted {
-            self.counters.strangers.fetch_add(1, Ordering::Relaxed);
+        if self.senders.is_empty() || self.senders.iter().any(|network| network.contains(&from)) {
+            return true;
         }
-        admitted
+        self.counters.strangers.fetch_add(1, Ordering::Relaxed);
+        let detail = "it is in none of the networks that `senders` names, and is not heard".into();
+        self.report(&from.to_string(), vec![Fault { line: 0, code: "stranger", detail }]).await;
+        false
     }
 
     /// Hands records in until each is stored or failed, or until told to stop.
@@ -171,7 +173,7 @@ pub async fn udp(socket: UdpSocket, door: Door, mut stop: watch::Receiver<bool>)
             () = stopped(&mut stop) => break Ok(()),
         };
         match came {
-            Ok((_, from)) if !door.admits(from.ip()) => {}
+            Ok((_, from)) if !door.admits(from.ip()).await => {}
             Ok((len, from)) => {
                 let message = (from.ip(), Bytes::copy_from_slice(room.get(..len).unwrap_or(&[])));
                 if queue.try_send(message).is_err() {
@@ -239,7 +241,7 @@ where
                 continue;
             }
         };
-        if !door.admits(from.ip()) {
+        if !door.admits(from.ip()).await {
             continue;
         }
         let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else {

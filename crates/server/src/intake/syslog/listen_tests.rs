@@ -154,3 +154,26 @@ async fn datagrams_without_room_are_counted_and_told() {
     assert!(told[0].detail.starts_with("2 datagrams"));
     assert_eq!(counters.lost.load(Ordering::Relaxed), 2, "one held, one in the queue");
 }
+
+#[tokio::test]
+async fn who_is_in_no_network_of_the_senders_is_not_heard() {
+    let sink = Arc::new(Memory::default());
+    let strict = door(&sink).only_from(vec!["10.1.0.0/16".parse().unwrap()]);
+    let (listener, socket) =
+        (TcpListener::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let (stream_to, datagrams_to) = (listener.local_addr().unwrap(), socket.local_addr().unwrap());
+    let (stop, stopped) = stopper();
+    let doors = [tokio::spawn(tcp(listener, strict.clone(), plain, stopped.clone())), tokio::spawn(udp(socket, strict.clone(), stopped))];
+    let mut foreign = TcpStream::connect(stream_to).await.unwrap();
+    // It may be closed already.
+    let _ = foreign.write_all(b"<34>one\n").await;
+    let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    sender.send_to(b"<34>two", datagrams_to).await.unwrap();
+    until(|| strict.counters.strangers.load(Ordering::Relaxed) == 2).await;
+    stop.send(true).unwrap();
+    for door in doors {
+        door.await.unwrap().unwrap();
+    }
+    assert_eq!((sink.texts().len(), sink.faults().len()), (0, 2));
+    assert!(sink.faults().iter().all(|fault| fault.code == "stranger"));
+}

@@ -1,0 +1,8 @@
+//! The doors of the service as it runs: what each takes, what it answers, and that every alert arrives once and unchanged.
+
+mod alerts;
+mod clients;
+mod collectors;
+mod listings;
+mod served;
+mod syslog;
