@@ -42,7 +42,7 @@ impl Records {
     }
 
     /// The next record: mostly new, at times one that was sent before, or another content under its identifier, or no record.
-    pub fn next(&mut self) -> Incoming {
+    pub fn draw(&mut self) -> Incoming {
         let bytes = match self.rng.below(100) {
             0..20 if !self.sent.is_empty() => self.rng.pick(&self.sent).clone(),
             20..30 if !self.sent.is_empty() => self.changed(),
@@ -50,7 +50,7 @@ impl Records {
             _ => self.fresh(),
         };
         self.sent.push(bytes.clone());
-        Incoming { bytes, line: self.sent.len() as u64, id: None }
+        Incoming { bytes, line: self.sent.len() as u64, id: None, beside: None }
     }
 
     fn fresh(&mut self) -> Bytes {

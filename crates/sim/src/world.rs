@@ -216,7 +216,7 @@ impl World {
     }
 
     fn note(&mut self, result: &Result<(), StoreError>, done: &[Done]) {
-        let result = result.as_ref().map_err(|error| std::mem::discriminant(error));
+        let result = result.as_ref().map_err(std::mem::discriminant);
         self.trace.extend(format!("{result:?} {done:?} {:?}\n", self.clock.now()).bytes());
     }
 

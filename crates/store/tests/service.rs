@@ -74,7 +74,10 @@ fn stop((service, thread): (Service, JoinHandle<()>)) {
 
 fn lines() -> Vec<Incoming> {
     let demo = include_str!("../../cli/demo/corp.jsonl");
-    demo.lines().zip(1..).map(|(text, line)| Incoming { bytes: Bytes::from_static(text.as_bytes()), line, id: None, beside: None }).collect()
+    demo.lines()
+        .zip(1..)
+        .map(|(text, line)| Incoming { bytes: Bytes::from_static(text.as_bytes()), line, id: None, beside: None })
+        .collect()
 }
 
 fn offer(service: &Service, records: Vec<Incoming>) -> Vec<Fate> {

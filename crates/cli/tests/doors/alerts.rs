@@ -56,7 +56,12 @@ fn what_is_no_record_is_told_and_counted() {
     for (body, failed) in [("{\"a\":", 1), ("", 2), ("{\"a\":]\n{\"b\":]\n", 4)] {
         let refused = served.post("/v1/alerts", body);
         assert_eq!(refused.status, 400, "{body}: {}", String::from_utf8_lossy(&refused.body));
-        assert_eq!(served.metric(r#"adjutant_alerts_total{fate="failed"}"#), failed, "{}", String::from_utf8_lossy(&refused.body));
+        assert_eq!(
+            served.metric(r#"adjutant_alerts_total{fate="failed"}"#),
+            failed,
+            "{}",
+            String::from_utf8_lossy(&refused.body)
+        );
     }
     assert_eq!(served.decided(), 0);
     let token = format!("Bearer {}", served.source);
@@ -74,7 +79,7 @@ fn packed_bodies_are_unpacked_within_their_limits() {
     let zstd = zstd::stream::encode_all(lines.as_bytes(), 3).unwrap();
     assert_eq!(counts(&packed(&served, "zstd", &zstd).json()), [3_000, 0, 0, 0]);
     assert_eq!(counts(&packed(&served, "gzip", &gzip(lines.as_bytes())).json()), [0, 3_000, 0, 0]);
-    assert_eq!(counts(&served.post("/v1/alerts", &gzip(lines.as_bytes())).json()), [0, 3_000, 0, 0], "known by its first bytes");
+    assert_eq!(counts(&served.post("/v1/alerts", gzip(lines.as_bytes())).json()), [0, 3_000, 0, 0], "known by its first bytes");
     assert_eq!(packed(&served, "gzip", &gzip(b"{\"a\":1}")).json()["known"], true, "one, packed, is still one");
 
     let blanks = gzip(&vec![b' '; 80 << 20]);

@@ -98,9 +98,20 @@ fn notifications_are_taken_apart() {
 fn nobody_gets_in_without_a_token() {
     let served = Served::start("");
     let routes = [
-        "/v1/alerts", "/v1/alerts/okta", "/v1/webhooks/okta", "/v1/alertmanager", "/v1/alertmanager/x", "/services/collector",
-        "/services/collector/event", "/services/collector/raw", "/services/collector/ack", "/_bulk", "/a/_bulk", "/a/_doc",
-        "/a/_doc/1", "/a/_create/1",
+        "/v1/alerts",
+        "/v1/alerts/okta",
+        "/v1/webhooks/okta",
+        "/v1/alertmanager",
+        "/v1/alertmanager/x",
+        "/services/collector",
+        "/services/collector/event",
+        "/services/collector/raw",
+        "/services/collector/ack",
+        "/_bulk",
+        "/a/_bulk",
+        "/a/_doc",
+        "/a/_doc/1",
+        "/a/_create/1",
     ];
     let reader = format!("Bearer {}", served.lead);
     for path in routes {

@@ -34,7 +34,9 @@ fn pages_lead_through_all_cases_and_each_is_there_once() {
 
     let first = served.get("/v1/cases?limit=1").json();
     let next = first["next"].as_str().unwrap();
-    for bad in ["limit=0".into(), "limit=201".into(), "colour=red".into(), "cursor=x".into(), format!("status=escalated&cursor={next}")] {
+    for bad in
+        ["limit=0".into(), "limit=201".into(), "colour=red".into(), "cursor=x".into(), format!("status=escalated&cursor={next}")]
+    {
         assert_eq!(served.get(&format!("/v1/cases?{bad}")).status, 400, "{bad}");
     }
     assert_eq!(served.get("/v1/cases/ffffffffffff").status, 404);
@@ -74,11 +76,37 @@ fn the_description_names_every_route() {
         }
     }
     for path in [
-        "/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/alerts", "/v1/alerts/{source}", "/v1/webhooks/{source}",
-        "/v1/alertmanager", "/services/collector/event", "/services/collector/raw", "/services/collector/health", "/_bulk",
-        "/{index}/_bulk", "/{index}/_doc/{id}", "/v1/cases", "/v1/cases/{id}", "/v1/cases/{id}/verdict", "/v1/decisions",
-        "/v1/decisions/{id}/raw", "/v1/autonomy", "/v1/pause", "/v1/resume", "/v1/reviews", "/v1/ledger", "/v1/ledger/entries",
-        "/v1/events", "/v1/login", "/v1/users", "/v1/tokens", "/v1/me",
+        "/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/v1/alerts",
+        "/v1/alerts/{source}",
+        "/v1/webhooks/{source}",
+        "/v1/alertmanager",
+        "/services/collector/event",
+        "/services/collector/raw",
+        "/services/collector/health",
+        "/_bulk",
+        "/{index}/_bulk",
+        "/{index}/_doc/{id}",
+        "/v1/cases",
+        "/v1/cases/{id}",
+        "/v1/cases/{id}/verdict",
+        "/v1/decisions",
+        "/v1/decisions/{id}/raw",
+        "/v1/autonomy",
+        "/v1/pause",
+        "/v1/resume",
+        "/v1/reviews",
+        "/v1/ledger",
+        "/v1/ledger/entries",
+        "/v1/events",
+        "/v1/login",
+        "/v1/users",
+        "/v1/tokens",
+        "/v1/me",
     ] {
         assert!(paths.contains_key(path), "{path} is not described");
     }

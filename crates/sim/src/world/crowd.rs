@@ -54,10 +54,6 @@ pub(super) fn work(jobs: Vec<Job>, number: usize, now: Time) -> (Vec<Work>, Vec<
             Job::Command { by, command } => Work::Command { by: (*by).into(), command: command.clone() },
             Job::Adopt(number) => Work::Command { by: "ana".into(), command: Command::Adopt(crate::policies::policy(*number)) },
         };
-        let job = match job {
-            Job::Adopt(number) => Job::Adopt(number),
-            other => other,
-        };
         Some((work, job))
     };
     jobs.into_iter().filter_map(work).unzip()
@@ -94,7 +90,7 @@ impl World {
     /// What comes in one turn.
     pub fn jobs(&mut self) -> Vec<Job> {
         let count = 1 + self.rng.below(JOBS_MAX);
-        (0..count).map(|_| if self.rng.percent(80) { Job::Alert(self.records.next()) } else { self.wish() }).collect()
+        (0..count).map(|_| if self.rng.percent(80) { Job::Alert(self.records.draw()) } else { self.wish() }).collect()
     }
 
     /// A new policy for the driver.

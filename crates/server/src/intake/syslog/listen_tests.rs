@@ -159,11 +159,11 @@ async fn datagrams_without_room_are_counted_and_told() {
 async fn who_is_in_no_network_of_the_senders_is_not_heard() {
     let sink = Arc::new(Memory::default());
     let strict = door(&sink).only_from(vec!["10.1.0.0/16".parse().unwrap()]);
-    let (listener, socket) =
-        (TcpListener::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let (listener, socket) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let (stream_to, datagrams_to) = (listener.local_addr().unwrap(), socket.local_addr().unwrap());
     let (stop, stopped) = stopper();
-    let doors = [tokio::spawn(tcp(listener, strict.clone(), plain, stopped.clone())), tokio::spawn(udp(socket, strict.clone(), stopped))];
+    let doors =
+        [tokio::spawn(tcp(listener, strict.clone(), plain, stopped.clone())), tokio::spawn(udp(socket, strict.clone(), stopped))];
     let mut foreign = TcpStream::connect(stream_to).await.unwrap();
     // It may be closed already.
     let _ = foreign.write_all(b"<34>one\n").await;
