@@ -250,7 +250,7 @@ fn the_ledger_is_verified_backed_up_and_restored() {
     let verified = run(&["audit", "verify", "--data", path(&data)]);
     expect(&verified, 0);
     let said = text(&verified.stdout);
-    assert!(said.contains("signed by key") && said.contains(&format!("{ALERTS} raw alerts are")), "{said}");
+    assert!(said.contains("signed by key") && said.contains(&format!("{ALERTS} raw alerts and ")), "{said}");
     sound(&data);
     export(&data);
     checkpoints(&dir, &data);

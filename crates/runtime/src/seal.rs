@@ -1,7 +1,7 @@
 //! Seals the ledger: a signed checkpoint of what is durable, every so often, kept here and wherever else it is to go.
 //!
 //! Whoever has an old checkpoint can tell whether the ledger was rewritten since. One that nobody else has proves nothing
-//! against whoever holds the key, so each is handed to [`Seal::export`].
+//! against whoever holds the key, so each is exported, too.
 
 use crate::drive::Command;
 use crate::event::put_piece;

@@ -88,7 +88,7 @@ mod tests {
         let wide = plain(&rows.fitted(None));
         assert!(wide.contains("on and on") && wide.contains("\\u{1b}[31m") && !wide.contains('\u{1b}'), "{wide}");
         let narrow = plain(&rows.fitted(Some(30)));
-        assert_eq!(narrow, "id    score  what\naa        7  a long title \\u{1…\nbbbb    112  short\n");
+        assert_eq!(narrow, "id    score  what\naa        7  a long title \\u{…\nbbbb    112  short\n");
         assert!(plain(&rows.fitted(Some(1))).contains("a long …"));
     }
 }
