@@ -62,7 +62,7 @@ pub fn step() -> Result<Ending> {
             return Ok(Ending::Skipped(client.advice()));
         }
     }
-    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant", "--test", "doors", "clients"]);
+    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant", "--test", "doors", "clients::"]);
     command.env("ADJUTANT_CLIENTS", dir());
     let (passed, text) = sh::captured(command, "clients")?;
     if !passed {

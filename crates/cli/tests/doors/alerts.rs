@@ -75,14 +75,14 @@ fn what_is_no_record_is_told_and_counted() {
 #[test]
 fn packed_bodies_are_unpacked_within_their_limits() {
     let served = Served::start("[limits]\nbody_bytes_max = 1048576\n");
-    let lines: String = (0..3_000).map(|number| format!("{{\"a\":{number}}}\n")).collect();
+    let lines: String = (0..500).map(|number| format!("{{\"a\":{number}}}\n")).collect();
     let zstd = zstd::stream::encode_all(lines.as_bytes(), 3).unwrap();
-    assert_eq!(counts(&packed(&served, "zstd", &zstd).json()), [3_000, 0, 0, 0]);
-    assert_eq!(counts(&packed(&served, "gzip", &gzip(lines.as_bytes())).json()), [0, 3_000, 0, 0]);
-    assert_eq!(counts(&served.post("/v1/alerts", gzip(lines.as_bytes())).json()), [0, 3_000, 0, 0], "known by its first bytes");
+    assert_eq!(counts(&packed(&served, "zstd", &zstd).json()), [500, 0, 0, 0]);
+    assert_eq!(counts(&packed(&served, "gzip", &gzip(lines.as_bytes())).json()), [0, 500, 0, 0]);
+    assert_eq!(counts(&served.post("/v1/alerts", gzip(lines.as_bytes())).json()), [0, 500, 0, 0], "known by its first bytes");
     assert_eq!(packed(&served, "gzip", &gzip(b"{\"a\":1}")).json()["known"], true, "one, packed, is still one");
 
-    let blanks = gzip(&vec![b' '; 80 << 20]);
+    let blanks = gzip(&vec![b' '; 2 << 20]);
     let (token, large) = (format!("Bearer {}", served.source), vec![b' '; (1 << 20) + 1]);
     for path in ["/v1/alerts", "/services/collector/raw", "/_bulk", "/v1/alertmanager"] {
         let bomb = [("authorization", token.as_str()), ("content-encoding", "gzip")];
@@ -91,7 +91,7 @@ fn packed_bodies_are_unpacked_within_their_limits() {
         let waits = [("authorization", token.as_str()), ("expect", "100-continue")];
         assert_eq!(served.ask("POST", path, &waits, &large).status, 413, "{path}");
     }
-    assert_eq!(served.decided(), 3_000);
+    assert_eq!(served.decided(), 500);
 }
 
 #[test]

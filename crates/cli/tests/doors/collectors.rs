@@ -50,7 +50,7 @@ fn the_same_text_at_another_time_or_from_another_host_is_another_event() {
 }
 
 #[test]
-fn elastic_clients_are_welcome() {
+fn whoever_speaks_to_elastic_is_welcome() {
     let served = Served::start("");
     let token = format!("Bearer {}", served.source);
     let ask = |method: &str, path: &str, body: &str| served.ask(method, path, &[("authorization", &token)], body.as_bytes());

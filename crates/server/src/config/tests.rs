@@ -261,3 +261,19 @@ fn every_setting_has_one_name_in_the_environment_and_a_description() {
     }
     assert_eq!(schema()["properties"]["data_dir"]["description"].as_str().unwrap().lines().count(), 1);
 }
+
+#[test]
+fn free_ports_are_others_each_time_and_a_network_that_nobody_can_read_is_a_fault() {
+    let syslog =
+        |address: &str, more: &str| format!("[[syslog]]\nprotocol = \"tcp\"\nlisten = \"{address}\"\nsource = \"fw\"\n{more}\n");
+    let two = |address: &str| syslog(address, "").repeat(2);
+    assert!(load(&two("127.0.0.1:0"), &[], &[]).is_ok());
+    assert_eq!(faults(&two("127.0.0.1:514")).len(), 1);
+    // What the check lets through and the listener cannot read would leave the door open to everybody.
+    for sender in ["10.1.0.0/+8", "10.1.0.0/33", "10.1/16", "fd00::/200", "host", ""] {
+        assert_eq!(faults(&syslog("0.0.0.0:514", &format!("senders = [\"{sender}\"]"))).len(), 1, "{sender}");
+    }
+    for sender in ["10.1.0.0/16", "10.1.2.3", "fd00::/8", "::1"] {
+        assert!(load(&syslog("0.0.0.0:514", &format!("senders = [\"{sender}\"]")), &[], &[]).is_ok(), "{sender}");
+    }
+}
