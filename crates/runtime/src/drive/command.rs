@@ -270,13 +270,14 @@ impl Driver {
     }
 
     fn alert_of(&mut self, seq: u64) -> Result<Option<Alert>, StoreError> {
-        if seq >= self.tree.len() {
-            return Ok(None); // Decided in this very transaction; there is nothing to read yet.
-        }
-        let bytes = match entry_at(&mut *self.reader, seq) {
-            Ok(bytes) => bytes,
-            Err(StoreError::Damaged(_)) => return Ok(None), // Retention removed it.
-            Err(error) => return Err(error),
+        // What was decided in this very transaction is not stored yet; a replay will find it there, so it counts now.
+        let bytes = match self.batch.entry_bytes(seq).map(<[u8]>::to_vec) {
+            Some(bytes) => bytes,
+            None => match entry_at(&mut *self.reader, seq) {
+                Ok(bytes) => bytes,
+                Err(StoreError::Damaged(_)) => return Ok(None), // Retention removed it.
+                Err(error) => return Err(error),
+            },
         };
         let Ok(Kind::Decided(head, _, rest)) = event::kind(&bytes) else { return Ok(None) };
         let slots = self.slots(head.book)?;
@@ -324,7 +325,11 @@ impl Driver {
             level: Autonomy,
             at: i64,
         }
-        let stored = self.reader.document(kind::ASKED, name)?;
+        // One wish is good for one raise, also where both are in this transaction.
+        let stored = match self.batch.document(kind::ASKED, name) {
+            Some(body) => body.map(str::to_owned),
+            None => self.reader.document(kind::ASKED, name)?,
+        };
         let asked = stored.and_then(|body| serde_json::from_str::<Asked>(&body).ok());
         #[cfg(feature = "planted")]
         if is(Bug::OnePersonRaises) {
