@@ -35,10 +35,12 @@ pub enum Bug {
     OldMemory,
     /// What one person asked for is enough.
     OnePersonRaises,
+    /// A log that another process left counts as durable.
+    LogTrusted,
 }
 
 /// All of them.
-pub const ALL: [Bug; 12] = [
+pub const ALL: [Bug; 13] = [
     Bug::NothingSynced,
     Bug::AnsweredBeforeCommit,
     Bug::OutboxForgotten,
@@ -51,6 +53,7 @@ pub const ALL: [Bug; 12] = [
     Bug::FullIsSuccess,
     Bug::OldMemory,
     Bug::OnePersonRaises,
+    Bug::LogTrusted,
 ];
 
 /// Plants `bug` in this process, or takes out what was planted.

@@ -222,6 +222,12 @@ impl Disk {
         self.shared.lock().power_off_at = Some(n);
     }
 
+    /// Whether the power is off.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.shared.lock().is_off()
+    }
+
     /// Lets something go wrong. Faults add up; of two that meet, the older counts.
     pub fn fail(&self, fault: Fault) {
         self.shared.lock().fail(fault);

@@ -2,7 +2,7 @@
 
 use crate::Rng;
 use crate::disk::{Disk, alone};
-use crate::world::{Backing, Broken, Trouble, World};
+use crate::world::{Backing, Broken, Job, Trouble, World};
 
 /// Turns of one disk's life; each fourth ends in the dark.
 const TURNS: u64 = 24;
@@ -60,9 +60,10 @@ fn live(world: &mut World, rng: &mut Rng) -> Result<(), Broken> {
         match rng.below(8) {
             0 => {
                 // Killed, asked again by whoever got no answer, and then the power goes before anything else is written.
-                let changes = 1 + rng.below(20);
+                let changes = 1 + rng.below(60);
                 world.turn(jobs.clone(), Trouble::Kill(changes))?;
-                world.turn(jobs, Trouble::Power(u64::MAX >> 1))?;
+                let alerts = jobs.into_iter().filter(|job| matches!(job, Job::Alert(_))).collect();
+                world.turn(alerts, Trouble::Power(u64::MAX >> 1))?;
             }
             1..4 => {
                 let power = world.power();

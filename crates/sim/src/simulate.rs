@@ -131,11 +131,11 @@ fn step(world: &mut World, rng: &mut Rng) -> Result<(), Broken> {
         5..9 => {
             let (jobs, trouble) = (world.jobs(), world.trouble());
             world.turn(jobs.clone(), trouble)?;
-            // Whoever got no answer asks again; and then the power goes.
-            if rng.percent(50) {
-                world.turn(jobs, if rng.percent(50) { Trouble::Power(u64::MAX >> 1) } else { Trouble::None })
-            } else {
-                Ok(())
+            // Whoever got no answer asks again, and then the power may go.
+            match rng.below(4) {
+                0 => world.turn(jobs, Trouble::Power(u64::MAX >> 1)),
+                1 => world.turn(jobs, Trouble::None),
+                _ => Ok(()),
             }
         }
         _ => {

@@ -10,6 +10,7 @@ mod trouble;
 pub use crowd::Job;
 pub use trouble::Trouble;
 
+use crate::disk::Fault;
 use crate::far::Far;
 use crate::fold::Fold;
 use crate::memory_store::MemoryStore;
@@ -273,6 +274,22 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Restarts in order while a call fails, and once more when it does not.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn restart(&mut self, fault: Fault) -> Result<(), Broken> {
+        let memory = self.memory()?;
+        self.running = None;
+        self.arm(Trouble::Call(fault));
+        if let Err(error) = self.open() {
+            self.expected(&error, Trouble::Call(fault))?;
+        }
+        self.running = None;
+        self.calm();
+        self.start(None, Some(memory))
     }
 
     /// Keeps a snapshot of memory.

@@ -60,6 +60,7 @@ impl Sqlite {
         }
         let mut connection = connect(&file, &options, OpenFlags::default())?;
         settings(&connection, &options)?;
+        write_back(&connection)?;
         schema::migrate(&mut connection)?;
         Ok(Self { connection, folder: folder.into(), options, packer: Packer::new()?, raw: Packer::new()? })
     }
@@ -110,6 +111,18 @@ fn settings(connection: &Connection, options: &Options) -> Result<(), StoreError
     set("synchronous", &synchronous())?;
     set("cache_size", &CACHE_KIB)?;
     set("wal_autocheckpoint", &options.log_pages.unwrap_or(LOG_PAGES))
+}
+
+/// Writes the log that is there back into the file, and syncs that. Whoever wrote it may have ended before its last sync: what
+/// is read now is told to people, and must not go with the power.
+fn write_back(connection: &Connection) -> Result<(), StoreError> {
+    #[cfg(feature = "planted")]
+    if adjutant_runtime::planted::is(adjutant_runtime::planted::Bug::LogTrusted) {
+        return Ok(());
+    }
+    let mut statement = connection.prepare("PRAGMA wal_checkpoint(PASSIVE)").map_err(from_sqlite)?;
+    let rows = statement.query_map([], |_| Ok(())).map_err(from_sqlite)?;
+    rows.collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(from_sqlite)
 }
 
 #[cfg(not(feature = "planted"))]

@@ -335,6 +335,7 @@ impl Driver {
             level: Autonomy,
             at: i64,
         }
+        // One wish is good for one raise, also where both are in this transaction.
         let stored = match self.batch.document(kind::ASKED, name) {
             Some(body) => body.map(str::to_owned),
             None => self.reader.document(kind::ASKED, name)?,

@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    fn open(&mut self) -> Result<(), StoreError> {
+    pub(super) fn open(&mut self) -> Result<(), StoreError> {
         let mut driver = driver(self.store()?, &self.settings, self.policy)?;
         let reader = driver.store().reader()?;
         self.running = Some(Running { reader, driver });
@@ -52,6 +52,15 @@ impl World {
     /// Ends the process and begins another one.
     pub(super) fn again(&mut self, unseen: Option<Unseen>) -> Result<(), Broken> {
         let memory = if unseen.is_none() { Some(self.memory()?) } else { None };
+        if let Backing::Disk(disk) = &self.backing
+            && self.dark
+            && !disk.is_off()
+        {
+            // It goes now, or while the process ends in order.
+            let orderly = self.rng.percent(30);
+            let changes = if orderly { self.rng.below(CHANGES) } else { 0 };
+            disk.power_off_at(disk.counts().changes + changes);
+        }
         self.stop();
         self.calm();
         if let Some(left) = self.left.take() {

@@ -6,7 +6,7 @@ use crate::memory_store::Wrong;
 use adjutant_runtime::ports::StoreError;
 
 /// Changes of the disk within which the power goes: about as many as one turn makes.
-const CHANGES: u64 = 40;
+const CHANGES: u64 = 60;
 
 /// What goes wrong during one turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
