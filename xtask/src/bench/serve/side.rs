@@ -114,7 +114,9 @@ impl Running {
         let target = Target { address: SocketAddr::from(([127, 0, 0, 1], 0)), token: None };
         let mut running = Self { child, data, target, start_s: 0.0 };
         let said = listen(stdout);
-        let Ok(Said::Address(address)) = said.recv_timeout(READY_WITHIN) else { bail!("{} does not start: see {}", side.name(), log.display()) };
+        let Ok(Said::Address(address)) = said.recv_timeout(READY_WITHIN) else {
+            bail!("{} does not start: see {}", side.name(), log.display())
+        };
         running.start_s = started.elapsed().as_secs_f64();
         running.target.address = address;
         if side == Side::Adjutant {
