@@ -117,7 +117,7 @@ fn what_a_new_process_sees_survives_the_power() {
 }
 
 fn driver(store: &MemoryStore) -> Driver {
-    Driver::open(Box::new(store.clone()), policy(0), Settings::default()).unwrap()
+    Driver::open(Box::new(store.clone()), policy(0), Settings::default(), Time(0)).unwrap()
 }
 
 fn turn(driver: &mut Driver, work: Vec<Work>) -> Vec<Done> {
@@ -132,7 +132,7 @@ fn memory(driver: &Driver) -> Digest {
 
 #[test]
 fn a_verdict_in_the_transaction_of_its_decision_is_learnt_as_a_replay_learns_it() {
-    let record = Records::new(Rng::new(3)).next();
+    let record = Records::new(Rng::new(3)).draw();
     let alert = || {
         let prepared = policy(0).prepare((record.clone(), None), (&Arc::from("t"), Time(0)), &mut Default::default());
         Work::Alert(Box::new(prepared.unwrap()))
