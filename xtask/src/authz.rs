@@ -53,7 +53,11 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     figures.add("authz_probes", probes.asked as f64, "questions of who may what: routes, roles, tokens, other people's things");
     figures.add("authz_wrong", probes.wrong as f64, "answered otherwise than the table says (bar 0)");
     figures.add("hostile_bodies", bodies.asked as f64, "bodies that nobody should send, through every intake door");
-    figures.add("hostile_wrong", bodies.wrong as f64, "answered with a fault, not in time, or the service was worse for it (bar 0)");
+    figures.add(
+        "hostile_wrong",
+        bodies.wrong as f64,
+        "answered with a fault, not in time, or the service was worse for it (bar 0)",
+    );
     figures.report(arguments.json.as_deref())?;
     Ok(probes.wrong + bodies.wrong == 0)
 }

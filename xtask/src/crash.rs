@@ -79,7 +79,11 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     }
     let mut figures = Figures::default();
     let seconds = began.elapsed().as_secs_f64();
-    figures.add("crash_kills", counts.kills as f64, format!("times killed in {seconds:.0} s, {} of them at a label", counts.at_labels));
+    figures.add(
+        "crash_kills",
+        counts.kills as f64,
+        format!("times killed in {seconds:.0} s, {} of them at a label", counts.at_labels),
+    );
     figures.add("crash_acknowledged", counts.acknowledged as f64, "answers that the client wrote down, as the auditor counted");
     figures.add("crash_entries", counts.entries as f64, "entries of all ledgers");
     figures.add("crash_lost", counts.lost as f64, "kills after which something acknowledged was missing or different (bar 0)");
@@ -106,9 +110,8 @@ impl House {
         let config = folder.join("adjutant.toml");
         let webhook = format!("webhook = {{ url = \"http://{hook}/hook\", secret = {{ env = \"HOOK_SECRET\" }} }}");
         fs::write(&config, format!("[notify]\n{webhook}\n\n[checkpoints]\nevery_seconds = 1\n"))?;
-        let setting = Setting::new(binary, &data)
-            .with("HOOK_SECRET", HOOK_SECRET)
-            .with("ADJUTANT_CONFIG", &config.display().to_string());
+        let setting =
+            Setting::new(binary, &data).with("HOOK_SECRET", HOOK_SECRET).with("ADJUTANT_CONFIG", &config.display().to_string());
         let shared = Shared::new(Alerts::new()?, Journal::new(&journal)?);
         Ok(Self { setting, shared, senders: (0..SENDERS as u64).map(Sender::new).collect(), judge: Judge::default(), journal })
     }
@@ -138,14 +141,14 @@ impl House {
         let started = self.setting.start();
         self.setting.environment = environment;
         let Some(served) = started? else {
-            let at_label = fs::read_to_string(self.setting.log())?.contains("ended at `");
-            ensure!(at_label, "the service does not start: {}", fs::read_to_string(self.setting.log())?);
+            let at_label = fs::read_to_string(&self.setting.log)?.contains("ended at `");
+            ensure!(at_label, "the service does not start: {}", fs::read_to_string(&self.setting.log)?);
             counts.at_labels += 1;
             return self.setting.forget_log();
         };
         self.greet(&served, counts)?;
         self.send(served, kill)?;
-        counts.at_labels += u64::from(fs::read_to_string(self.setting.log())?.contains("ended at `"));
+        counts.at_labels += u64::from(fs::read_to_string(&self.setting.log)?.contains("ended at `"));
         self.setting.forget_log()
     }
 

@@ -1,8 +1,8 @@
 //! `cargo xtask prove`: the same harnesses as `test`, in full and for hours.
 
-use crate::fuzz;
 use crate::gate::{Ending, Gate};
 use crate::measured::{self, Size};
+use crate::{fuzz, reliable};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let mut gate = Gate::new(arguments.only.as_deref());
     measured::build(&mut gate);
     measured::all(&mut gate, Size::Full);
+    reliable::all(&mut gate, Size::Full);
     let time = Duration::from_secs_f64((arguments.hours * 3600.0).clamp(1.0, 1e7));
     gate.step("fuzz", || fuzz::all(time).map(Ending::Done));
     Ok(gate.report())

@@ -65,7 +65,11 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let mut figures = Figures::default();
     figures.add("tamper_trials", tried as f64, "changes of a store, each audited");
     figures.add("tamper_undetected", missed as f64, "changes that the audit did not find (bar 0)");
-    figures.add("tamper_rewrites_seen_inside", seen_inside as f64, "whole rewrites with the key that show without a checkpoint from elsewhere (none can)");
+    figures.add(
+        "tamper_rewrites_seen_inside",
+        seen_inside as f64,
+        "whole rewrites with the key that show without a checkpoint from elsewhere (none can)",
+    );
     figures.report(arguments.json.as_deref())?;
     Ok(missed == 0)
 }

@@ -6,7 +6,7 @@
 use crate::count::Count;
 use crate::gate::{Ending, Gate};
 use crate::measured::{self, Size};
-use crate::{clients, fuzz, setup, sh};
+use crate::{clients, fuzz, reliable, setup, sh};
 use anyhow::Result;
 use std::process::Command;
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     gate.tests("book-tests", measured::product(&["test"]));
     gate.step("fuzz", || fuzz::all(Duration::from_secs(FUZZ_SECONDS)).map(Ending::Done));
     measured::all(&mut gate, Size::Short);
+    reliable::all(&mut gate, Size::Short);
     Ok(gate.report())
 }
 

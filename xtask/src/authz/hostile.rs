@@ -71,7 +71,11 @@ fn bodies() -> Result<Vec<Body>> {
         ("NUL", b"{\"message\":\"a\0b\"}\0\0".to_vec(), None),
         ("an escaped NUL", br#"{"message":"a\u0000b","user":"\u0000"}"#.to_vec(), None),
         ("half of a surrogate pair", br#"{"message":"\ud800","user":"\udfff\ud800"}"#.to_vec(), None),
-        ("a number beyond all numbers", br#"{"message":"x","a":1e999,"b":-1e999,"c":1e-999,"d":99999999999999999999999999}"#.to_vec(), None),
+        (
+            "a number beyond all numbers",
+            br#"{"message":"x","a":1e999,"b":-1e999,"c":1e-999,"d":99999999999999999999999999}"#.to_vec(),
+            None,
+        ),
         ("names that come twice", br#"{"message":"x","message":"y","user":"a","user":{"name":"b"}}"#.to_vec(), None),
         ("CRLF and a BOM", b"\xef\xbb\xbf{\"message\":\"x\"}\r\n\r\n{\"message\":\"y\"}\r\n".to_vec(), None),
         ("only CRLF", b"\r\n\r\n\r\n".to_vec(), None),
@@ -92,8 +96,16 @@ fn bodies() -> Result<Vec<Body>> {
         ("Zstandard that is none", b"\x28\xb5\x2f\xfd\xff\xff\xff\xff".to_vec(), Some("zstd")),
     ];
     // The same once more as bulk lines and as an event, which is where two doors look into them.
-    bodies.push(("bulk lines that do not fit", b"{\"index\":{}}\n{\"delete\":{}}\n{\"index\":{\"_id\":\"\\u0000\"}}\n".to_vec(), None));
-    bodies.push(("an event within events", br#"{"event":{"event":{"event":null}},"time":"1e999","fields":{"a":[[]]}}"#.to_vec(), None));
+    bodies.push((
+        "bulk lines that do not fit",
+        b"{\"index\":{}}\n{\"delete\":{}}\n{\"index\":{\"_id\":\"\\u0000\"}}\n".to_vec(),
+        None,
+    ));
+    bodies.push((
+        "an event within events",
+        br#"{"event":{"event":{"event":null}},"time":"1e999","fields":{"a":[[]]}}"#.to_vec(),
+        None,
+    ));
     Ok(bodies)
 }
 

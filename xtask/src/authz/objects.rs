@@ -62,7 +62,9 @@ async fn scopes(world: &World, probes: &mut Probes) -> Result<()> {
 
 async fn sessions(world: &World, probes: &mut Probes) -> Result<()> {
     let (ana, bob) = (world.person("ana", Role::Analyst).await?, world.person("bob", Role::Analyst).await?);
-    let ask = async |token: &str, method: &str, path: &str, body: String| -> Result<u16> { Ok(world.ask_as(token, method, path, body).await?.0) };
+    let ask = async |token: &str, method: &str, path: &str, body: String| -> Result<u16> {
+        Ok(world.ask_as(token, method, path, body).await?.0)
+    };
     let (theirs, _) = world.token(Role::Source, None, None).await?;
     let status = ask(&ana, "DELETE", &format!("/v1/tokens/{theirs}"), String::new()).await?;
     probes.expect(status == 403, || format!("an analyst revokes a token: {status}"));
@@ -131,7 +133,16 @@ async fn signatures(world: &World, probes: &mut Probes) -> Result<()> {
 async fn elsewhere(world: &World, probes: &mut Probes) -> Result<()> {
     let source = world.token(Role::Source, None, None).await?.1;
     let lead = world.token(Role::Lead, None, None).await?.1;
-    for path in ["//v1/cases", "/v1//cases", "/v1/./cases", "/v1/alerts/../cases", "/v1/%2e%2e/v1/cases", "/v1/cases%2f", "/V1/cases", "/v1/cases/"] {
+    for path in [
+        "//v1/cases",
+        "/v1//cases",
+        "/v1/./cases",
+        "/v1/alerts/../cases",
+        "/v1/%2e%2e/v1/cases",
+        "/v1/cases%2f",
+        "/V1/cases",
+        "/v1/cases/",
+    ] {
         let (status, _) = world.ask_as(&source, "GET", path, "").await?;
         probes.expect(matches!(status, 400 | 403 | 404 | 405), || format!("{path}: {status}"));
     }
@@ -141,7 +152,12 @@ async fn elsewhere(world: &World, probes: &mut Probes) -> Result<()> {
     let (one, two) = (format!("Bearer {source}"), format!("Bearer {lead}"));
     let (status, _) = world.ask("GET", "/v1/cases", &[("authorization", &two), ("authorization", &one)], "").await?;
     probes.expect(status == 401, || format!("two tokens: {status}"));
-    let headers = [("authorization", one.as_str()), ("x-original-url", "/v1/cases"), ("x-http-method-override", "GET"), ("x-forwarded-user", "root")];
+    let headers = [
+        ("authorization", one.as_str()),
+        ("x-original-url", "/v1/cases"),
+        ("x-http-method-override", "GET"),
+        ("x-forwarded-user", "root"),
+    ];
     let (status, _) = world.ask("GET", "/v1/cases", &headers, "").await?;
     probes.expect(status == 403, || format!("headers of a proxy: {status}"));
     for method in ["PATCH", "OPTIONS", "TRACE", "DELETE", "CONNECT"] {

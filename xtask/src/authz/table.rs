@@ -159,8 +159,11 @@ async fn by_nobody(world: &World, probes: &mut Probes) -> Result<()> {
     probes.expect(before == 200, || format!("a token in force: {before}"));
     world.gate.revoke_token("harness", &id).await?;
     world.pass(Span::from_hours(24 * 31));
-    let values: Vec<String> =
-        MALFORMED.iter().map(|value| (*value).to_owned()).chain([revoked, expiring].map(|token| format!("Bearer {token}"))).collect();
+    let values: Vec<String> = MALFORMED
+        .iter()
+        .map(|value| (*value).to_owned())
+        .chain([revoked, expiring].map(|token| format!("Bearer {token}")))
+        .collect();
     for (verb, route, _) in ROUTES.iter().filter(|(_, _, who)| *who != ALL) {
         let (status, _) = world.ask(verb, &path(route), &[("content-type", "application/json")], "{}").await?;
         probes.expect(status == 401, || format!("nobody {verb} {route}: {status}"));

@@ -115,7 +115,8 @@ impl World {
 
     /// A new token of a tool.
     pub async fn token(&self, role: Role, source: Option<&str>, scopes: Option<Vec<Permission>>) -> Result<(String, String)> {
-        let new = NewToken { name: "probe".into(), role, scopes, source: source.map(str::to_owned), expires: self.gate.expiry(30) };
+        let new =
+            NewToken { name: "probe".into(), role, scopes, source: source.map(str::to_owned), expires: self.gate.expiry(30) };
         let (id, secret) = self.gate.make_token("harness", new).await?;
         Ok((id, secret.reveal().to_owned()))
     }

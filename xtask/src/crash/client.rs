@@ -88,7 +88,8 @@ impl Sender {
             };
             let open = connection.take().map_or_else(|| Connection::open(shared.address, PATIENCE), Ok);
             let body = records.join("\n");
-            let answered = open.and_then(|mut open| open.ask("POST", "/v1/alerts", &shared.source, body.as_bytes()).map(|it| (open, it)));
+            let answered =
+                open.and_then(|mut open| open.ask("POST", "/v1/alerts", &shared.source, body.as_bytes()).map(|it| (open, it)));
             match answered {
                 Ok((open, answer)) => {
                     connection = Some(open).filter(|_| !answer.last);
@@ -134,8 +135,12 @@ impl Sender {
         let count = shared.journal.acknowledged(lines)?;
         shared.acknowledged.fetch_add(count, Ordering::SeqCst);
         let kept: Vec<String> = done.iter().map(|(record, _)| (*record).clone()).collect();
-        let rest: Vec<String> =
-            records.iter().enumerate().filter(|(at, _)| !is_done(items.get(*at).as_ref())).map(|(_, record)| record.clone()).collect();
+        let rest: Vec<String> = records
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !is_done(items.get(*at).as_ref()))
+            .map(|(_, record)| record.clone())
+            .collect();
         if !rest.is_empty() {
             thread::sleep(AGAIN);
             self.pending = Some(rest);

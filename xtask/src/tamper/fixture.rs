@@ -34,7 +34,8 @@ pub(super) fn write(binary: &Path, data: &Path) -> Result<()> {
     let lead = ask("POST", "/v1/tokens", &admin, json!({ "name": "judge", "role": "lead" }).to_string())?;
     let lead = lead["token"].as_str().context("a token")?.to_owned();
     let cases = ask("GET", "/v1/cases", &lead, String::new())?;
-    let ids: Vec<String> = cases["items"].as_array().into_iter().flatten().filter_map(|case| Some(case["id"].as_str()?.into())).collect();
+    let ids: Vec<String> =
+        cases["items"].as_array().into_iter().flatten().filter_map(|case| Some(case["id"].as_str()?.into())).collect();
     ensure!(ids.len() >= 4, "only {} cases", ids.len());
     let judged = |verdict: &str| json!({ "verdict": verdict, "because": ["E1"], "note": "seen" }).to_string();
     ask("POST", &format!("/v1/cases/{}/verdict", ids[0]), &lead, judged("escalate"))?;

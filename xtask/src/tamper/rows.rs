@@ -125,7 +125,8 @@ fn beside(trials: &mut Trials) -> Result<()> {
     for key in keys {
         trials.trial("what is known deleted", |sql| execute(sql, "DELETE FROM known WHERE key = ?1", key))?;
         trials.trial("what is known changed", |sql| execute(sql, "UPDATE known SET seq = seq + 1 WHERE key = ?1", key))?;
-        trials.trial("what is known changed", |sql| execute(sql, "UPDATE known SET content = content + 1 WHERE key = ?1", key))?;
+        trials
+            .trial("what is known changed", |sql| execute(sql, "UPDATE known SET content = content + 1 WHERE key = ?1", key))?;
     }
     trials.trial("the checkpoint deleted", |sql| execute(sql, "DELETE FROM documents WHERE kind = 'checkpoint' AND ?1", 1))
 }

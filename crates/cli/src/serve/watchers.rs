@@ -65,7 +65,11 @@ pub(super) fn spawn(
     let mut first = Some(seal.seal(&service).map_err(std::io::Error::other)?);
     let sealing = every("seal", every_seal, stop, move |_| {
         let checkpoint = first.take().map_or_else(|| seal.seal(&service), Ok);
-        let fault = checkpoint.map_err(anyhow::Error::from).and_then(|made| handed_on(made, &export)).err().map(|error| format!("a checkpoint failed: {error}"));
+        let fault = checkpoint
+            .map_err(anyhow::Error::from)
+            .and_then(|made| handed_on(made, &export))
+            .err()
+            .map(|error| format!("a checkpoint failed: {error}"));
         *sealed.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     })?;
     let service = app.service.clone();

@@ -128,7 +128,8 @@ impl Folded {
         if self.in_part {
             return ends;
         }
-        let state = (kept.status, Some(kept.outcome), kept.score, kept.alerts) == (self.status, self.outcome, self.score, self.alerts);
+        let state =
+            (kept.status, Some(kept.outcome), kept.score, kept.alerts) == (self.status, self.outcome, self.score, self.alerts);
         let marks = (kept.sampled, kept.review) == (self.sampled, self.review);
         ends && state && marks && (kept.opened, kept.worst) == (self.opened, self.worst) && kept.assignee == self.assignee
     }

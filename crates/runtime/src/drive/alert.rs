@@ -2,8 +2,8 @@
 
 use super::{Answer, Done, Driver};
 use crate::archive::Keep;
-use crate::failpoint::reach;
 use crate::event::{self, Head, Kind, flag, put_decided};
+use crate::failpoint::reach;
 use crate::policy::Prepared;
 use crate::ports::{Kept, Known, Outgoing, StoreError};
 use adjutant_engine::headline;

@@ -32,8 +32,20 @@ impl Driver {
         let (snapshot, memory) = memory(&mut *store, &policy, tree.len())?;
         let ladder = reader.document(kind::LADDER, "current")?.map_or_else(Ladder::default, |text| ladder(&text));
         let slots = HashMap::new();
-        let mut driver =
-            Self { store, reader, policy, memory, tree, ladder, settings, slots, at, snapshot, forgetting: None, batch: Batch::default() };
+        let mut driver = Self {
+            store,
+            reader,
+            policy,
+            memory,
+            tree,
+            ladder,
+            settings,
+            slots,
+            at,
+            snapshot,
+            forgetting: None,
+            batch: Batch::default(),
+        };
         driver.replay(snapshot)?;
         driver.know_book(now)?;
         Ok(driver)

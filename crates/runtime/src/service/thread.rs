@@ -1,8 +1,8 @@
 //! The driver's thread: takes what waits, turns, answers; snapshots when it is idle; begins anew when the store failed.
 
 use super::{Ended, Service, State, Waiting, count, lock};
-use crate::failpoint::reach;
 use crate::drive::{Command, Done, Driver, Work};
+use crate::failpoint::reach;
 use crate::ports::{Change, StoreError};
 use adjutant_model::Time;
 use std::sync::Arc;

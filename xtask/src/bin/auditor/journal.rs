@@ -34,9 +34,8 @@ pub(crate) fn verify(journal: &Path, decided: &[(u64, Decided)], noted: &HashMap
         ensure!(found.len() == 1, "TWICE: {line} is decided {} times", found.len());
         let (seq, decided) = found[0];
         let outcome = ["close", "escalate", "respond"].get(usize::from(decided.outcome)).copied().unwrap_or("?");
-        let same = line["decision"] == hex(&decided.decision).as_str()
-            && line["outcome"] == outcome
-            && line["score"] == decided.score;
+        let same =
+            line["decision"] == hex(&decided.decision).as_str() && line["outcome"] == outcome && line["score"] == decided.score;
         ensure!(same, "CHANGED: {line} was acknowledged, entry {seq} says something else");
     }
     Ok(lines)
