@@ -141,14 +141,14 @@ impl House {
         let started = self.setting.start();
         self.setting.environment = environment;
         let Some(served) = started? else {
-            let at_label = fs::read_to_string(self.setting.log())?.contains("ended at `");
-            ensure!(at_label, "the service does not start: {}", fs::read_to_string(self.setting.log())?);
+            let at_label = fs::read_to_string(&self.setting.log)?.contains("ended at `");
+            ensure!(at_label, "the service does not start: {}", fs::read_to_string(&self.setting.log)?);
             counts.at_labels += 1;
             return self.setting.forget_log();
         };
         self.greet(&served, counts)?;
         self.send(served, kill)?;
-        counts.at_labels += u64::from(fs::read_to_string(self.setting.log())?.contains("ended at `"));
+        counts.at_labels += u64::from(fs::read_to_string(&self.setting.log)?.contains("ended at `"));
         self.setting.forget_log()
     }
 

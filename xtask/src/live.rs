@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Builds `adjutant` with the places where it can be ended, and the auditor. Both and this program at once, because each
 /// alone asks the libraries for other features and builds them anew.
-const BUILD: [&str; 9] =
+pub const BUILD: [&str; 9] =
     ["build", "--quiet", "--package", "adjutant", "--package", "xtask", "--bins", "--features", "adjutant/failpoints"];
 
 /// Builds what is tested, for debugging; returns where the program is.

@@ -15,13 +15,15 @@ mod count;
 mod crash;
 mod data;
 mod figures;
+mod flood;
+mod full;
 mod fuzz;
 mod gate;
 mod live;
 mod measured;
 mod prove;
 mod quality;
-mod reliability;
+mod reliable;
 mod setup;
 mod sh;
 mod sim;
@@ -60,6 +62,10 @@ enum Command {
     Tamper(tamper::Arguments),
     /// Asks every route as everybody, and sends hostile bodies through every intake door
     Authz(authz::Arguments),
+    /// Sends many times more than the service can decide; the critical are decided in time
+    Flood(flood::Arguments),
+    /// Fills the disk under the service: 503, nothing lost, and it goes on
+    Full(full::Arguments),
     /// Compares the fields that we read with a reference's, record by record
     Accuracy {
         /// The directory with `<product>.jsonl` and `expected/`
@@ -90,6 +96,8 @@ fn main() -> ExitCode {
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Tamper(arguments) => tamper::run(&arguments),
         Command::Authz(arguments) => authz::run(&arguments),
+        Command::Flood(arguments) => flood::run(&arguments),
+        Command::Full(arguments) => full::run(&arguments),
         Command::Accuracy { dir, json, examples } => {
             accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())
         }

@@ -28,7 +28,7 @@ pub enum Size {
 }
 
 /// The names of the steps that need the release build.
-const STEPS: [&str; 8] = ["book-check", "book-tests", "stream", "logins-1", "accuracy", "rules", "ait", "measuring"];
+const STEPS: [&str; 9] = ["flood", "book-check", "book-tests", "stream", "logins-1", "accuracy", "rules", "ait", "measuring"];
 
 /// Builds what ships and what measures, as they are released.
 pub fn build(gate: &mut Gate<'_>) {

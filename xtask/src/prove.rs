@@ -2,7 +2,7 @@
 
 use crate::gate::{Ending, Gate};
 use crate::measured::{self, Size};
-use crate::{fuzz, reliability, sim};
+use crate::{fuzz, reliable, sim};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let mut gate = Gate::new(arguments.only.as_deref());
     measured::build(&mut gate);
-    reliability::full(&mut gate);
     sim::full(&mut gate);
     measured::all(&mut gate, Size::Full);
+    reliable::all(&mut gate, Size::Full);
     let time = Duration::from_secs_f64((arguments.hours * 3600.0).clamp(1.0, 1e7));
     gate.step("fuzz", || fuzz::all(time).map(Ending::Done));
     Ok(gate.report())

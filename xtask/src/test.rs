@@ -6,7 +6,7 @@
 use crate::count::Count;
 use crate::gate::{Ending, Gate};
 use crate::measured::{self, Size};
-use crate::{clients, fuzz, reliability, setup, sh, sim};
+use crate::{clients, fuzz, reliable, setup, sh, sim};
 use anyhow::Result;
 use std::process::Command;
 use std::time::Duration;
@@ -40,9 +40,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     gate.command("book-check", measured::product(&["check"]));
     gate.tests("book-tests", measured::product(&["test"]));
     gate.step("fuzz", || fuzz::all(Duration::from_secs(FUZZ_SECONDS)).map(Ending::Done));
-    reliability::short(&mut gate);
     sim::short(&mut gate);
     measured::all(&mut gate, Size::Short);
+    reliable::all(&mut gate, Size::Short);
     Ok(gate.report())
 }
 

@@ -38,6 +38,13 @@ impl Connection {
         Ok(Self { read: BufReader::new(write.try_clone()?), write })
     }
 
+    /// The same connection twice, for whoever sends and whoever reads.
+    pub fn split(self) -> Result<(Self, Self)> {
+        let other = self.write.try_clone()?;
+        let write = Self { read: BufReader::new(other.try_clone()?), write: other };
+        Ok((write, self))
+    }
+
     /// Sends a request without waiting for its answer.
     pub fn send(&mut self, method: &str, path: &str, token: &str, body: &[u8]) -> Result<()> {
         let mut bytes = format!(

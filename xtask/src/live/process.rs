@@ -22,6 +22,8 @@ pub struct Setting {
     pub folder: PathBuf,
     /// Variables of its environment.
     pub environment: Vec<(String, String)>,
+    /// What it says on standard error.
+    pub log: PathBuf,
 }
 
 /// A service that runs; killed when it is dropped.
@@ -34,7 +36,7 @@ pub struct Served {
 
 impl Setting {
     pub fn new(binary: &Path, folder: &Path) -> Self {
-        Self { binary: binary.into(), folder: folder.into(), environment: Vec::new() }
+        Self { binary: binary.into(), folder: folder.into(), environment: Vec::new(), log: folder.with_extension("log") }
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -48,7 +50,7 @@ impl Setting {
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&self.folder);
         command.env_remove("ADJUTANT_URL").env_remove("ADJUTANT_TOKEN");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let log = OpenOptions::new().create(true).append(true).open(self.log())?;
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().with_context(|| format!("run {}", self.binary.display()))?;
         let stdout = child.stdout.take().context("its output")?;
@@ -61,7 +63,7 @@ impl Setting {
             match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => served.told(&line)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) => bail!("the service does not listen; see {}", self.log().display()),
+                Err(RecvTimeoutError::Timeout) => bail!("the service does not listen; see {}", self.log.display()),
             }
         }
         // What is said at a first start comes with the same write.
@@ -74,14 +76,13 @@ impl Setting {
         Ok(Some(served))
     }
 
-    /// What it says on standard error.
-    pub fn log(&self) -> PathBuf {
-        self.folder.with_extension("log")
+    pub fn with_log(self, log: PathBuf) -> Self {
+        Self { log, ..self }
     }
 
     /// Empties the log.
     pub fn forget_log(&self) -> Result<()> {
-        Ok(File::create(self.log()).map(drop)?)
+        Ok(File::create(&self.log).map(drop)?)
     }
 }
 
@@ -116,9 +117,11 @@ impl Served {
         Ok(())
     }
 
-    /// Asks it to end.
-    pub fn terminate(&self) -> Result<()> {
-        Command::new("kill").arg(self.id().to_string()).status().context("run `kill`")?;
+    /// Asks it to end, if it did not end before: its number may be another's by then.
+    pub fn terminate(&mut self) -> Result<()> {
+        if self.child.try_wait()?.is_none() {
+            Command::new("kill").arg(self.id().to_string()).status().context("run `kill`")?;
+        }
         Ok(())
     }
 
