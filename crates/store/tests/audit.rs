@@ -50,6 +50,7 @@ fn start(folder: &Path) -> (Service, std::thread::JoinHandle<()>) {
         policy: Arc::new(Policy { book, context, key: HashKey([7; 16]), at_arrival: false }),
         settings: Settings::default(),
         limits: queue::Limits::default(),
+        turn: adjutant_runtime::service::Turn::default(),
         clock: Arc::new(Ticks(AtomicI64::new(BEGAN))),
         bus: Arc::new(Nobody),
         fatal: Box::new(|why| panic!("{why}")),
@@ -63,7 +64,8 @@ fn store(more: impl FnOnce(&Service)) -> tempfile::TempDir {
     let (service, thread) = start(folder.path());
     let lines: Vec<&str> = include_str!("../../cli/demo/corp.jsonl").lines().take(12).collect();
     for lines in lines.chunks(4) {
-        let records = lines.iter().map(|line| Incoming { bytes: Bytes::from((*line).to_owned()), line: 1, id: None });
+        let records =
+            lines.iter().map(|line| Incoming { bytes: Bytes::from((*line).to_owned()), line: 1, id: None, beside: None });
         service.offer(None, &"test".into(), records.collect()).fates_blocking();
     }
     more(&service);
@@ -98,7 +100,7 @@ fn a_raw_alert_that_is_gone_is_found() {
 fn what_retention_removed_is_no_fault_and_nothing_beyond_it() {
     let folder = store(|service| {
         let before = service.clock().now();
-        let records = vec![Incoming { bytes: Bytes::from_static(b"{\"message\":\"later\"}"), line: 1, id: None }];
+        let records = vec![Incoming { bytes: Bytes::from_static(b"{\"message\":\"later\"}"), line: 1, id: None, beside: None }];
         service.offer(None, &"test".into(), records).fates_blocking();
         let forget = Command::Forget { raw_before: before, entries_before: Time(BEGAN), blocks_max: 100 };
         assert!(matches!(service.command_blocking("", forget), Ok(Reply::Done(_))));

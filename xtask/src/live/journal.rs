@@ -48,8 +48,9 @@ impl Journal {
     fn write(&self, text: &str) -> Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(text.as_bytes())?;
-        Ok(if self.synced {
-            file.sync_data()?
-        })
+        if self.synced {
+            file.sync_data()?;
+        }
+        Ok(())
     }
 }
