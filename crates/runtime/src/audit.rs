@@ -118,9 +118,6 @@ fn held(reader: &mut dyn Read, external: &[Vec<u8>]) -> Result<Audit, Error> {
         walk.verifier.expect(&parse(bytes, "the external checkpoint")?, Whose::External)?;
     }
     while walk.some(reader)? {}
-    if own.is_none() && !walk.verifier.is_empty() {
-        return Err(Error::Unsealed);
-    }
     // A removal is right when the ledger says, before or after it, that retention went so far.
     if let Some(seq) = walk.removed.from(walk.entries_to) {
         return Err(Error::Removed(seq));
@@ -130,6 +127,9 @@ fn held(reader: &mut dyn Read, external: &[Vec<u8>]) -> Result<Audit, Error> {
     }
     let report = walk.verifier.finish()?;
     let cases = walk.cases.agree_with(reader, &walk.removed)?;
+    if own.is_none() && !report.tree.is_empty() {
+        return Err(Error::Unsealed);
+    }
     Ok(Audit { report, raw: walk.raw, cases, own, handovers: walk.handovers })
 }
 

@@ -131,13 +131,15 @@ fn all(service: &Service) -> Vec<String> {
         reader.blocks(0, Wants::Entries, &mut |block| {
             for entry in event::pieces(&block.entries) {
                 if let Ok(Kind::Decided(head, sender, _)) = event::kind(entry.unwrap()) {
-                    all.push(format!("{sender} {:?}", event::Head { at: Time(0), ..head }));
+                    all.push(format!("{sender} {:?}", event::Head { at: Time(0), previous: 0, ..head }));
                 }
             }
             Ok(true)
         })
     };
     service.read(collect).unwrap();
+    // How much of what was offered waits when the driver looks is chance, and within that the grave go first.
+    all.sort();
     all
 }
 
