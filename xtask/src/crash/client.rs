@@ -184,7 +184,7 @@ impl Judge {
                 0 => ("verdict", "verdict", json!({ "verdict": "reopen", "because": ["E1"] })),
                 1 | 4 => ("verdict", "verdict", json!({ "verdict": "close", "because": ["E1"], "note": "known" })),
                 2 => ("verdict", "verdict", json!({ "verdict": "escalate", "because": ["E1"] })),
-                3 => ("assignee", "assigned", json!({ "to": "ana" })),
+                3 => ("assignee", "assigned", json!({ "to": "" })),
                 _ => ("comments", "commented", json!({ "text": format!("look {}", self.turn) })),
             };
             let answer = open.ask("POST", &format!("/v1/cases/{id}/{what}"), &shared.lead, body.to_string().as_bytes())?;

@@ -42,7 +42,7 @@ pub(super) fn write(binary: &Path, data: &Path) -> Result<()> {
     ask("POST", &format!("/v1/cases/{}/verdict", ids[1]), &lead, judged("close"))?;
     ask("POST", &format!("/v1/cases/{}/verdict", ids[1]), &lead, judged("reopen"))?;
     ask("POST", &format!("/v1/cases/{}/verdict", ids[2]), &lead, judged("close"))?;
-    ask("POST", &format!("/v1/cases/{}/assignee", ids[3]), &lead, json!({ "to": "ana" }).to_string())?;
+    ask("POST", &format!("/v1/cases/{}/assignee", ids[3]), &lead, json!({ "to": "" }).to_string())?;
     ask("POST", &format!("/v1/cases/{}/comments", ids[3]), &lead, json!({ "text": "looking" }).to_string())?;
     ask("POST", "/v1/pause", &lead, json!({ "pause": "recommend-only" }).to_string())?;
     ensure!(served.stop()?.success(), "the service does not end well");
