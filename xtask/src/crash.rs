@@ -28,7 +28,7 @@ use std::{fs, thread};
 const SENDERS: usize = 4;
 
 /// A folder is killed so often before a new one begins: a first start is also a start.
-const KILLS_PER_FOLDER: u64 = 40;
+const KILLS_PER_FOLDER: u64 = 8;
 
 /// Nothing is waited for longer than this before a kill that does not come by itself.
 const PATIENCE: Duration = Duration::from_millis(2_500);

@@ -78,7 +78,11 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         format!("alerts a second that were sent, {:.1} times as many", offered / capacity.max(1.0)),
     );
     figures.add("flood_accepted", flood.accepted as f64 / seconds, "of them a second were decided");
-    figures.add("flood_refused", flood.refused as f64, "were refused with 429 or 503, or their connection was closed");
+    figures.add(
+        "flood_refused",
+        flood.refused as f64,
+        "were refused with 429 or 503, or their connection was closed (none: it was no flood)",
+    );
     figures.add("flood_criticals", critical.sent as f64, "critical alerts among them, repeated until they were decided");
     figures.add("flood_criticals_late", critical.late as f64, "decided later than 30 s after the first try (bar 0)");
     figures.add(
@@ -89,7 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     figures.add("flood_refused_silently", silent as f64, "alerts without an answer, or acknowledged and missing (bar 0)");
     figures.add("flood_peak_mb", peak_mb, format!("MB of memory at most (bar < {PEAK_MB_MAX:.0})"));
     figures.report(arguments.json.as_deref())?;
-    Ok(silent == 0 && critical.late == 0 && critical.sent > 0 && peak_mb < PEAK_MB_MAX && ended.success())
+    Ok(silent == 0 && flood.refused > 0 && critical.late == 0 && critical.sent > 0 && peak_mb < PEAK_MB_MAX && ended.success())
 }
 
 fn flood(served: &Served, journal: &Path, time: Duration) -> Result<Outcome> {

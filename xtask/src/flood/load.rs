@@ -3,7 +3,7 @@
 use crate::live::http::{Answer, Connection};
 use crate::live::journal::Journal;
 use anyhow::{Result, anyhow};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,11 +11,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Records of a batch; every fourth request is a single alert.
+/// Records of a batch from whoever waits, and from whoever floods: so many that more are under way on all connections than
+/// may wait. Every fourth request is a single alert.
 const BATCH: u64 = 40;
+const BATCH_FLOODING: u64 = 1_500;
 
 /// Requests under way on a connection.
-const UNDER_WAY_MAX: usize = 8;
+const UNDER_WAY_MAX: usize = 4;
 
 /// Whoever hears nothing for so long was refused silently.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -76,18 +78,17 @@ impl<'j> Load<'j> {
     /// An alert of this severity that nobody sent before.
     fn alert(&self, severity: u8) -> String {
         let nth = self.next.fetch_add(1, Ordering::Relaxed);
-        let id = format!("flood-{nth}");
-        json!({
-            "class_uid": 2004, "severity_id": severity, "time": 1_767_571_200_000_u64 + nth,
-            "metadata": { "uid": id, "version": "1.1.0", "product": { "name": "Flood", "vendor_name": "Flood" } },
-            "finding_info": { "uid": id, "title": format!("Something on host {}", nth % 977) },
-            "device": { "hostname": format!("host-{}", nth % 977) }, "actor": { "user": { "name": format!("user{}", nth % 811) } },
-        })
-        .to_string()
+        let (time, host, user) = (1_767_571_200_000 + nth, nth % 977, nth % 811);
+        format!(
+            "{{\"class_uid\":2004,\"severity_id\":{severity},\"time\":{time},\"metadata\":{{\"uid\":\"flood-{nth}\",\"version\":\"1.1.0\",\
+             \"product\":{{\"name\":\"Flood\",\"vendor_name\":\"Flood\"}}}},\"finding_info\":{{\"uid\":\"flood-{nth}\",\
+             \"title\":\"Something on host {host}\"}},\"device\":{{\"hostname\":\"host-{host}\"}},\
+             \"actor\":{{\"user\":{{\"name\":\"user{user}\"}}}}}}"
+        )
     }
 
-    fn request(&self, nth: u64) -> Vec<String> {
-        let records = if nth % 4 == 3 { 1 } else { BATCH };
+    fn request(&self, nth: u64, batch: u64) -> Vec<String> {
+        let records = if nth % 4 == 3 { 1 } else { batch };
         (0..records).map(|_| self.alert(LOW)).collect()
     }
 
@@ -102,7 +103,7 @@ impl<'j> Load<'j> {
             if Instant::now() >= until {
                 break;
             }
-            let records = self.request(nth);
+            let records = self.request(nth, BATCH);
             let answer = open.ask("POST", "/v1/alerts", &self.token, records.join("\n").as_bytes())?;
             self.count(&records, &answer, &mut tally)?;
         }
@@ -133,7 +134,7 @@ impl<'j> Load<'j> {
                     break;
                 }
                 thread::sleep(due.saturating_duration_since(Instant::now()).min(AGAIN));
-                let records = self.request(nth);
+                let records = self.request(nth, BATCH_FLOODING);
                 sent += records.len() as u64;
                 let body = records.join("\n");
                 if sender.send(records).is_err() || write.send("POST", "/v1/alerts", &self.token, body.as_bytes()).is_err() {

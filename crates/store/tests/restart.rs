@@ -1,0 +1,71 @@
+//! The loop over a real store: what memory learnt before a crash is what it reads again afterwards.
+
+use adjutant_engine::desk::Scratch;
+use adjutant_engine::entities::HashKey;
+use adjutant_engine::step::Verdict;
+use adjutant_model::{CaseId, Time};
+use adjutant_rules::Book;
+use adjutant_runtime::book_dir;
+use adjutant_runtime::context::{self, Embedded};
+use adjutant_runtime::drive::{Command, Done, Driver, Settings, Work};
+use adjutant_runtime::event::Evidence;
+use adjutant_runtime::policy::{Incoming, Policy};
+use adjutant_runtime::ports::Store;
+use adjutant_store::{MEMORY, Options, Sqlite};
+use bytes::Bytes;
+use std::path::Path;
+use std::sync::Arc;
+
+const NOW: Time = Time(1_800_000_000_000_000);
+
+fn policy() -> Arc<Policy> {
+    let book = Arc::new(Book::load(book_dir::shipped()).unwrap());
+    let data = Embedded { files: book_dir::shipped_data(), modified: None };
+    let context = Arc::new(context::load(book.contracts.clone(), &data, None));
+    Arc::new(Policy { book, context, key: HashKey([7; 16]), at_arrival: false })
+}
+
+fn open(folder: &Path, policy: &Arc<Policy>) -> Driver {
+    let store = Sqlite::open(folder, Options::default()).unwrap();
+    Driver::open(Box::new(store), Arc::clone(policy), Settings::default(), NOW).unwrap()
+}
+
+fn alert(policy: &Arc<Policy>) -> Work {
+    let line = include_str!("../../cli/demo/corp.jsonl").lines().next().unwrap();
+    let record = Incoming { bytes: Bytes::from_static(line.as_bytes()), line: 1, id: None, beside: None };
+    Work::Alert(Box::new(policy.prepare((record, None), (&"test".into(), NOW), &mut Scratch::default()).unwrap()))
+}
+
+fn judged(case: CaseId) -> Work {
+    let because = vec![Evidence { row: "E1".into(), name: "x".into(), says: "y".into() }];
+    Work::Command { by: "ana".into(), command: Command::Judge { case, verdict: Verdict::Close, because, note: String::new() } }
+}
+
+fn turn(driver: &mut Driver, mut work: Vec<Work>) -> Vec<Done> {
+    let mut done = Vec::new();
+    driver.turn(NOW, &mut work, &mut done).unwrap();
+    done
+}
+
+/// Memory as a snapshot holds it.
+fn memory(mut driver: Driver) -> (Vec<u8>, Box<dyn Store>) {
+    driver.snapshot().unwrap();
+    let mut store = driver.into_store();
+    (store.memory().unwrap().unwrap().1, store)
+}
+
+#[test]
+fn a_verdict_in_the_same_commit_as_its_alert_is_learnt_at_once_as_it_is_after_a_restart() {
+    let (policy, other, folder) = (policy(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let Done::Decided(answer) = turn(&mut open(other.path(), &policy), vec![alert(&policy)]).remove(0) else {
+        panic!("no decision")
+    };
+    let mut driver = open(folder.path(), &policy);
+    let done = turn(&mut driver, vec![alert(&policy), judged(answer.case)]);
+    assert!(matches!(done[..], [Done::Decided(_), Done::Carried(_)]), "{done:?}");
+    let (before, store) = memory(driver);
+    drop(store);
+    std::fs::remove_file(folder.path().join(MEMORY)).unwrap();
+    let (after, _) = memory(open(folder.path(), &policy));
+    assert!(before == after, "memory differs after a restart");
+}
