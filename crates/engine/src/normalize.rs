@@ -8,6 +8,7 @@
 //! Envelopes (EventBridge, Elasticsearch, a syslog line around JSON …) are taken off first, up to
 //! [`ENVELOPES_MAX`] of them. After the first few records nothing is allocated for a field.
 
+mod beside;
 mod builder;
 mod cef;
 mod coerce;
@@ -26,12 +27,16 @@ use adjutant_rules::Book;
 use adjutant_rules::lang::{Doc, Evaluating, Found, List, Map, RawExpr, Val};
 use adjutant_rules::source::{Format, Mapping, Source, Sources};
 use coerce::{Coerced, TEXT_BYTES_MAX, coerce};
+pub use beside::Beside;
 use decode::Reader;
 use simd_json::{Node, Tape};
 use time::Guess;
 
 /// How many envelopes around a record are taken off.
 pub const ENVELOPES_MAX: usize = 3;
+
+/// The problem of a record that does not say when it happened.
+const TIME_MISSING: &str = "time-missing";
 
 /// What is known about a record besides its bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -179,7 +184,7 @@ impl Work<'_> {
             self.problems.push(problem("duplicate-key", source.paths.text(*path), detail));
         }
         if !self.alert.row.value(slots::ALERT_TIME).is_known() && !self.said("alert.time") {
-            self.problems.push(problem("time-missing", "alert.time", "the record does not say when it happened"));
+            self.problems.push(problem(TIME_MISSING, "alert.time", "the record does not say when it happened"));
         }
     }
 

@@ -8,6 +8,7 @@ use adjutant_engine::context::{Snapshot, Touched};
 use adjutant_engine::desk::{Desk, Options, Scratch};
 use adjutant_engine::entities::{HashKey, hash};
 use adjutant_engine::memory::Keys;
+use adjutant_engine::normalize;
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, Digest, Place, Problem, RawAlert, Time};
 use adjutant_rules::Book;
@@ -28,17 +29,48 @@ pub struct Policy {
 }
 
 /// One record on its way in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
-    /// The record as it came.
+    /// The record's bytes, unchanged.
     pub bytes: Bytes,
-    /// Its line or number in what was sent, from 1.
+    /// Line of the body, file or connection where it begins, 1 for the first.
     pub line: u64,
-    /// What the sender calls it, where the protocol has room for that.
+    /// What the sender said about it beside it; part of what makes two records of the same bytes one.
+    pub beside: Option<Box<Beside>>,
+}
+
+impl Incoming {
+    /// A record of which nothing is known but its bytes.
+    pub fn new(bytes: Bytes, line: u64) -> Self {
+        Self { bytes, line, beside: None }
+    }
+}
+
+/// What a sender says about a record beside it. It fills what the record leaves open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Beside {
+    /// The sender's own id of the record: the same id from the same source is the same alert.
     pub id: Option<String>,
-    /// Digest of what the sender says beside it, such as when and where it happened: the same text at another time is another
-    /// alert.
-    pub beside: Option<Digest>,
+    /// When it happened, as written: seconds since 1970, with a fraction or without.
+    pub time: Option<String>,
+    /// The machine that it is about or comes from.
+    pub host: Option<String>,
+    /// Where it was read, such as a file's name.
+    pub origin: Option<String>,
+    /// What kind of record it is, such as a source type or an index: the source of the book with this name reads it.
+    pub kind: Option<String>,
+    /// More of the same, as a JSON object.
+    pub fields: Option<Bytes>,
+}
+
+impl Beside {
+    /// The digest of everything but the id; none when nothing is said.
+    pub fn digest(&self) -> Option<Digest> {
+        let texts = [&self.time, &self.host, &self.origin, &self.kind].map(|text| text.as_deref().map(str::as_bytes));
+        let all = texts.into_iter().chain([self.fields.as_deref()]);
+        // Nothing and an empty text are as good as the same.
+        all.clone().any(|part| part.is_some()).then(|| Digest::of_parts(all.map(Option::unwrap_or_default)))
+    }
 }
 
 /// A record that was read and waits to be decided.
@@ -89,14 +121,21 @@ impl Policy {
         (sender, now): (&Arc<str>, Time),
         scratch: &mut Scratch,
     ) -> Result<Prepared, Problem> {
-        let known = source.and_then(|name| self.book.sources.named(name));
+        let beside = record.beside.as_deref();
+        let kind = beside.and_then(|beside| beside.kind.as_deref());
+        let known = source.or(kind).and_then(|name| self.book.sources.named(name));
         let now = self.at_arrival.then_some(now);
         let options = Options { book: &self.book, context: &self.context, source: known, now };
         let desk = Desk::new(options).with_key(self.key);
         let raw = RawAlert { bytes: &record.bytes, place: Place { input: 0, line: record.line } };
         let (mut alert, mut problems) = (Alert::default(), Vec::new());
-        let (keys, touched) = desk.read(&raw, scratch, &mut alert, &mut problems)?;
-        let key = self.key_of(&alert, source, record.id.as_deref(), record.beside);
+        desk.normalize(&raw, scratch, &mut alert, &mut problems)?;
+        if let Some(Beside { time, host, .. }) = beside {
+            normalize::Beside { time: time.as_deref(), host: host.as_deref() }.fill(&mut alert, &mut problems);
+        }
+        let touched = desk.context(&mut alert, scratch);
+        let keys = desk.keys(&mut alert, scratch);
+        let key = self.key_of(&alert, source, beside);
         let severity = autonomy::severity(&alert.row).unwrap_or(0);
         Ok(Prepared {
             policy: Arc::clone(self),
@@ -113,14 +152,16 @@ impl Policy {
     }
 
     /// What an alert is known by: its source and the identifier that the source gave it, or else its content.
-    fn key_of(&self, alert: &Alert, source: Option<&str>, told: Option<&str>, beside: Option<Digest>) -> u64 {
+    fn key_of(&self, alert: &Alert, source: Option<&str>, beside: Option<&Beside>) -> u64 {
         let read = self.book.sources.get(alert.source).map_or("", |source| source.name.as_str());
         let source = source.unwrap_or(read);
         let scope = hash(self.key, space::ID, source.as_bytes()).to_le_bytes();
+        let told = beside.and_then(|beside| beside.id.as_deref());
         let id = told.or_else(|| alert.row.text(s::ALERT_ID)).filter(|id| !id.is_empty());
         match id {
             Some(id) => hash(HashKey(twice(scope)), space::ID, id.as_bytes()),
             None => {
+                let beside = beside.and_then(Beside::digest);
                 let content = beside.map_or(alert.digest, |beside| Digest::of_parts([&alert.digest.0[..], &beside.0]));
                 hash(HashKey(twice(scope)), space::CONTENT, &content.0)
             }

@@ -4,9 +4,8 @@ use crate::accounts::{Commit, Documents, DocumentsError, Pending as Kept};
 use crate::events::Events;
 use crate::gate::Gate;
 use crate::intake::body::Limits;
-use crate::intake::{Answer, Fate, Fault, Hints, Incoming, Pending, Sink};
+use crate::intake::{Answer, Fate, Fault, Incoming, Pending, Sink};
 use adjutant_runtime::drive::{self, Command};
-use adjutant_runtime::policy;
 use adjutant_runtime::service::{self, Failed, Service, State};
 use axum::extract::FromRef;
 use std::collections::HashMap;
@@ -81,7 +80,6 @@ impl App {
     pub async fn offer(&self, source: Option<&str>, sender: &str, records: Vec<Incoming>) -> Vec<service::Fate> {
         self.heard.note(source.unwrap_or("(unnamed)"), self.service.clock().now().0);
         let sender: Arc<str> = sender.into();
-        let records: Vec<policy::Incoming> = records.into_iter().map(incoming).collect();
         if records.len() <= RECORDS_INLINE_MAX {
             return self.service.submit(source, &sender, records).await;
         }
@@ -93,12 +91,6 @@ impl App {
             Err(_) => Vec::new(),
         }
     }
-}
-
-fn incoming(record: Incoming) -> policy::Incoming {
-    let beside = record.hints.as_deref().and_then(Hints::beside);
-    let id = record.hints.and_then(|hints| hints.id);
-    policy::Incoming { bytes: record.bytes, line: record.line, id, beside }
 }
 
 impl Sink for App {

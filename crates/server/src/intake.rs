@@ -10,59 +10,13 @@ pub mod folder;
 pub mod hec;
 pub mod syslog;
 
-use adjutant_model::Digest;
-use bytes::Bytes;
+pub use adjutant_runtime::policy::{Beside, Incoming};
 use std::future::Future;
 use std::pin::Pin;
 use tokio::sync::watch;
 
 /// A refused record waits no longer than this before it is handed in again.
 const RETRY_S_MAX: u32 = 60;
-
-/// One record as it came, on its way in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    /// The record's bytes, unchanged.
-    pub bytes: Bytes,
-    /// Line of the body, file or connection where it begins, 1 for the first.
-    pub line: u64,
-    /// What the sender said about it beside it; part of what makes two records of the same bytes one.
-    pub hints: Option<Box<Hints>>,
-}
-
-impl Incoming {
-    /// A record of which nothing is known but its bytes.
-    pub fn new(bytes: Bytes, line: u64) -> Self {
-        Self { bytes, line, hints: None }
-    }
-}
-
-/// What a sender says about a record beside it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Hints {
-    /// The sender's own id of the record: the same id from the same source is the same alert.
-    pub id: Option<String>,
-    /// When it happened, as written: seconds since 1970, with a fraction or without.
-    pub time: Option<String>,
-    /// The machine that it is about or comes from.
-    pub host: Option<String>,
-    /// Where it was read, such as a file's name.
-    pub origin: Option<String>,
-    /// What kind of record it is, such as a source type or an index.
-    pub kind: Option<String>,
-    /// More of the same, as a JSON object.
-    pub fields: Option<Bytes>,
-}
-
-impl Hints {
-    /// The digest of everything but the id; none when nothing is said.
-    pub fn beside(&self) -> Option<Digest> {
-        let texts = [&self.time, &self.host, &self.origin, &self.kind].map(|text| text.as_deref().map(str::as_bytes));
-        let all = texts.into_iter().chain([self.fields.as_deref()]);
-        // Nothing and an empty text are as good as the same.
-        all.clone().any(|part| part.is_some()).then(|| Digest::of_parts(all.map(Option::unwrap_or_default)))
-    }
-}
 
 /// Something that could not be read as a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

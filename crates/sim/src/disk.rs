@@ -65,7 +65,7 @@ pub enum Error {
     Io,
     /// `ENOSPC`: nothing is done.
     Full,
-    /// Half of the bytes are read or written. The other calls have no half and fail as with `Io`.
+    /// Half of the bytes are written; a read is asked again for the rest. The other calls have no half and fail as with `Io`.
     Short,
 }
 

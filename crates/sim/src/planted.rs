@@ -8,7 +8,7 @@ use adjutant_runtime::planted::{ALL, Bug, plant};
 const SEEDS: u64 = 400;
 
 /// Power cuts that are made for one bug at most.
-const CUTS: u64 = 200;
+const CUTS: u64 = 5_000;
 
 /// Every bug, with what the harnesses said of it; nothing when they missed it.
 #[must_use]

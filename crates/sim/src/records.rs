@@ -50,7 +50,7 @@ impl Records {
             _ => self.fresh(),
         };
         self.sent.push(bytes.clone());
-        Incoming { bytes, line: self.sent.len() as u64, id: None, beside: None }
+        Incoming::new(bytes, self.sent.len() as u64)
     }
 
     fn fresh(&mut self) -> Bytes {

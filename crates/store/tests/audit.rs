@@ -65,7 +65,7 @@ fn store(more: impl FnOnce(&Service)) -> tempfile::TempDir {
     let lines: Vec<&str> = include_str!("../../cli/demo/corp.jsonl").lines().take(12).collect();
     for lines in lines.chunks(4) {
         let records =
-            lines.iter().map(|line| Incoming { bytes: Bytes::from((*line).to_owned()), line: 1, id: None, beside: None });
+            lines.iter().map(|line| Incoming::new(Bytes::from((*line).to_owned()), 1));
         service.offer(None, &"test".into(), records.collect()).fates_blocking();
     }
     more(&service);
@@ -100,7 +100,7 @@ fn a_raw_alert_that_is_gone_is_found() {
 fn what_retention_removed_is_no_fault_and_nothing_beyond_it() {
     let folder = store(|service| {
         let before = service.clock().now();
-        let records = vec![Incoming { bytes: Bytes::from_static(b"{\"message\":\"later\"}"), line: 1, id: None, beside: None }];
+        let records = vec![Incoming::new(Bytes::from_static(b"{\"message\":\"later\"}"), 1)];
         service.offer(None, &"test".into(), records).fates_blocking();
         let forget = Command::Forget { raw_before: before, entries_before: Time(BEGAN), blocks_max: 100 };
         assert!(matches!(service.command_blocking("", forget), Ok(Reply::Done(_))));

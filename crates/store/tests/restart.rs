@@ -32,7 +32,7 @@ fn open(folder: &Path, policy: &Arc<Policy>) -> Driver {
 
 fn alert(policy: &Arc<Policy>) -> Work {
     let line = include_str!("../../cli/demo/corp.jsonl").lines().next().unwrap();
-    let record = Incoming { bytes: Bytes::from_static(line.as_bytes()), line: 1, id: None, beside: None };
+    let record = Incoming::new(Bytes::from_static(line.as_bytes()), 1);
     Work::Alert(Box::new(policy.prepare((record, None), (&"test".into(), NOW), &mut Scratch::default()).unwrap()))
 }
 

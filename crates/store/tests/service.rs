@@ -76,7 +76,7 @@ fn lines() -> Vec<Incoming> {
     let demo = include_str!("../../cli/demo/corp.jsonl");
     demo.lines()
         .zip(1..)
-        .map(|(text, line)| Incoming { bytes: Bytes::from_static(text.as_bytes()), line, id: None, beside: None })
+        .map(|(text, line)| Incoming::new(Bytes::from_static(text.as_bytes()), line))
         .collect()
 }
 
@@ -159,7 +159,7 @@ fn another_content_under_an_identifier_is_another_revision() {
     let running = start(folder.path());
     let record = lines().remove(0);
     let text = String::from_utf8(record.bytes.to_vec()).unwrap();
-    let other = Incoming { bytes: Bytes::from(text.replacen('{', "{\"note\":1,", 1)), line: 1, id: None, beside: None };
+    let other = Incoming::new(Bytes::from(text.replacen('{', "{\"note\":1,", 1)), 1);
     let first = decided(&offer(&running.0, vec![record.clone()]))[0];
     let second = decided(&offer(&running.0, vec![other.clone()]))[0];
     assert_ne!(first.seq, second.seq);

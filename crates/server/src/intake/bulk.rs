@@ -11,7 +11,7 @@ mod answer;
 pub use answer::{Reply, document, failure, reply, welcome};
 
 use super::body::Limits;
-use super::{Fault, Hints, Incoming, Piece};
+use super::{Fault, Beside, Incoming, Piece};
 use adjutant_runtime::read::RECORD_BYTES_MAX;
 use bytes::Bytes;
 use memchr::memchr;
@@ -137,7 +137,7 @@ fn item(action: Action, index: Option<&str>, id: Option<String>, mut piece: Piec
         piece = fault(line, ID, &format!("the `_id` must have 1 to {ID_BYTES_MAX} bytes"));
     }
     if let Piece::Record(record) = &mut piece {
-        record.hints = Some(Box::new(Hints { id: id.clone(), kind: Some(index.clone()), ..Hints::default() }));
+        record.beside = Some(Box::new(Beside { id: id.clone(), kind: Some(index.clone()), ..Beside::default() }));
     }
     Item { action, index, id, piece }
 }

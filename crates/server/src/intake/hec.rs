@@ -1,12 +1,12 @@
 //! Splunk's HTTP Event Collector, as its senders know it: tokens, events with metadata around them, and its own answers.
 //!
-//! The event itself is the record: an object as it stands, or what a text says. The metadata beside it become hints. Events are cut
+//! The event itself is the record: an object as it stands, or what a text says. The metadata around it are what is said beside it. Events are cut
 //! by the same cutter as everything else, so a broken one leaves its neighbours: they are taken, and the answer names the first broken
 //! one by its number. Sending all of them again is harmless.
 //! <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>
 
 use super::body::{self, Limits, Refused};
-use super::{Fate, Fault, Hints, Incoming, Piece};
+use super::{Fate, Fault, Beside, Incoming, Piece};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -161,18 +161,18 @@ pub fn raw(
 ) -> Result<Vec<Piece>, Refused> {
     let text = body::unpack(body, encoding, limits)?.whole()?;
     let said = |name: &str| parameters.get(name).filter(|value| !value.is_empty()).cloned();
-    let hints = Hints {
+    let beside = Beside {
         time: said("time"),
         host: said("host"),
         origin: said("source"),
         kind: said("sourcetype").or_else(|| said("index")),
-        ..Hints::default()
+        ..Beside::default()
     };
-    let hints = (hints != Hints::default()).then(|| Box::new(hints));
+    let beside = (beside != Beside::default()).then(|| Box::new(beside));
     let mut pieces = body::cut(&text, None, limits)?;
     for piece in &mut pieces {
         if let Piece::Record(record) = piece {
-            record.hints.clone_from(&hints);
+            record.beside.clone_from(&beside);
         }
     }
     Ok(pieces)
@@ -224,7 +224,7 @@ fn event(record: &Incoming) -> Result<Incoming, (&'static str, &'static str)> {
         Some(Some(fields)) if fields.as_ref() != b"{}" => Some(fields),
         _ => None,
     };
-    let hints = Hints {
+    let beside = Beside {
         id: None,
         time: envelope.time.and_then(text),
         host: envelope.host.and_then(text),
@@ -232,8 +232,8 @@ fn event(record: &Incoming) -> Result<Incoming, (&'static str, &'static str)> {
         kind: envelope.sourcetype.or(envelope.index).and_then(text),
         fields,
     };
-    let hints = (hints != Hints::default()).then(|| Box::new(hints));
-    Ok(Incoming { bytes, line: record.line, hints })
+    let beside = (beside != Beside::default()).then(|| Box::new(beside));
+    Ok(Incoming { bytes, line: record.line, beside })
 }
 
 /// What a text says, or any other value as it stands; a range of `whole` wherever it can be.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What makes two records one.
-type Key = (Option<Box<Hints>>, Bytes);
+type Key = (Option<Box<Beside>>, Bytes);
 
 /// Keeps everything in memory.
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl Memory {
         }
         let mut known = self.known.lock().unwrap();
         let seq = known.len() as u64;
-        let key = (record.hints.clone(), record.bytes.clone());
+        let key = (record.beside.clone(), record.bytes.clone());
         if let Some(answer) = known.get(&key) {
             return Fate::Known(answer.clone());
         }

@@ -30,8 +30,8 @@ fn documents_come_with_their_actions() {
 fn the_id_is_a_hint() {
     let items = items(&Bytes::from_static(b"{\"create\":{\"_id\":\"a\\\"b\"}}\n{}\n"), Some("okta"), &Limits::default()).unwrap();
     let Piece::Record(record) = &items[0].piece else { panic!() };
-    let hints = record.hints.as_deref().unwrap();
-    assert_eq!((hints.id.as_deref(), hints.kind.as_deref()), (Some("a\"b"), Some("okta")));
+    let beside = record.beside.as_deref().unwrap();
+    assert_eq!((beside.id.as_deref(), beside.kind.as_deref()), (Some("a\"b"), Some("okta")));
 }
 
 #[test]

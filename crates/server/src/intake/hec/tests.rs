@@ -25,17 +25,17 @@ fn answer(body: &str) -> (u16, String) {
 }
 
 #[test]
-fn the_event_is_the_record_and_the_metadata_are_hints() {
+fn the_event_is_the_record_and_the_metadata_are_beside() {
     let body = r#"{"time":1433188255.500,"host":"web-1","source":"/var/log/x","sourcetype":"okta:im2","event":{"a": [1]},"fields":{"x":"1"}}"#;
     let pieces = cut(body);
     let [Piece::Record(record)] = pieces.as_slice() else { panic!("{pieces:?}") };
     assert_eq!(record.bytes.as_ref(), br#"{"a": [1]}"#);
-    let hints = record.hints.as_deref().unwrap();
-    assert_eq!(hints.time.as_deref(), Some("1433188255.500"));
-    assert_eq!(hints.host.as_deref(), Some("web-1"));
-    assert_eq!(hints.origin.as_deref(), Some("/var/log/x"));
-    assert_eq!(hints.kind.as_deref(), Some("okta:im2"));
-    assert_eq!(hints.fields.as_deref(), Some(br#"{"x":"1"}"#.as_slice()));
+    let beside = record.beside.as_deref().unwrap();
+    assert_eq!(beside.time.as_deref(), Some("1433188255.500"));
+    assert_eq!(beside.host.as_deref(), Some("web-1"));
+    assert_eq!(beside.origin.as_deref(), Some("/var/log/x"));
+    assert_eq!(beside.kind.as_deref(), Some("okta:im2"));
+    assert_eq!(beside.fields.as_deref(), Some(br#"{"x":"1"}"#.as_slice()));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn events_in_a_row_in_any_layout() {
         ];
         let pieces = cut(&events.join(between));
         assert_eq!(records(&pieces), expect, "{between:?}");
-        assert!(pieces.iter().all(|piece| matches!(piece, Piece::Record(record) if record.hints.is_none())));
+        assert!(pieces.iter().all(|piece| matches!(piece, Piece::Record(record) if record.beside.is_none())));
     }
 }
 
@@ -109,7 +109,7 @@ fn raw_lines_take_their_metadata_from_the_address() {
     let pieces = raw(Bytes::from_static(b"one\n{\"two\":2}\n"), None, &parameters, &Limits::default()).unwrap();
     assert_eq!(records(&pieces), [b"one".as_slice(), b"{\"two\":2}"]);
     let Piece::Record(record) = &pieces[0] else { panic!() };
-    assert_eq!(record.hints, Some(Box::new(Hints { kind: Some("syslog".into()), ..Hints::default() })));
+    assert_eq!(record.beside, Some(Box::new(Beside { kind: Some("syslog".into()), ..Beside::default() })));
 }
 
 #[test]
