@@ -26,8 +26,8 @@ use adjutant_model::{Alert, Digest, Problem, RawAlert, Slot, SourceId, Time, Why
 use adjutant_rules::Book;
 use adjutant_rules::lang::{Doc, Evaluating, Found, List, Map, RawExpr, Val};
 use adjutant_rules::source::{Format, Mapping, Source, Sources};
-use coerce::{Coerced, TEXT_BYTES_MAX, coerce};
 pub use beside::Beside;
+use coerce::{Coerced, TEXT_BYTES_MAX, coerce};
 use decode::Reader;
 use simd_json::{Node, Tape};
 use time::Guess;

@@ -70,6 +70,9 @@ pub enum Error {
     /// Cases are gone.
     #[error("{0} cases that entries speak of are not stored")]
     Cases(usize),
+    /// Open cases are not listed, or others are.
+    #[error("{0} cases are open, and the queue lists {1}")]
+    Queue(u64, u64),
     /// There is no checkpoint.
     #[error("the store keeps no checkpoint of its ledger: somebody removed it, or the service never ran")]
     Unsealed,
@@ -88,7 +91,9 @@ impl Error {
             Error::Ledger(fault) => fault.first_bad(),
             Error::Removed(seq) | Error::Raw(seq) | Error::RawRemoved(seq) | Error::Unreadable(seq, _) => Some(*seq),
             Error::Name(seq) | Error::Time(seq) | Error::Chain(seq) | Error::Known(seq) => Some(*seq),
-            Error::Case(_) | Error::Cases(_) | Error::Unsealed | Error::Checkpoint(..) | Error::Store(_) => None,
+            Error::Case(_) | Error::Cases(_) | Error::Queue(..) | Error::Unsealed | Error::Checkpoint(..) | Error::Store(_) => {
+                None
+            }
         }
     }
 }
@@ -187,7 +192,7 @@ impl Walk {
         self.at = Some(block.at);
         let mut raw = event::pieces(&block.raw);
         let mut entries = event::pieces(&block.entries);
-        for ((seq, leaf), id) in (block.first..).zip(&block.leaves).zip(&block.ids) {
+        for (((seq, leaf), id), key) in (block.first..).zip(&block.leaves).zip(&block.ids).zip(&block.keys) {
             if block.entries.is_empty() {
                 self.verifier.feed(seq, *leaf, None)?;
                 self.removed.add(seq);
@@ -195,7 +200,7 @@ impl Walk {
             }
             let entry = entries.next().and_then(Result::ok).unwrap_or_default();
             self.verifier.feed(seq, *leaf, Some(entry))?;
-            self.entry(seq, entry, (block, id))?;
+            self.entry(seq, entry, (block, id, *key))?;
             if let Ok(Kind::Decided(head, ..)) = event::kind(entry) {
                 self.raw(seq, &head, if block.raw.is_empty() { None } else { Some(raw.next()) })?;
             }
@@ -209,7 +214,7 @@ impl Walk {
         Ok(())
     }
 
-    fn entry(&mut self, seq: u64, entry: &[u8], (block, id): (&Block, &[u8; 8])) -> Result<(), Error> {
+    fn entry(&mut self, seq: u64, entry: &[u8], (block, id, key): (&Block, &[u8; 8], (u64, u64))) -> Result<(), Error> {
         match event::kind(entry) {
             Ok(Kind::Decided(head, ..)) => {
                 if *id != head.decision {
@@ -219,12 +224,18 @@ impl Walk {
                     return Err(Error::Time(seq));
                 }
                 let content = u64::from_be_bytes(*head.alert.0.first_chunk().unwrap_or(&[0; 8]));
+                if key != (head.key, content) {
+                    return Err(Error::Known(seq));
+                }
                 self.known.push((head.key, Known { seq, content }));
                 self.cases.decided(seq, &head, &self.removed)
             }
             Ok(Kind::Noted(noted)) => {
                 if *id != [0; 8] {
                     return Err(Error::Name(seq));
+                }
+                if key != (0, 0) {
+                    return Err(Error::Known(seq));
                 }
                 if block.at.to_string() != noted.at {
                     return Err(Error::Time(seq));

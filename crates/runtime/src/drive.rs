@@ -24,7 +24,7 @@ use crate::planted::{Bug, is};
 use crate::policy::{Policy, Prepared};
 use crate::ports::{Read, Store, StoreError};
 use adjutant_engine::autonomy::Ladder;
-use adjutant_engine::memory::Memory;
+use adjutant_engine::memory::{Limits, Memory};
 use adjutant_ledger::{Hash, Tree};
 use adjutant_model::{CaseId, Digest, Outcome, Time};
 use batch::Batch;
@@ -40,14 +40,27 @@ pub struct Settings {
     pub notify: bool,
     /// Entries after which a snapshot of memory is made even when the machine is busy.
     pub snapshot_entries: u64,
+    /// How much memory keeps.
+    pub memory: Limits,
 }
 
 impl Default for Settings {
-    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries.
+    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries; less memory than a triage may take, because a
+    /// service has others beside it.
     fn default() -> Self {
-        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 200_000 }
+        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 200_000, memory: SMALLER }
     }
 }
+
+/// What a service keeps: about 100 MB when all of it is full.
+const SMALLER: Limits = Limits {
+    users_max: 60_000,
+    addresses_max: 60_000,
+    entities_max: 60_000,
+    rules_max: 20_000,
+    pairs_max: 150_000,
+    duplicates_max: 150_000,
+};
 
 /// Something that waits for the driver.
 pub enum Work {
@@ -193,8 +206,9 @@ impl Driver {
     /// # Errors
     /// It cannot be written; the snapshot before still stands.
     pub fn snapshot(&mut self) -> Result<(), StoreError> {
-        let bytes = postcard::to_allocvec(&self.memory).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        self.store.keep_memory(self.tree.len(), &bytes)?;
+        let memory = &self.memory;
+        self.store
+            .keep_memory(self.tree.len(), &mut |out| postcard::to_io(memory, out).map(|_| ()).map_err(std::io::Error::other))?;
         self.snapshot = self.tree.len();
         Ok(())
     }

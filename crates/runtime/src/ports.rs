@@ -7,6 +7,7 @@ use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
 use adjutant_model::{CaseId, Outcome, Time};
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::path::Path;
 
 /// Tells the time. Never goes back within one process.
@@ -85,7 +86,8 @@ pub struct Outgoing {
 
 /// Keeps everything. One value of this type writes; [`Store::reader`] gives others to read with.
 ///
-/// INVARIANT: what [`Store::commit`] said yes to survives the loss of the process and of power.
+/// INVARIANT: what [`Store::commit`] said yes to survives the loss of the process, and what a [`Settle`] then said yes to the
+/// loss of power. Of what was not settled, only the end is lost.
 pub trait Store: Send {
     /// How many entries there are.
     ///
@@ -107,21 +109,26 @@ pub trait Store: Send {
     /// # Errors
     /// A [`StoreError`]; nothing of it was written, unless it is [`StoreError::Unclear`].
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), StoreError>;
+    /// What makes commits durable.
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    fn settler(&self) -> Result<Box<dyn Settle>, StoreError>;
     /// Another way in, to read with.
     ///
     /// # Errors
     /// A [`StoreError`].
     fn reader(&self) -> Result<Box<dyn Read>, StoreError>;
-    /// Keeps a snapshot of memory as it was before the entry `next`; the latest replaces older ones.
+    /// Keeps what `write` writes: a snapshot of memory as it was before the entry `next`; the latest replaces older ones.
     ///
     /// # Errors
     /// A [`StoreError`]; the snapshot before is still there.
-    fn keep_memory(&mut self, next: u64, bytes: &[u8]) -> Result<(), StoreError>;
-    /// The latest snapshot of memory that is whole.
+    fn keep_memory(&mut self, next: u64, write: &mut Writing<'_>) -> Result<(), StoreError>;
+    /// The latest snapshot of memory. Whether it is whole is known at its end: until that was read without an error, it is not.
     ///
     /// # Errors
     /// A [`StoreError`].
-    fn memory(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError>;
+    fn memory(&mut self) -> Result<Option<(u64, Box<dyn io::Read>)>, StoreError>;
     /// How many commits hold what [`Store::forget`] would remove.
     ///
     /// # Errors
@@ -140,8 +147,25 @@ pub trait Store: Send {
     fn backup(&mut self, to: &Path) -> Result<(), StoreError>;
 }
 
+/// Writes a snapshot to where it is kept.
+pub type Writing<'w> = dyn FnMut(&mut dyn io::Write) -> io::Result<()> + 'w;
+
+/// Waits for the disk, on a thread of its own, so that the next commit is made meanwhile.
+pub trait Settle: Send {
+    /// Returns when everything that was committed before survives the loss of power.
+    ///
+    /// # Errors
+    /// [`StoreError::Unclear`]: the process has to end.
+    fn settle(&mut self) -> Result<(), StoreError>;
+}
+
 /// Reads what was committed.
 pub trait Read: Send {
+    /// Another one.
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    fn another(&self) -> Result<Box<dyn Read>, StoreError>;
     /// Hands the stored commits from the one that holds the entry `from` on to `each`, in order, until it says to stop.
     ///
     /// # Errors
@@ -162,6 +186,11 @@ pub trait Read: Send {
     /// # Errors
     /// A [`StoreError`].
     fn cases(&mut self, wanted: &Wanted) -> Result<Vec<Kept>, StoreError>;
+    /// Cases that were opened by this entry or later, in that order.
+    ///
+    /// # Errors
+    /// A [`StoreError`].
+    fn cases_from(&mut self, first: u64, limit: usize) -> Result<Vec<Kept>, StoreError>;
     /// Cases whose name begins with these hexadecimal digits.
     ///
     /// # Errors
@@ -234,6 +263,8 @@ pub struct Block {
     pub leaves: Vec<Hash>,
     /// The name of each entry's decision, zero for other entries; where raw alerts were asked for.
     pub ids: Vec<[u8; 8]>,
+    /// What each entry's alert is known by, and the first eight bytes of its digest; zeros for other entries; likewise.
+    pub keys: Vec<(u64, u64)>,
     /// The entries, each preceded by its length (little-endian, four bytes); empty when retention removed them.
     pub entries: Vec<u8>,
     /// The raw alerts, likewise, where they were asked for and retention left them.
@@ -281,6 +312,8 @@ pub struct Commit<'c> {
 pub struct Kept {
     /// The case.
     pub id: CaseId,
+    /// The entry that opened it.
+    pub first: u64,
     /// Whether it is worked.
     pub status: Status,
     /// The highest outcome of its revisions.
@@ -332,13 +365,13 @@ pub struct Wanted {
     pub limit: usize,
 }
 
-/// The place of a case in the queue: worst first, then the one that changed last.
+/// The place of a case in the queue: worst first, then the one that was opened last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// Its rank, see [`Kept::rank`].
     pub rank: i64,
-    /// The first eight bytes of its name.
-    pub key: i64,
+    /// The entry that opened it.
+    pub first: u64,
 }
 
 impl Kept {
@@ -350,11 +383,11 @@ impl Kept {
 
     /// Its place in the queue.
     pub fn position(&self) -> Position {
-        Position { rank: self.rank(), key: key(self.id) }
+        Position { rank: self.rank(), first: self.first }
     }
 }
 
-/// The number under which a case is stored: the first eight bytes of its name.
+/// The number by which a case is found: the first eight bytes of its name.
 pub fn key(id: CaseId) -> i64 {
     i64::from_be_bytes(*id.0.first_chunk().unwrap_or(&[0; 8]))
 }

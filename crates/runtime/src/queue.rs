@@ -35,6 +35,9 @@ impl Default for Limits {
     }
 }
 
+/// Fewer are not worth a commit of their own while the disk is busy.
+const FEW: usize = 16;
+
 struct Waiting<T> {
     item: T,
     due: i64,
@@ -46,17 +49,10 @@ struct Lanes<T> {
     len: usize,
     bytes: usize,
     closed: bool,
-    /// How many the driver waits for; zero while it does not wait, so that nobody wakes it for nothing.
-    wanted: usize,
-}
-
-/// How long to wait for how many, when some wait already: more alerts in one commit are worth a short delay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gather {
-    /// As many as are expected.
-    pub wanted: usize,
-    /// No longer than this.
-    pub patience: Duration,
+    /// The driver waits: otherwise nobody wakes it for nothing.
+    awaited: bool,
+    /// The disk is busy, see [`Queue::busy`].
+    busy: bool,
 }
 
 /// What waits.
@@ -80,7 +76,7 @@ pub enum Entered<T> {
 impl<T> Queue<T> {
     /// Nothing waits yet.
     pub fn new(limits: Limits) -> Self {
-        let lanes = Lanes { lanes: Default::default(), len: 0, bytes: 0, closed: false, wanted: 0 };
+        let lanes = Lanes { lanes: Default::default(), len: 0, bytes: 0, closed: false, awaited: false, busy: false };
         Self { limits, lanes: Mutex::new(lanes), some: Condvar::new() }
     }
 
@@ -105,9 +101,10 @@ impl<T> Queue<T> {
             return Entered::Refused(item);
         }
         lanes.push(lane, Waiting { item, due, bytes });
-        let enough = lanes.wanted > 0 && lanes.len >= lanes.wanted;
+        let wake = lanes.awaited && lanes.is_worth_it();
+        lanes.awaited &= !wake;
         drop(lanes);
-        if enough {
+        if wake {
             self.some.notify_one();
         }
         if displaced.is_empty() { Entered::Waits } else { Entered::Displaced(displaced) }
@@ -122,30 +119,31 @@ impl<T> Queue<T> {
         Entered::Displaced(displaced)
     }
 
-    /// Waits up to `patience` for something to come, and then a little for more, as `gather` says. False when the queue is
-    /// closed and empty.
-    pub fn wait(&self, patience: Duration, gather: Gather) -> bool {
-        let lanes = self.wait_for(self.lock(), 1, patience);
-        if lanes.len == 0 || lanes.len >= gather.wanted {
-            return !(lanes.closed && lanes.len == 0);
+    /// Says whether the disk is busy with what was taken before: a few are then not worth a commit of their own, since whatever
+    /// is committed until it is free is answered at the same time.
+    pub fn busy(&self, busy: bool) {
+        let mut lanes = self.lock();
+        lanes.busy = busy;
+        if lanes.awaited && lanes.is_worth_it() {
+            lanes.awaited = false;
+            drop(lanes);
+            self.some.notify_one();
         }
-        drop(self.wait_for(lanes, gather.wanted, gather.patience));
-        true
     }
 
-    fn wait_for<'l>(
-        &'l self,
-        mut lanes: MutexGuard<'l, Lanes<T>>,
-        wanted: usize,
-        patience: Duration,
-    ) -> MutexGuard<'l, Lanes<T>> {
-        if lanes.len < wanted && !lanes.closed {
-            lanes.wanted = wanted;
-            let waited = self.some.wait_timeout_while(lanes, patience, |lanes| lanes.len < wanted && !lanes.closed);
+    /// Waits up to `patience` for something to come. False when the queue is closed and empty.
+    pub fn wait(&self, patience: Duration) -> bool {
+        let mut lanes = self.lock();
+        if !lanes.is_worth_it() && !lanes.closed {
+            lanes.awaited = true;
+            let waited = self.some.wait_timeout_while(lanes, patience, |lanes| {
+                lanes.awaited = !lanes.is_worth_it() && !lanes.closed;
+                lanes.awaited
+            });
             lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
-            lanes.wanted = 0;
+            lanes.awaited = false;
         }
-        lanes
+        !(lanes.closed && lanes.len == 0)
     }
 
     /// Takes at most `most` of what waits, due first, and not much more than `bytes_max`, into `into`.
@@ -184,6 +182,11 @@ impl<T> Queue<T> {
 }
 
 impl<T> Lanes<T> {
+    /// Whether enough waits to be taken.
+    fn is_worth_it(&self) -> bool {
+        self.len >= if self.busy { FEW } else { 1 }
+    }
+
     fn is_full(&self, limits: &Limits, bytes: usize) -> bool {
         // One alert larger than the limit is let in when it is alone: the limit of a body bounds it.
         self.len >= limits.alerts_max || (self.len > 0 && self.bytes + bytes > limits.bytes_max)
@@ -263,15 +266,31 @@ mod tests {
     #[test]
     fn waiting_ends_when_enough_came_and_when_patience_does() {
         let queue = queue(10);
-        assert!(queue.wait(Duration::ZERO, Gather::default()), "open, and nothing came");
+        assert!(queue.wait(Duration::ZERO), "open, and nothing came");
         queue.enter("a", LOW, 1, Time(0));
-        assert!(queue.wait(Duration::MAX, Gather { wanted: 1, patience: Duration::MAX }));
-        assert!(queue.wait(Duration::MAX, Gather { wanted: 2, patience: Duration::ZERO }), "one must do");
+        assert!(queue.wait(Duration::MAX), "something waits");
+        taken(&queue);
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.wait(Duration::MAX, Gather { wanted: 2, patience: Duration::MAX }));
+            let waiting = scope.spawn(|| queue.wait(Duration::MAX));
             queue.enter("b", LOW, 1, Time(0));
             assert!(waiting.join().unwrap());
         });
+    }
+
+    #[test]
+    fn a_few_wait_for_a_busy_disk_and_no_longer() {
+        let queue = queue(100);
+        queue.busy(true);
+        queue.enter("a", LOW, 1, Time(0));
+        assert!(queue.wait(Duration::ZERO), "patience ends");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.wait(Duration::MAX));
+            queue.busy(false);
+            assert!(waiting.join().unwrap());
+        });
+        queue.busy(true);
+        (0..FEW).for_each(|_| assert_eq!(queue.enter("b", LOW, 1, Time(0)), Entered::Waits));
+        assert!(queue.wait(Duration::MAX), "many are worth it");
     }
 
     #[test]
@@ -283,6 +302,6 @@ mod tests {
         queue.close();
         assert_eq!(queue.enter("late", CRITICAL, 1, Time(0)), Entered::Refused("late"));
         assert_eq!(taken(&queue), ["grave"]);
-        assert!(!queue.wait(Duration::ZERO, Gather::default()), "closed and empty");
+        assert!(!queue.wait(Duration::ZERO), "closed and empty");
     }
 }

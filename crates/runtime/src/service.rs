@@ -5,13 +5,14 @@
 //! and the driver begins anew from what is stored, until a write succeeds again.
 
 mod basket;
+mod settle;
 mod thread;
 
 pub use basket::Basket;
 
 use crate::drive::{Answer, Command, Done, Driver, Refused, Reply, Settings, Work};
 use crate::policy::{Incoming, Policy};
-use crate::ports::{Bus, Change, Clock, Read, Store, StoreError};
+use crate::ports::{Bus, Clock, Read, Store, StoreError};
 use crate::queue::{self, COMMANDS, Entered, Queue};
 use crate::view::Library;
 use adjutant_engine::autonomy::Ladder;
@@ -119,7 +120,7 @@ pub struct Parts {
 pub struct Turn {
     /// At most so many alerts and commands.
     pub alerts_max: usize,
-    /// The longest wait for more to come, when some wait already.
+    /// The longest wait for more to come before a slow disk is asked.
     pub gather_max: Duration,
 }
 
@@ -140,8 +141,11 @@ struct Inner {
     policy: RwLock<Arc<Policy>>,
     ladder: RwLock<Arc<Ladder>>,
     head: Mutex<(u64, Hash)>,
+    marks: settle::Marks,
     scratch: Mutex<Vec<Scratch>>,
     readers: Mutex<Vec<Box<dyn Read>>>,
+    /// What further readers are made from.
+    origin: Mutex<Box<dyn Read>>,
     state: AtomicU8,
     why: Mutex<String>,
     counters: Counters,
@@ -166,12 +170,15 @@ impl Service {
     /// # Errors
     /// The store cannot be opened.
     pub fn start(parts: Parts) -> Result<(Self, std::thread::JoinHandle<()>), StoreError> {
-        let driver = Driver::open((parts.open)()?, Arc::clone(&parts.policy), parts.settings.clone(), parts.clock.now())?;
+        let mut driver = Driver::open((parts.open)()?, Arc::clone(&parts.policy), parts.settings.clone(), parts.clock.now())?;
+        let reader = driver.store().reader()?;
         let inner = Inner {
             queue: Queue::new(parts.limits),
             policy: RwLock::new(Arc::clone(&parts.policy)),
             ladder: RwLock::new(Arc::new(driver.ladder().clone())),
             head: Mutex::new(driver.head()),
+            marks: settle::Marks::default(),
+            origin: Mutex::new(reader),
             scratch: Mutex::default(),
             readers: Mutex::default(),
             state: AtomicU8::new(State::Running as u8),
@@ -181,7 +188,7 @@ impl Service {
             parts,
         };
         let service = Self(Arc::new(inner));
-        let thread = thread::spawn(service.clone(), driver).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let thread = thread::spawn(service.clone(), driver)?;
         Ok((service, thread))
     }
 
@@ -276,9 +283,11 @@ impl Service {
         let kept = lock(&self.0.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
-            None => (self.0.parts.open)()?.reader()?,
+            None => self.other_reader()?,
         };
         let result = read(&mut *reader)?;
+        // What people are told must not go with the power.
+        self.0.marks.wait()?;
         let mut readers = lock(&self.0.readers);
         if readers.len() < READERS_KEPT {
             readers.push(reader);
@@ -291,7 +300,7 @@ impl Service {
     /// # Errors
     /// There is none.
     pub fn other_reader(&self) -> Result<Box<dyn Read>, StoreError> {
-        (self.0.parts.open)()?.reader()
+        lock(&self.0.origin).another()
     }
 
     /// The books that decided.
@@ -370,11 +379,4 @@ fn count(counter: &AtomicU64) {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Inner {
-    fn publish(&self, driver: &Driver) {
-        *lock(&self.head) = driver.head();
-        self.parts.bus.changed(Change::Queue);
-    }
 }

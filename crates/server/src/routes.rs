@@ -224,11 +224,11 @@ async fn queue(State(app): State<App>, headers: HeaderMap, RawQuery(text): RawQu
         playbook: query.text("playbook").map(str::to_owned),
         assignee: query.text("assignee").map(str::to_owned),
         review: query.flag("review").unwrap_or(false),
-        after: query.after.map(|after| (after.rank, after.seq.cast_signed())),
+        after: query.after.map(|after| (after.rank, after.seq)),
         limit: query.limit as usize + 1,
     };
     let found = blocking(move || cases::queue(&app.service, &filter)).await?;
-    let page = query.page(found, |(_, rank, key)| crate::cursor::Position { rank: *rank, seq: key.cast_unsigned() });
+    let page = query.page(found, |(_, rank, first)| crate::cursor::Position { rank: *rank, seq: *first });
     let page = Page { items: page.items.into_iter().map(|(case, ..)| case).collect(), next: page.next };
     Ok(tag.answer(&headers, || Json(page).into_response()))
 }

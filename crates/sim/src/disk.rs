@@ -166,6 +166,12 @@ impl Disk {
         Self { shared: vfs::mount(State::new(content, capacity, lies)) }
     }
 
+    /// What syncs the log of a store at `path` on any disk, as [`Options::log_of`](adjutant_store::Options::log_of) wants it.
+    #[must_use]
+    pub fn log_of(path: &str) -> Box<dyn adjutant_runtime::ports::Settle> {
+        vfs::log(path)
+    }
+
     /// The name of the VFS, the same for all disks.
     #[must_use]
     pub fn vfs(&self) -> &'static str {

@@ -191,6 +191,7 @@ impl Fold {
     fn case(&self, seq: u64, head: &Head) -> Kept {
         self.cases.get(&head.case).cloned().unwrap_or_else(|| Kept {
             id: head.case,
+            first: seq,
             status: Status::Open,
             outcome: Outcome::Close,
             score: 0,

@@ -7,9 +7,10 @@ use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
 use adjutant_model::{CaseId, Outcome, Time};
 use adjutant_runtime::ports::{
-    Block, BlockVisitor, Commit, Kept, Known, Outgoing, Parts, Position, Read, Store, StoreError, Wanted, key,
+    Block, BlockVisitor, Commit, Kept, Known, Outgoing, Parts, Position, Read, Settle, Store, StoreError, Wanted, Writing, key,
 };
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -97,6 +98,7 @@ impl Tables {
                 at: commit.at,
                 leaves: commit.leaves.to_vec(),
                 ids: commit.ids.to_vec(),
+                keys: keys(commit),
                 entries: commit.entries.to_vec(),
                 raw: commit.raw.to_vec(),
             };
@@ -122,6 +124,17 @@ impl Tables {
             };
         }
     }
+}
+
+/// What each entry's alert is known by.
+fn keys(commit: &Commit<'_>) -> Vec<(u64, u64)> {
+    let mut keys = vec![(0, 0); commit.leaves.len()];
+    for (key, known) in commit.known {
+        if let Some(pair) = known.seq.checked_sub(commit.first).and_then(|nth| keys.get_mut(nth as usize)) {
+            *pair = (*key, known.content);
+        }
+    }
+    keys
 }
 
 impl Store for MemoryStore {
@@ -154,17 +167,23 @@ impl Store for MemoryStore {
         }
     }
 
+    fn settler(&self) -> Result<Box<dyn Settle>, StoreError> {
+        Ok(Box::new(self.clone()))
+    }
+
     fn reader(&self) -> Result<Box<dyn Read>, StoreError> {
         Ok(Box::new(self.clone()))
     }
 
-    fn keep_memory(&mut self, next: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        self.lock().memory = Some((next, bytes.to_vec()));
+    fn keep_memory(&mut self, next: u64, write: &mut Writing<'_>) -> Result<(), StoreError> {
+        let mut bytes = Vec::new();
+        write(&mut bytes).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        self.lock().memory = Some((next, bytes));
         Ok(())
     }
 
-    fn memory(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
-        Ok(self.lock().memory.clone())
+    fn memory(&mut self) -> Result<Option<(u64, Box<dyn io::Read>)>, StoreError> {
+        Ok(self.lock().memory.clone().map(|(next, bytes)| (next, Box::new(io::Cursor::new(bytes)) as Box<dyn io::Read>)))
     }
 
     fn forgettable(&mut self, raw_before: Time, entries_before: Time) -> Result<u64, StoreError> {
@@ -203,7 +222,17 @@ fn begins(name: &[u8], digits: &str) -> bool {
     !digits.is_empty() && name.iter().any(|byte| *byte != 0) && hex.starts_with(digits.get(..hex.len()).unwrap_or(&digits))
 }
 
+impl Settle for MemoryStore {
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(()) // What it holds survives everything but the process of the test.
+    }
+}
+
 impl Read for MemoryStore {
+    fn another(&self) -> Result<Box<dyn Read>, StoreError> {
+        Ok(Box::new(self.clone()))
+    }
+
     fn blocks(&mut self, from: u64, parts: Parts, each: &mut BlockVisitor<'_>) -> Result<(), StoreError> {
         let begin = self.lock().rows.range(..=from).next_back().map_or(0, |(first, _)| *first);
         let mut next = begin;
@@ -249,10 +278,10 @@ impl Read for MemoryStore {
 
     fn cases(&mut self, wanted: &Wanted) -> Result<Vec<Kept>, StoreError> {
         let place = |kept: &Kept| {
-            let Position { rank, key } = kept.position();
-            (rank, key)
+            let Position { rank, first } = kept.position();
+            (rank, first)
         };
-        let after = wanted.after.map_or((i64::MAX, i64::MAX), |after| (after.rank, after.key));
+        let after = wanted.after.map_or((i64::MAX, u64::MAX), |after| (after.rank, after.first));
         let is_wanted = |kept: &&Kept| {
             wanted.status.is_none_or(|status| kept.status == status)
                 && wanted.outcome.is_none_or(|outcome| kept.outcome == outcome)
@@ -264,6 +293,13 @@ impl Read for MemoryStore {
         let mut cases: Vec<Kept> = self.lock().cases.values().filter(is_wanted).cloned().collect();
         cases.sort_by_key(|kept| std::cmp::Reverse(place(kept)));
         cases.truncate(wanted.limit);
+        Ok(cases)
+    }
+
+    fn cases_from(&mut self, first: u64, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        let mut cases: Vec<Kept> = self.lock().cases.values().filter(|kept| kept.first >= first).cloned().collect();
+        cases.sort_by_key(|kept| kept.first);
+        cases.truncate(limit);
         Ok(cases)
     }
 

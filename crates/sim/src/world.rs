@@ -19,7 +19,7 @@ use crate::records::Records;
 use crate::{Clock, Disk, Rng};
 use adjutant_model::{Digest, Duration, Time};
 use adjutant_runtime::drive::{Answer, Done, Driver, Reply, Settings, Work};
-use adjutant_runtime::ports::{Parts, Read, Store, StoreError};
+use adjutant_runtime::ports::{Parts, Read, Settle, Store, StoreError};
 use adjutant_store::{Options, Sqlite};
 use std::collections::HashMap;
 use std::path::Path;
@@ -77,6 +77,8 @@ pub struct World {
     rng: Rng,
     backing: Backing,
     log_pages: u32,
+    /// Commits are made durable apart.
+    apart: bool,
     running: Option<Running>,
     clock: Clock,
     records: Records,
@@ -98,6 +100,7 @@ pub struct World {
 
 struct Running {
     reader: Box<dyn Read>,
+    settler: Box<dyn Settle>,
     driver: Driver,
 }
 
@@ -122,11 +125,12 @@ impl World {
         let mut world = Self {
             backing,
             log_pages: *rng.pick(&LOG_PAGES),
+            apart: rng.percent(50),
             running: None,
             clock: Clock::at(BEGIN),
             records: Records::new(rng.fork()),
             far: Far::new(rng.fork(), FAR_FAILS_PERCENT),
-            settings: Settings { sampled_ppm: SAMPLED_PPM, notify: true, snapshot_entries: u64::MAX },
+            settings: Settings { sampled_ppm: SAMPLED_PPM, notify: true, snapshot_entries: u64::MAX, ..Settings::default() },
             policy: 0,
             fold: Fold::new(SAMPLED_PPM),
             acknowledged: HashMap::new(),
@@ -167,7 +171,7 @@ impl World {
     fn store(&self) -> Result<Box<dyn Store>, StoreError> {
         Ok(match &self.backing {
             Backing::Memory(store) => Box::new(store.clone()),
-            Backing::Disk(disk) => Box::new(on(disk, self.log_pages)?),
+            Backing::Disk(disk) => Box::new(on(disk, self.log_pages, self.apart)?),
         })
     }
 
@@ -191,7 +195,12 @@ impl World {
         let before = if trouble == Trouble::None { Vec::new() } else { self.memory()? };
         self.arm(trouble);
         let mut done = Vec::new();
-        let result = self.driver()?.turn(now, &mut work, &mut done);
+        let mut result = self.driver()?.turn(now, &mut work, &mut done);
+        if let (Ok(()), Some(running)) = (&result, &mut self.running)
+            && trouble != Trouble::Crash
+        {
+            result = running.settler.settle();
+        }
         self.note(&result, &done);
         let killed = self.killed(trouble);
         if let Err(error) = &result {
@@ -319,8 +328,11 @@ impl World {
 ///
 /// # Errors
 /// It cannot be opened.
-pub fn on(disk: &Disk, log_pages: u32) -> Result<Sqlite, StoreError> {
-    let options = Options { vfs: Some(disk.vfs().into()), log_pages: Some(log_pages), ..Options::default() };
+pub fn on(disk: &Disk, log_pages: u32, apart: bool) -> Result<Sqlite, StoreError> {
+    // A world has few keys: where the log is short, nearly all of them go into their trees.
+    let recent_keys = Some(log_pages as usize / 4);
+    let (vfs, log_pages) = (Some(disk.vfs().into()), Some(log_pages));
+    let options = Options { vfs, log_pages, recent_keys, apart, log_of: Some(Disk::log_of), ..Options::default() };
     Sqlite::open(Path::new(&disk.path("")), options)
 }
 

@@ -28,8 +28,10 @@ fn sqlite_in_a_folder_conforms() {
 fn sqlite_on_a_fake_disk_conforms() {
     let _alone = alone();
     passes(|check| {
-        let disk = Disk::new();
-        check(&|| -> Box<dyn Store> { Box::new(world::on(&disk, LOG_PAGES).unwrap()) });
+        for (log_pages, apart) in [(LOG_PAGES, false), (1, true)] {
+            let disk = Disk::new();
+            check(&|| -> Box<dyn Store> { Box::new(world::on(&disk, log_pages, apart).unwrap()) });
+        }
     });
 }
 

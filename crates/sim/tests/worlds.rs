@@ -92,11 +92,11 @@ fn what_a_new_process_sees_survives_the_power() {
         store.commit(&Commit { documents: &documents, ..Commit::default() }).unwrap();
     };
     let seen = |disk: &Disk| -> BTreeSet<String> {
-        let store = world::on(disk, 4_000).unwrap();
+        let store = world::on(disk, 4_000, false).unwrap();
         let names = store.reader().unwrap().documents("k").unwrap().into_iter().map(|(name, _)| name).collect();
         // The disk as it is while the store is open: an orderly end would make durable what is not.
         for seed in 0..12 {
-            let left = world::on(&disk.cut(seed), 4_000).unwrap();
+            let left = world::on(&disk.cut(seed), 4_000, false).unwrap();
             let after: BTreeSet<String> =
                 left.reader().unwrap().documents("k").unwrap().into_iter().map(|(name, _)| name).collect();
             assert!(after.is_superset(&names), "{names:?} were told, {after:?} are there");
@@ -106,7 +106,7 @@ fn what_a_new_process_sees_survives_the_power() {
     let mut both = 0;
     for n in 1..40 {
         let disk = Disk::new();
-        let mut store = world::on(&disk, 4_000).unwrap();
+        let mut store = world::on(&disk, 4_000, false).unwrap();
         commit(&mut store, "first");
         disk.snapshot_at(disk.counts().changes + n);
         commit(&mut store, "second");

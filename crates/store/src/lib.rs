@@ -1,14 +1,20 @@
 //! Keeps state, ledger and outbox in one transaction: the store port over SQLite.
 //!
-//! One file in WAL mode with `synchronous=FULL`: a commit returns when the disk confirmed it. What is written for each
-//! commit is appended (its leaves, its entries, its raw alerts, the last two compressed as one block); only what must be found
-//! by name (what is known, cases, documents) goes into trees. Every tool that reads SQLite reads it.
+//! One file in WAL mode: a commit returns when the disk confirmed it, or where that is asked for apart ([`Options::apart`]) before. What is written for each
+//! commit is appended (its leaves, its entries, its raw alerts, the last two compressed as one block; its cases); what must be
+//! found by a hash goes into trees later, many to a page. Every tool that reads SQLite reads it.
 
 mod error;
 mod pack;
+mod queue;
 mod read;
+mod recent;
 mod schema;
+mod settle;
+mod snapshot;
 mod write;
 
 pub use read::Reader;
-pub use write::{FILE, LOG_PAGES, MEMORY, Options, Sqlite, copy};
+pub use recent::RECENT_KEYS;
+pub use snapshot::MEMORY;
+pub use write::{FILE, LOG_PAGES, Options, Sqlite, copy};

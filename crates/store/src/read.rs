@@ -2,28 +2,31 @@
 
 use crate::error::{damaged, from_sqlite};
 use crate::pack::unpack;
+use crate::queue;
+use crate::recent::{KEY, Recent, Tree, key_and_content};
 use crate::schema;
 use crate::write::{Options, connect};
 use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
-use adjutant_model::{CaseId, Digest, Outcome, Time};
-use adjutant_runtime::ports::{Block, BlockVisitor, Kept, Known, Outgoing, Parts, Position, Read, StoreError, Wanted};
+use adjutant_model::{CaseId, Outcome, Time};
+use adjutant_runtime::ports::{Block, BlockVisitor, Kept, Known, Outgoing, Parts, Read, StoreError, Wanted};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use zstd::bulk::Decompressor;
 
 /// Columns of a case, in the order of [`kept`].
-const CASE: &str = "id, status, outcome, score, severity, alerts, opened, updated, last, worst, playbook, subject, title, \
+const CASE: &str = "id, first, status, outcome, score, severity, alerts, opened, updated, last, worst, playbook, subject, title, \
      assignee, sampled, review";
 
-pub(crate) const CASE_BY_KEY: &str = "SELECT id, status, outcome, score, severity, alerts, opened, updated, last, worst, \
-     playbook, subject, title, assignee, sampled, review FROM cases WHERE key = ?1";
+pub(crate) const CASE_AT: &str = "SELECT id, first, status, outcome, score, severity, alerts, opened, updated, last, worst, \
+     playbook, subject, title, assignee, sampled, review FROM cases WHERE first = ?1";
 
 /// Changes what is there in place: a replaced row would be taken out of every index and put back.
-pub(crate) const PUT_CASE: &str = "INSERT INTO cases (key, id, status, outcome, score, severity, alerts, opened, \
+pub(crate) const PUT_CASE: &str = "INSERT INTO cases (first, id, status, outcome, score, severity, alerts, opened, \
      updated, last, worst, playbook, subject, title, assignee, sampled, review, rank) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
-     ON CONFLICT (key) DO UPDATE SET id = ?2, status = ?3, outcome = ?4, score = ?5, severity = ?6, alerts = ?7, \
+     ON CONFLICT (first) DO UPDATE SET id = ?2, status = ?3, outcome = ?4, score = ?5, severity = ?6, alerts = ?7, \
      opened = ?8, updated = ?9, last = ?10, worst = ?11, playbook = ?12, subject = ?13, title = ?14, assignee = ?15, \
      sampled = ?16, review = ?17, rank = ?18";
 
@@ -34,7 +37,11 @@ const ID: usize = 8;
 /// Reads a store.
 pub struct Reader {
     connection: Connection,
+    path: PathBuf,
+    options: Options,
     decompressor: Decompressor<'static>,
+    known: Recent,
+    named: Recent,
 }
 
 impl Reader {
@@ -52,7 +59,8 @@ impl Reader {
         connection.pragma_update(None, "query_only", true).map_err(from_sqlite)?;
         schema::check(&connection)?;
         let decompressor = Decompressor::new().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { connection, decompressor })
+        let [known, named] = [Tree::Known, Tree::Named].map(|tree| Recent::new(tree, usize::MAX));
+        Ok(Self { connection, path: path.into(), options: options.clone(), decompressor, known, named })
     }
 
     /// What SQLite finds wrong with the file's structure, at most `faults_max` faults; takes as long as reading all of it.
@@ -85,56 +93,58 @@ pub(crate) fn len(connection: &Connection) -> Result<u64, StoreError> {
     Ok(last.map_err(from_sqlite)?.unwrap_or(0))
 }
 
-pub(crate) fn known(connection: &Connection, key: u64) -> Result<Option<Known>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT seq, content FROM known WHERE key = ?1").map_err(from_sqlite)?;
-    let known = statement.query_row([key.cast_signed()], |row| {
-        Ok(Known { seq: row.get::<_, i64>(0)?.cast_unsigned(), content: row.get::<_, i64>(1)?.cast_unsigned() })
-    });
-    known.optional().map_err(from_sqlite)
+/// What was accepted under `key`, if the entry `seq` says so: a tree that points elsewhere knows nothing.
+pub(crate) fn known_at(connection: &Connection, key: u64, seq: u64) -> Result<Option<Known>, StoreError> {
+    let sql = "SELECT substr(keys, (?1 - first) * 16 + 1, 16) FROM head WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
+    let pair = statement.query_row([seq.cast_signed()], |row| row.get::<_, [u8; KEY]>(0)).optional().map_err(from_sqlite)?;
+    let is = pair.map(|pair| key_and_content(&pair)).filter(|(of, _)| *of == key);
+    Ok(is.map(|(_, content)| Known { seq, content }))
 }
 
-/// A snapshot of memory, if the file is whole.
-pub(crate) fn memory(file: &[u8]) -> Option<(u64, Vec<u8>)> {
-    let (next, rest) = file.split_first_chunk::<8>()?;
-    let (digest, rest) = rest.split_first_chunk::<32>()?;
-    let (_, packed) = rest.split_first_chunk::<8>()?;
-    let mut bytes = Vec::new();
-    unpack(packed, &mut Decompressor::new().ok()?, &mut bytes).ok()?;
-    (Digest::of(&bytes).0 == *digest).then_some((u64::from_le_bytes(*next), bytes))
+/// The case that the entry `first` opened.
+pub(crate) fn case_at(connection: &Connection, first: u64) -> Result<Option<Kept>, StoreError> {
+    let mut statement = connection.prepare_cached(CASE_AT).map_err(from_sqlite)?;
+    statement.query_row([first.cast_signed()], kept).optional().map_err(from_sqlite)
 }
 
 pub(crate) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     let wrong = |column: usize| rusqlite::Error::IntegralValueOutOfRange(column, 0);
     Ok(Kept {
         id: CaseId(row.get::<_, [u8; 16]>(0)?),
-        status: Status::from_code(row.get(1)?).ok_or_else(|| wrong(1))?,
-        outcome: Outcome::from_code(row.get(2)?).ok_or_else(|| wrong(2))?,
-        score: row.get(3)?,
-        severity: row.get(4)?,
-        alerts: row.get(5)?,
-        opened: Time(row.get(6)?),
-        updated: Time(row.get(7)?),
-        last: row.get::<_, i64>(8)?.cast_unsigned(),
-        worst: row.get::<_, i64>(9)?.cast_unsigned(),
-        playbook: row.get(10)?,
-        subject: row.get(11)?,
-        title: row.get(12)?,
-        assignee: row.get(13)?,
-        sampled: row.get(14)?,
-        review: row.get(15)?,
+        first: row.get::<_, i64>(1)?.cast_unsigned(),
+        status: Status::from_code(row.get(2)?).ok_or_else(|| wrong(2))?,
+        outcome: Outcome::from_code(row.get(3)?).ok_or_else(|| wrong(3))?,
+        score: row.get(4)?,
+        severity: row.get(5)?,
+        alerts: row.get(6)?,
+        opened: Time(row.get(7)?),
+        updated: Time(row.get(8)?),
+        last: row.get::<_, i64>(9)?.cast_unsigned(),
+        worst: row.get::<_, i64>(10)?.cast_unsigned(),
+        playbook: row.get(11)?,
+        subject: row.get(12)?,
+        title: row.get(13)?,
+        assignee: row.get(14)?,
+        sampled: row.get(15)?,
+        review: row.get(16)?,
     })
 }
 
 impl Read for Reader {
+    fn another(&self) -> Result<Box<dyn Read>, StoreError> {
+        Ok(Box::new(Self::open_as(&self.path, &self.options)?))
+    }
+
     fn blocks(&mut self, from: u64, parts: Parts, each: &mut BlockVisitor<'_>) -> Result<(), StoreError> {
-        let Self { connection, decompressor } = self;
+        let Self { connection, decompressor, .. } = self;
         let sql = match parts {
             Parts::Leaves => "SELECT first, at, leaves FROM head WHERE first >= ?1 ORDER BY first",
             Parts::Entries => {
                 "SELECT first, at, leaves, entries FROM head LEFT JOIN body USING (first) WHERE first >= ?1 ORDER BY first"
             }
             Parts::Raw => {
-                "SELECT first, at, leaves, entries, alerts, ids FROM head LEFT JOIN body USING (first) LEFT JOIN raw USING (first)
+                "SELECT first, at, leaves, entries, alerts, ids, keys FROM head LEFT JOIN body USING (first) LEFT JOIN raw USING (first)
                  WHERE first >= ?1 ORDER BY first"
             }
         };
@@ -194,39 +204,55 @@ impl Read for Reader {
     }
 
     fn cases(&mut self, wanted: &Wanted) -> Result<Vec<Kept>, StoreError> {
-        let (rank, key) = wanted.after.map_or((i64::MAX, i64::MAX), |after| (after.rank, after.key));
+        let (rank, first) = wanted.after.map_or((i64::MAX, i64::MAX), |after| (after.rank, after.first.cast_signed()));
+        let wanted_rows = "(?1 IS NULL OR outcome = ?1) AND (?2 IS NULL OR playbook = ?2) AND (?3 IS NULL OR assignee = ?3)
+             AND (?4 = 0 OR review = 1) AND (rank, first) < (?5, ?6)";
         // The status is written into the text, so that the index of open cases can be used.
-        let status = match wanted.status {
-            Some(status) => format!("status = {}", status as u8),
-            None => "1".into(),
+        let sql = match wanted.status {
+            Some(Status::Open) => {
+                let to = queue::listed_to(&self.connection)?;
+                format!(
+                    "SELECT {CASE}, rank FROM cases INDEXED BY queue WHERE status = 0 AND listed = 1 AND {wanted_rows}
+                     UNION ALL SELECT {CASE}, rank FROM cases WHERE first >= {to} AND +status = 0 AND +listed = 0 AND {wanted_rows}
+                     ORDER BY rank DESC, first DESC LIMIT ?7"
+                )
+            }
+            other => {
+                let status = other.map_or("1".into(), |status| format!("status = {}", status as u8));
+                format!("SELECT {CASE}, rank FROM cases WHERE {status} AND {wanted_rows} ORDER BY rank DESC, first DESC LIMIT ?7")
+            }
         };
-        let sql = format!(
-            "SELECT {CASE}, rank, key FROM cases WHERE {status} AND (?1 IS NULL OR outcome = ?1) AND (?2 IS NULL OR playbook = ?2)
-             AND (?3 IS NULL OR assignee = ?3) AND (?4 = 0 OR review = 1) AND (rank, key) < (?5, ?6)
-             ORDER BY rank DESC, key DESC LIMIT ?7"
-        );
         let mut statement = self.connection.prepare_cached(&sql).map_err(from_sqlite)?;
         let outcome = wanted.outcome.map(|outcome| outcome as u8);
         let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
-        let values = params![outcome, wanted.playbook, wanted.assignee, wanted.review, rank, key, limit];
-        let placed = |row: &Row<'_>| Ok((kept(row)?, Position { rank: row.get(16)?, key: row.get(17)? }));
+        let values = params![outcome, wanted.playbook, wanted.assignee, wanted.review, rank, first, limit];
         let rows = statement.query_map(values, placed).map_err(from_sqlite)?;
-        let in_place = |row: rusqlite::Result<(Kept, Position)>| match row.map_err(from_sqlite)? {
-            (kept, position) if kept.position() == position => Ok(kept),
-            (kept, _) => Err(damaged(&format!("the place of case {} in the queue", kept.id))),
-        };
+        rows.map(in_place).collect()
+    }
+
+    fn cases_from(&mut self, first: u64, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        let sql = format!("SELECT {CASE}, rank FROM cases WHERE first >= ?1 ORDER BY first LIMIT ?2");
+        let mut statement = self.connection.prepare_cached(&sql).map_err(from_sqlite)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![first.cast_signed(), limit], placed).map_err(from_sqlite)?;
         rows.map(in_place).collect()
     }
 
     fn case_named(&mut self, prefix: &str, limit: usize) -> Result<Vec<Kept>, StoreError> {
         let Some((low, high)) = Prefix::parse(prefix).map(|prefix| prefix.range()) else { return Ok(Vec::new()) };
-        let sql = format!("SELECT {CASE} FROM cases WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3");
-        let mut statement = self.connection.prepare_cached(&sql).map_err(from_sqlite)?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![low, high, limit], kept).map_err(from_sqlite)?;
+        // Those that are new first: whatever leaves them meanwhile is in the tree when that is asked.
+        self.named.refresh(&self.connection)?;
+        let mut firsts: BTreeSet<u64> = self.named.range(low, high).collect();
+        let sql = "SELECT seq FROM named WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3";
+        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
+        let rows = statement.query_map(params![low, high, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get::<_, i64>(0));
+        for first in rows.map_err(from_sqlite)? {
+            firsts.insert(first.map_err(from_sqlite)?.cast_unsigned());
+        }
         let digits = prefix.to_ascii_lowercase();
-        let cases: Vec<Kept> = rows.collect::<Result<_, _>>().map_err(from_sqlite)?;
-        Ok(cases.into_iter().filter(|case| hex(&case.id.0).starts_with(&digits)).collect())
+        let cases = firsts.into_iter().filter_map(|first| case_at(&self.connection, first).transpose());
+        let named = cases.filter(|case| case.as_ref().map_or(true, |case| hex(&case.id.0).starts_with(&digits)));
+        named.take(limit).collect()
     }
 
     fn count(&mut self) -> Result<Vec<(Status, Outcome, u64)>, StoreError> {
@@ -269,7 +295,11 @@ impl Read for Reader {
     }
 
     fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError> {
-        known(&self.connection, key)
+        self.known.refresh(&self.connection)?;
+        match self.known.find(&self.connection, key.cast_signed())? {
+            Some(seq) => known_at(&self.connection, key, seq),
+            None => Ok(None),
+        }
     }
 
     fn hold(&mut self) -> Result<(), StoreError> {
@@ -284,6 +314,18 @@ impl Read for Reader {
         let pages: i64 = self.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(from_sqlite)?;
         let size: i64 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(from_sqlite)?;
         Ok(pages.cast_unsigned() * size.cast_unsigned())
+    }
+}
+
+/// A case with its place in the queue.
+fn placed(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
+    Ok((kept(row)?, row.get(17)?))
+}
+
+fn in_place(row: rusqlite::Result<(Kept, i64)>) -> Result<Kept, StoreError> {
+    match row.map_err(from_sqlite)? {
+        (kept, rank) if kept.rank() == rank => Ok(kept),
+        (kept, _) => Err(damaged(&format!("the place of case {} in the queue", kept.id))),
     }
 }
 
@@ -314,6 +356,13 @@ fn take(row: &Row<'_>, parts: Parts, decompressor: &mut Decompressor<'_>, block:
         }
         block.ids.clear();
         block.ids.extend_from_slice(ids);
+        let keys = row.get_ref(6).and_then(|value| Ok(value.as_blob()?)).map_err(from_sqlite)?;
+        let (keys, rest) = keys.as_chunks::<KEY>();
+        if keys.len() != block.leaves.len() || !rest.is_empty() {
+            return Err(damaged("a row of keys"));
+        }
+        block.keys.clear();
+        block.keys.extend(keys.iter().map(key_and_content));
     }
     Ok(())
 }

@@ -2,14 +2,17 @@
 
 use crate::error::{damaged, from_sqlite};
 use crate::pack::Packer;
+use crate::queue;
 use crate::read::{self, Reader};
+use crate::recent::{KEY, RECENT_KEYS, Recent, Sweep, Tree};
 use crate::schema;
+use crate::settle::{Durable, Log};
+use crate::snapshot;
 use adjutant_model::{CaseId, Time};
 use adjutant_runtime::failpoint::reach;
-use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Store, StoreError, key};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Settle, Store, StoreError, Writing, key};
+use rusqlite::{Connection, OpenFlags, params};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// How the file is used.
@@ -21,6 +24,12 @@ pub struct Options {
     pub alone: bool,
     /// The log is written back into the file after so many pages; [`LOG_PAGES`] when none.
     pub log_pages: Option<u32>,
+    /// A commit returns before the disk confirmed it; [`Store::settler`] waits for that.
+    pub apart: bool,
+    /// What syncs the log of a simulated disk, by its path.
+    pub log_of: Option<fn(&str) -> Box<dyn Settle>>,
+    /// New keys are kept beside their trees up to so many; [`RECENT_KEYS`] when none.
+    pub recent_keys: Option<usize>,
 }
 
 /// Pages of the cache, as negative KiB: enough that the upper levels of every tree stay in memory.
@@ -35,9 +44,6 @@ const BUSY_MS: u64 = 5_000;
 /// The file in the folder that holds the store.
 pub const FILE: &str = "adjutant.db";
 
-/// The file in the folder that holds a snapshot of memory.
-pub const MEMORY: &str = "memory";
-
 /// The store in one folder.
 pub struct Sqlite {
     connection: Connection,
@@ -45,6 +51,11 @@ pub struct Sqlite {
     options: Options,
     packer: Packer,
     raw: Packer,
+    known: Recent,
+    named: Recent,
+    /// Cases from this entry on have not joined the index of open cases, and do when there are so many new entries.
+    listed_to: u64,
+    new_max: u64,
 }
 
 impl Sqlite {
@@ -62,8 +73,80 @@ impl Sqlite {
         settings(&connection, &options)?;
         write_back(&connection)?;
         schema::migrate(&mut connection)?;
-        Ok(Self { connection, folder: folder.into(), options, packer: Packer::new()?, raw: Packer::new()? })
+        let recent = |tree| -> Result<Recent, StoreError> {
+            let mut recent = Recent::new(tree, options.recent_keys.unwrap_or(RECENT_KEYS));
+            recent.refresh(&connection).map(|()| recent)
+        };
+        let (known, named) = (recent(Tree::Known)?, recent(Tree::Named)?);
+        let listed_to = queue::listed_to(&connection)?;
+        let new_max = options.recent_keys.map_or(queue::NEW_MAX, |max| queue::NEW_MAX.min(max as u64));
+        let (packer, raw) = (Packer::new()?, Packer::new()?);
+        Ok(Self { connection, folder: folder.into(), options, packer, raw, known, named, listed_to, new_max })
     }
+
+    /// Begins a transaction if none is open: whatever is looked up for a commit is read in the commit's own transaction, which
+    /// spares a lock for each question. Nobody else writes, so what it sees does not grow old.
+    fn begin(&self) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() { self.tell("BEGIN") } else { Ok(()) }
+    }
+
+    /// Ends a transaction in which nothing is to be written.
+    fn end(&self) {
+        if !self.connection.is_autocommit() {
+            // It can only fail where nothing is open any more.
+            let _ = self.tell("ROLLBACK");
+        }
+    }
+
+    fn tell(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(|_| ()).map_err(from_sqlite)
+    }
+
+    fn write(&mut self, commit: &Commit<'_>) -> Result<Late, StoreError> {
+        let Self { connection, packer, raw, known, named, .. } = self;
+        if commit.known.iter().any(|(key, _)| known.contains(key.cast_signed())) {
+            return Err(StoreError::Unavailable("an alert is known already by this key".into()));
+        }
+        append(connection, commit, packer, raw)?;
+        reach("commit.inside");
+        let late = Late {
+            known: known.sweep(commit.known.len()),
+            named: named.sweep(new_cases(commit).count()),
+            listed_to: if commit.first >= self.listed_to + self.new_max { commit.first } else { self.listed_to },
+        };
+        known.write(connection, &late.known)?;
+        named.write(connection, &late.named)?;
+        if late.listed_to > self.listed_to {
+            queue::list(connection, self.listed_to, late.listed_to)?;
+        }
+        cases(connection, commit.cases)?;
+        documents(connection, commit)?;
+        outbox(connection, commit)?;
+        reach("commit.written");
+        self.tell("COMMIT")?;
+        Ok(late)
+    }
+
+    /// Takes over what was committed.
+    fn committed(&mut self, Late { known, named, listed_to }: Late, commit: &Commit<'_>) {
+        self.listed_to = listed_to;
+        let entries = commit.first + commit.leaves.len() as u64;
+        let new = commit.known.iter().map(|(key, known)| (key.cast_signed(), known.seq));
+        self.known.swept(known, new, entries);
+        self.named.swept(named, new_cases(commit).map(|case| (key(case.id), case.first)), entries);
+    }
+}
+
+/// What a commit writes of those before it.
+struct Late {
+    known: Sweep,
+    named: Sweep,
+    listed_to: u64,
+}
+
+/// Cases that this commit opens.
+fn new_cases<'c>(commit: &'c Commit<'_>) -> impl Iterator<Item = &'c Kept> {
+    commit.cases.iter().filter(|case| case.first >= commit.first)
 }
 
 /// Makes the folder, and its name durable: SQLite syncs the folder and not what the folder is in.
@@ -108,7 +191,7 @@ fn settings(connection: &Connection, options: &Options) -> Result<(), StoreError
         return Err(StoreError::Unavailable(format!("SQLite does not take WAL mode here, only {mode}")));
     }
     let set = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value).map_err(from_sqlite);
-    set("synchronous", &synchronous())?;
+    set("synchronous", &synchronous(options.apart))?;
     set("cache_size", &CACHE_KIB)?;
     set("wal_autocheckpoint", &options.log_pages.unwrap_or(LOG_PAGES))
 }
@@ -125,15 +208,12 @@ fn write_back(connection: &Connection) -> Result<(), StoreError> {
     rows.collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(from_sqlite)
 }
 
-#[cfg(not(feature = "planted"))]
-const fn synchronous() -> &'static str {
-    "FULL"
-}
-
-#[cfg(feature = "planted")]
-fn synchronous() -> &'static str {
-    use adjutant_runtime::planted::{Bug, is};
-    if is(Bug::NothingSynced) { "OFF" } else { "FULL" }
+fn synchronous(apart: bool) -> &'static str {
+    #[cfg(feature = "planted")]
+    if adjutant_runtime::planted::is(adjutant_runtime::planted::Bug::NothingSynced) {
+        return "OFF";
+    }
+    if apart { "NORMAL" } else { "FULL" }
 }
 
 /// The one value that a pragma answers with. Reads to the end: whoever stops after the row never hears of an error that comes
@@ -156,68 +236,66 @@ impl Store for Sqlite {
     }
 
     fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError> {
-        read::known(&self.connection, key)
+        self.begin()?;
+        match self.known.find(&self.connection, key.cast_signed())? {
+            Some(seq) => read::known_at(&self.connection, key, seq),
+            None => Ok(None),
+        }
     }
 
     fn case(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError> {
-        let sql = read::CASE_BY_KEY;
-        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
-        statement.query_row([key(id)], read::kept).optional().map_err(from_sqlite)
+        self.begin()?;
+        match self.named.find(&self.connection, key(id))? {
+            Some(first) => Ok(read::case_at(&self.connection, first)?.filter(|case| case.id == id)),
+            None => Ok(None),
+        }
     }
 
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
-        let Self { connection, packer, raw, .. } = self;
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(from_sqlite)?;
-        append(&transaction, commit, packer, raw)?;
-        reach("commit.inside");
-        known(&transaction, commit.known)?;
-        cases(&transaction, commit.cases)?;
-        documents(&transaction, commit)?;
-        outbox(&transaction, commit)?;
-        reach("commit.written");
-        transaction.commit().map_err(from_sqlite)
+        self.begin()?;
+        let written = self.write(commit);
+        if written.is_err() {
+            self.end();
+        }
+        let late = written?;
+        self.committed(late, commit);
+        Ok(())
     }
 
     fn reader(&self) -> Result<Box<dyn Read>, StoreError> {
         Ok(Box::new(Reader::open_as(&self.folder.join(FILE), &self.options)?))
     }
 
-    fn keep_memory(&mut self, next: u64, bytes: &[u8]) -> Result<(), StoreError> {
+    fn settler(&self) -> Result<Box<dyn Settle>, StoreError> {
+        #[cfg(feature = "planted")]
+        if adjutant_runtime::planted::is(adjutant_runtime::planted::Bug::NothingSynced) {
+            return Ok(Box::new(Durable));
+        }
+        match (self.options.apart, self.options.log_of) {
+            (false, _) => Ok(Box::new(Durable)),
+            (true, Some(log_of)) => Ok(log_of(&format!("{}-wal", self.folder.join(FILE).display()))),
+            (true, None) => Ok(Box::new(Log::open(&self.folder).map_err(|error| io(&error, &self.folder))?)),
+        }
+    }
+
+    fn keep_memory(&mut self, next: u64, write: &mut Writing<'_>) -> Result<(), StoreError> {
         if self.options.vfs.is_some() {
             return Ok(()); // A simulated disk has no folder; memory is then read again from the entries.
         }
-        let (path, new) = (self.folder.join(MEMORY), self.folder.join("memory.new"));
-        let write = || -> std::io::Result<()> {
-            private(&new).map_err(std::io::Error::other)?;
-            let mut file = fs::OpenOptions::new().write(true).truncate(true).open(&new)?;
-            reach("snapshot.opened");
-            file.write_all(&next.to_le_bytes())?;
-            file.write_all(adjutant_model::Digest::of(bytes).0.as_slice())?;
-            file.write_all(&(bytes.len() as u64).to_le_bytes())?;
-            let packed = self.packer.pack(bytes).map_err(std::io::Error::other)?;
-            file.write_all(packed)?;
-            file.sync_all()?;
-            reach("snapshot.written");
-            fs::rename(&new, &path)?;
-            reach("snapshot.renamed");
-            fs::File::open(&self.folder)?.sync_all()
-        };
-        let mut write = write;
-        write().map_err(|error| io(&error, &path))
+        // It must not know entries that the power can take back.
+        self.settler()?.settle()?;
+        snapshot::write(&self.folder, next, write).map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))
     }
 
-    fn memory(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+    fn memory(&mut self) -> Result<Option<(u64, Box<dyn std::io::Read>)>, StoreError> {
         if self.options.vfs.is_some() {
             return Ok(None);
         }
-        match fs::read(self.folder.join(MEMORY)) {
-            Ok(file) => Ok(read::memory(&file)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io(&error, &self.folder.join(MEMORY))),
-        }
+        snapshot::read(&self.folder).map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))
     }
 
     fn forgettable(&mut self, raw_before: Time, entries_before: Time) -> Result<u64, StoreError> {
+        self.end();
         let count = |table: &str, column: &str, before: Time| {
             let sql = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM head h JOIN {table} t ON t.first = h.first
@@ -229,6 +307,7 @@ impl Store for Sqlite {
     }
 
     fn forget(&mut self, raw_before: Time, entries_before: Time, blocks_max: u32) -> Result<u64, StoreError> {
+        self.end();
         let transaction = self.connection.transaction().map_err(from_sqlite)?;
         let clear = |table: &str, column: &str, before: Time| {
             let sql = format!(
@@ -243,6 +322,7 @@ impl Store for Sqlite {
     }
 
     fn backup(&mut self, to: &Path) -> Result<(), StoreError> {
+        self.end();
         copy_of(&self.connection, to)
     }
 }
@@ -281,7 +361,7 @@ fn sync(file: &Path) -> std::io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-fn append(transaction: &Transaction<'_>, commit: &Commit<'_>, packer: &mut Packer, raw: &mut Packer) -> Result<(), StoreError> {
+fn append(connection: &Connection, commit: &Commit<'_>, packer: &mut Packer, raw: &mut Packer) -> Result<(), StoreError> {
     if commit.leaves.is_empty() {
         return Ok(());
     }
@@ -289,9 +369,11 @@ fn append(transaction: &Transaction<'_>, commit: &Commit<'_>, packer: &mut Packe
     let leaves: Vec<u8> = commit.leaves.iter().flat_map(|leaf| leaf.0).collect();
     let ids = commit.ids.as_flattened();
     let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
-        transaction.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
+        connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
     };
-    execute("INSERT INTO head (first, at, leaves, ids) VALUES (?1, ?2, ?3, ?4)", &[&first, &commit.at.0, &leaves, &ids])?;
+    let keys = keys(commit);
+    let sql = "INSERT INTO head (first, at, leaves, ids, keys) VALUES (?1, ?2, ?3, ?4, ?5)";
+    execute(sql, &[&first, &commit.at.0, &leaves, &ids, &keys])?;
     execute("INSERT INTO body (first, entries) VALUES (?1, ?2)", &[&first, &packer.pack(commit.entries)?])?;
     if !commit.raw.is_empty() {
         execute("INSERT INTO raw (first, alerts) VALUES (?1, ?2)", &[&first, &raw.pack(commit.raw)?])?;
@@ -299,21 +381,26 @@ fn append(transaction: &Transaction<'_>, commit: &Commit<'_>, packer: &mut Packe
     Ok(())
 }
 
-fn known(transaction: &Transaction<'_>, known: &[(u64, Known)]) -> Result<(), StoreError> {
-    let sql = "INSERT INTO known (key, seq, content) VALUES (?1, ?2, ?3)";
-    let mut statement = transaction.prepare_cached(sql).map_err(from_sqlite)?;
-    for (key, known) in known {
-        let values = params![key.cast_signed(), known.seq.cast_signed(), known.content.cast_signed()];
-        statement.execute(values).map_err(from_sqlite)?;
+/// What each entry's alert is known by, as `head.keys` has it.
+fn keys(commit: &Commit<'_>) -> Vec<u8> {
+    let mut keys = vec![0; KEY * commit.leaves.len()];
+    let (pairs, _) = keys.as_chunks_mut::<KEY>();
+    for (key, Known { seq, content }) in commit.known {
+        let nth = seq.checked_sub(commit.first).and_then(|nth| usize::try_from(nth).ok());
+        if let Some(pair) = nth.and_then(|nth| pairs.get_mut(nth)) {
+            let (left, right) = pair.split_at_mut(KEY / 2);
+            left.copy_from_slice(&key.to_le_bytes());
+            right.copy_from_slice(&content.to_le_bytes());
+        }
     }
-    Ok(())
+    keys
 }
 
-fn cases(transaction: &Transaction<'_>, cases: &[Kept]) -> Result<(), StoreError> {
-    let mut statement = transaction.prepare_cached(read::PUT_CASE).map_err(from_sqlite)?;
+fn cases(connection: &Connection, cases: &[Kept]) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(read::PUT_CASE).map_err(from_sqlite)?;
     for case in cases {
         let values = params![
-            key(case.id),
+            case.first.cast_signed(),
             case.id.0.as_slice(),
             case.status as u8,
             case.outcome as u8,
@@ -337,13 +424,13 @@ fn cases(transaction: &Transaction<'_>, cases: &[Kept]) -> Result<(), StoreError
     Ok(())
 }
 
-fn documents(transaction: &Transaction<'_>, commit: &Commit<'_>) -> Result<(), StoreError> {
+fn documents(connection: &Connection, commit: &Commit<'_>) -> Result<(), StoreError> {
     for (kind, id, body) in commit.documents {
         let done = match body {
-            Some(body) => transaction
+            Some(body) => connection
                 .prepare_cached("INSERT OR REPLACE INTO documents (kind, id, body) VALUES (?1, ?2, ?3)")
                 .and_then(|mut statement| statement.execute(params![kind, id, body])),
-            None => transaction
+            None => connection
                 .prepare_cached("DELETE FROM documents WHERE kind = ?1 AND id = ?2")
                 .and_then(|mut statement| statement.execute(params![kind, id])),
         };
@@ -352,12 +439,12 @@ fn documents(transaction: &Transaction<'_>, commit: &Commit<'_>) -> Result<(), S
     Ok(())
 }
 
-fn outbox(transaction: &Transaction<'_>, commit: &Commit<'_>) -> Result<(), StoreError> {
+fn outbox(connection: &Connection, commit: &Commit<'_>) -> Result<(), StoreError> {
     let put = |id: Option<i64>, message: &Outgoing| {
         let text = serde_json::to_string(message).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let sql = "INSERT OR REPLACE INTO outbox (id, due, message) VALUES (?1, ?2, ?3)";
         let values = params![id, message.due.0, text];
-        transaction.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
+        connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
     };
     for message in commit.outbox {
         put(None, message)?;
@@ -365,7 +452,7 @@ fn outbox(transaction: &Transaction<'_>, commit: &Commit<'_>) -> Result<(), Stor
     for (id, again) in commit.delivered {
         match again {
             Some(message) => put(Some(*id), message)?,
-            None => transaction.execute("DELETE FROM outbox WHERE id = ?1", [id]).map_err(from_sqlite)?,
+            None => connection.execute("DELETE FROM outbox WHERE id = ?1", [id]).map_err(from_sqlite)?,
         };
     }
     Ok(())

@@ -64,8 +64,7 @@ fn store(more: impl FnOnce(&Service)) -> tempfile::TempDir {
     let (service, thread) = start(folder.path());
     let lines: Vec<&str> = include_str!("../../cli/demo/corp.jsonl").lines().take(12).collect();
     for lines in lines.chunks(4) {
-        let records =
-            lines.iter().map(|line| Incoming::new(Bytes::from((*line).to_owned()), 1));
+        let records = lines.iter().map(|line| Incoming::new(Bytes::from((*line).to_owned()), 1));
         service.offer(None, &"test".into(), records.collect()).fates_blocking();
     }
     more(&service);

@@ -13,6 +13,7 @@ use adjutant_runtime::policy::{Incoming, Policy};
 use adjutant_runtime::ports::Store;
 use adjutant_store::{MEMORY, Options, Sqlite};
 use bytes::Bytes;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,7 +52,9 @@ fn turn(driver: &mut Driver, mut work: Vec<Work>) -> Vec<Done> {
 fn memory(mut driver: Driver) -> (Vec<u8>, Box<dyn Store>) {
     driver.snapshot().unwrap();
     let mut store = driver.into_store();
-    (store.memory().unwrap().unwrap().1, store)
+    let mut bytes = Vec::new();
+    store.memory().unwrap().unwrap().1.read_to_end(&mut bytes).unwrap();
+    (bytes, store)
 }
 
 #[test]

@@ -74,10 +74,7 @@ fn stop((service, thread): (Service, JoinHandle<()>)) {
 
 fn lines() -> Vec<Incoming> {
     let demo = include_str!("../../cli/demo/corp.jsonl");
-    demo.lines()
-        .zip(1..)
-        .map(|(text, line)| Incoming::new(Bytes::from_static(text.as_bytes()), line))
-        .collect()
+    demo.lines().zip(1..).map(|(text, line)| Incoming::new(Bytes::from_static(text.as_bytes()), line)).collect()
 }
 
 fn offer(service: &Service, records: Vec<Incoming>) -> Vec<Fate> {

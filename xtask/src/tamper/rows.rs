@@ -5,7 +5,8 @@ use anyhow::{Context as _, Result, bail};
 use rusqlite::Connection;
 
 /// Changes of a case's row that hide it, or say something else of it.
-const CASES: [&str; 12] = [
+const CASES: [&str; 13] = [
+    "first = first + 1000000",
     "status = (status + 1) % 4",
     "outcome = (outcome + 1) % 3",
     "score = score - 1",
@@ -119,29 +120,41 @@ fn with_leaves(trials: &mut Trials) -> Result<()> {
     Ok(())
 }
 
-/// What was accepted, and the checkpoint.
+/// What alerts are known by, and the checkpoint.
 fn beside(trials: &mut Trials) -> Result<()> {
-    let keys = numbers(&trials.connection, "SELECT key FROM known")?;
-    for key in keys {
-        trials.trial("what is known deleted", |sql| execute(sql, "DELETE FROM known WHERE key = ?1", key))?;
-        trials.trial("what is known changed", |sql| execute(sql, "UPDATE known SET seq = seq + 1 WHERE key = ?1", key))?;
-        trials
-            .trial("what is known changed", |sql| execute(sql, "UPDATE known SET content = content + 1 WHERE key = ?1", key))?;
+    for first in trials.firsts("head")? {
+        let keys = chunks(&trials.blob("head", "keys", first)?, 16);
+        for at in 0..keys.len() {
+            for byte in [0, 8] {
+                trials.trial("what is known changed", |sql| {
+                    let mut keys = keys.clone();
+                    keys[at][byte] ^= 1;
+                    put(sql, "head", "keys", first, &keys.concat()).map(|()| format!("key of entry {}", first + at as i64))
+                })?;
+            }
+        }
+        trials.trial("what is known cut off", |sql| {
+            put(sql, "head", "keys", first, &keys[1..].concat()).map(|()| format!("keys of {first}"))
+        })?;
+    }
+    for tree in ["known", "named", "queue"] {
+        let all = format!("INSERT OR REPLACE INTO documents (kind, id, body) VALUES ('tree', '{tree}', '1000000' || ?1)");
+        trials.trial("a tree that lacks everything", |sql| execute(sql, &all, 1))?;
     }
     trials.trial("the checkpoint deleted", |sql| execute(sql, "DELETE FROM documents WHERE kind = 'checkpoint' AND ?1", 1))
 }
 
 fn cases(trials: &mut Trials) -> Result<()> {
-    for key in numbers(&trials.connection, "SELECT key FROM cases")? {
-        trials.trial("a case deleted", |sql| execute(sql, "DELETE FROM cases WHERE key = ?1", key))?;
+    for first in numbers(&trials.connection, "SELECT first FROM cases")? {
+        trials.trial("a case deleted", |sql| execute(sql, "DELETE FROM cases WHERE first = ?1", first))?;
         for change in CASES {
-            trials.trial("a case changed", |sql| execute(sql, &format!("UPDATE cases SET {change} WHERE key = ?1"), key))?;
+            trials.trial("a case changed", |sql| execute(sql, &format!("UPDATE cases SET {change} WHERE first = ?1"), first))?;
         }
         trials.trial("a case made up", |sql| {
             let columns = "status, outcome, score, severity, alerts, opened, updated, last, worst, playbook, subject, title, \
                            assignee, sampled, review, rank";
-            let made = format!("INSERT INTO cases (key, id, {columns}) SELECT 1, x'00000000000000010000000000000000', {columns} FROM cases WHERE key = ?1");
-            execute(sql, &made, key)
+            let made = format!("INSERT INTO cases (first, id, {columns}) SELECT 1000000, x'00000000000000010000000000000000', {columns} FROM cases WHERE first = ?1");
+            execute(sql, &made, first)
         })?;
     }
     Ok(())

@@ -89,7 +89,7 @@ fn run(
     let path: PathBuf = folder.path.clone();
     let (stop, broken) = (Arc::clone(stop), Arc::clone(broken));
     Service::start(Parts {
-        open: Box::new(move || Ok(Box::new(Sqlite::open(&path, Options::default())?))),
+        open: Box::new(move || Ok(Box::new(Sqlite::open(&path, Options { apart: true, ..Options::default() })?))),
         policy,
         settings,
         limits,

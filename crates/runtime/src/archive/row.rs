@@ -94,7 +94,7 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
         out.put_byte(kind_of(*value));
         put_value(out, *value);
     }
-    let runs: Vec<(usize, Cell, usize)> = runs(row).collect();
+    let runs = runs(row);
     out.put_uint(runs.len() as u64);
     let mut next = 0;
     for (slot, cell, len) in runs {
@@ -110,17 +110,19 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
 
 /// The cells that say something: where each run of cells alike begins, the cell, and how many there are. What a
 /// context source knows nothing of is dozens of neighbours that say the same.
-fn runs(row: &Row) -> impl Iterator<Item = (usize, Cell, usize)> {
-    let mut cells = row.cells().map(|(slot, cell)| (slot.index(), cell)).filter(|(_, cell)| *cell != Cell::default()).peekable();
-    std::iter::from_fn(move || {
-        let (start, cell) = cells.next()?;
-        let mut len = 1;
-        while cells.next_if(|(slot, next)| *slot == start + len && *next == cell).is_some() {
-            len += 1;
+fn runs(row: &Row) -> Vec<(usize, Cell, usize)> {
+    let mut runs: Vec<(usize, Cell, usize)> = Vec::with_capacity(RUNS_USUAL);
+    for (slot, cell) in row.cells().filter(|(_, cell)| *cell != Cell::default()) {
+        match runs.last_mut() {
+            Some((start, same, len)) if *start + *len == slot.index() && *same == cell => *len += 1,
+            _ => runs.push((slot.index(), cell, 1)),
         }
-        Some((start, cell, len))
-    })
+    }
+    runs
 }
+
+/// Room for the runs of most rows.
+const RUNS_USUAL: usize = 64;
 
 fn put_cell(out: &mut Vec<u8>, cell: Cell) {
     let (origin, number) = match cell.origin {

@@ -3,7 +3,7 @@
 use super::Error;
 use super::removed::Removed;
 use crate::event::{Head, Noted, What, flag};
-use crate::ports::{Kept, Position, Read, Wanted};
+use crate::ports::{Kept, Position, Read, StoreError, Wanted};
 use adjutant_engine::step::{Status, Verdict};
 use adjutant_model::{CaseId, Outcome, Time};
 use std::collections::HashMap;
@@ -21,6 +21,7 @@ struct Folded {
     sampled: bool,
     review: bool,
     opened: Time,
+    first: u64,
     updated: Time,
     /// The entry that last changed it, plus one.
     last: u64,
@@ -39,7 +40,7 @@ impl Cases {
         let case = self.0.entry(head.case).or_default();
         case.follow(seq, head.previous, removed)?;
         if case.last == 0 {
-            case.opened = head.at;
+            (case.opened, case.first) = (head.at, seq);
         }
         let outcome = head.outcome();
         let rises = case.outcome < Some(outcome);
@@ -91,24 +92,42 @@ impl Cases {
 
     /// Whether exactly these cases are stored, as their entries say.
     pub(super) fn agree_with(self, reader: &mut dyn Read, removed: &Removed) -> Result<u64, Error> {
-        let (mut after, mut found, mut rows) = (None::<Position>, 0, 0);
+        let (mut from, mut found, mut rows, mut open) = (0, 0, 0, 0);
         loop {
-            let page = reader.cases(&Wanted { after, limit: PAGE, ..Wanted::default() })?;
+            let page = reader.cases_from(from, PAGE)?;
             for kept in &page {
                 match self.0.get(&kept.id) {
-                    Some(folded) if folded.agrees(kept) => found += 1,
+                    Some(folded) if folded.agrees(kept) && is_found(reader, kept.id)? => found += 1,
                     // Nothing is left that says anything about it.
                     None if kept.last.checked_sub(1).is_some_and(|last| removed.contains(last)) => {}
                     _ => return Err(Error::Case(kept.id)),
                 }
+                open += u64::from(kept.status == Status::Open);
             }
             rows += page.len() as u64;
-            after = page.last().map(Kept::position);
-            if page.len() < PAGE {
-                break;
+            match page.last() {
+                Some(last) if page.len() == PAGE => from = last.first + 1,
+                _ => break,
             }
         }
-        if found == self.0.len() { Ok(rows) } else { Err(Error::Cases(self.0.len() - found)) }
+        if found != self.0.len() {
+            return Err(Error::Cases(self.0.len() - found));
+        }
+        let listed = listed(reader)?;
+        if listed == open { Ok(rows) } else { Err(Error::Queue(open, listed)) }
+    }
+}
+
+/// How many cases the queue lists.
+fn listed(reader: &mut dyn Read) -> Result<u64, StoreError> {
+    let (mut after, mut listed) = (None::<Position>, 0);
+    loop {
+        let page = reader.cases(&Wanted { status: Some(Status::Open), after, limit: PAGE, ..Wanted::default() })?;
+        listed += page.len() as u64;
+        after = page.last().map(Kept::position);
+        if page.len() < PAGE {
+            return Ok(listed);
+        }
     }
 }
 
@@ -131,8 +150,17 @@ impl Folded {
         let state =
             (kept.status, Some(kept.outcome), kept.score, kept.alerts) == (self.status, self.outcome, self.score, self.alerts);
         let marks = (kept.sampled, kept.review) == (self.sampled, self.review);
-        ends && state && marks && (kept.opened, kept.worst) == (self.opened, self.worst) && kept.assignee == self.assignee
+        ends && state
+            && marks
+            && (kept.opened, kept.first, kept.worst) == (self.opened, self.first, self.worst)
+            && kept.assignee == self.assignee
     }
+}
+
+/// Whether the case is found by its name, as whoever asks for it finds it.
+fn is_found(reader: &mut dyn Read, id: CaseId) -> Result<bool, StoreError> {
+    let digits = format!("{:032x}", u128::from_be_bytes(id.0));
+    Ok(reader.case_named(&digits, 2)?.iter().any(|kept| kept.id == id))
 }
 
 /// The case of this name: 32 hexadecimal digits.

@@ -141,7 +141,7 @@ impl Driver {
     ) {
         let worse = kept.as_ref().is_none_or(|kept| (decision.outcome, decision.score) > (kept.outcome, kept.score));
         step.events.iter().for_each(|event| case.apply(event));
-        let mut kept = kept.unwrap_or_else(|| opened(case.id, self.at));
+        let mut kept = kept.unwrap_or_else(|| opened(case.id, seq, self.at));
         if worse {
             describe(&mut kept, prepared, decision, seq);
         }
@@ -182,9 +182,10 @@ pub(super) fn take(kept: &mut Kept, case: &Case) {
     kept.sampled = case.sampled;
 }
 
-fn opened(id: CaseId, at: adjutant_model::Time) -> Kept {
+fn opened(id: CaseId, first: u64, at: adjutant_model::Time) -> Kept {
     Kept {
         id,
+        first,
         status: Status::Open,
         outcome: Outcome::Close,
         score: 0,

@@ -18,9 +18,11 @@ use adjutant_engine::memory::{Limits, Memory};
 use adjutant_engine::step::Verdict;
 use adjutant_ledger::Tree;
 use adjutant_model::{Autonomy, Digest, Time};
+use postcard::de_flavors::io::io::IOReader;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
 impl Driver {
@@ -31,7 +33,7 @@ impl Driver {
     pub fn open(mut store: Box<dyn Store>, policy: Arc<Policy>, settings: Settings, now: Time) -> Result<Self, StoreError> {
         let mut reader = store.reader()?;
         let (tree, at) = tree(&mut *reader)?;
-        let (snapshot, memory) = memory(&mut *store, &policy, tree.len())?;
+        let (snapshot, memory) = memory(&mut *store, &policy, settings.memory, tree.len())?;
         let ladder = reader.document(kind::LADDER, "current")?.map_or_else(Ladder::default, |text| ladder(&text));
         #[cfg(feature = "planted")]
         let ladder = if is(Bug::PauseForgotten) { running(ladder) } else { ladder };
@@ -151,19 +153,26 @@ fn tree(reader: &mut dyn Read) -> Result<(Tree, Time), StoreError> {
 }
 
 /// The snapshot that there is, or nothing seen yet. One that cannot be read, or is from a longer ledger, is as none.
-fn memory(store: &mut dyn Store, policy: &Policy, len: u64) -> Result<(u64, Memory), StoreError> {
+fn memory(store: &mut dyn Store, policy: &Policy, limits: Limits, len: u64) -> Result<(u64, Memory), StoreError> {
     let rules = correlate::Policy::of(&policy.book.correlate);
-    if let Some((next, bytes)) = store.memory()?.filter(|(next, _)| *next <= len) {
-        let mut from = postcard::Deserializer::from_bytes(&bytes);
-        if let Ok(memory) = Memory::restore(&mut from, Limits::default(), rules.clone())
-            && memory.key() == policy.key
-        {
-            #[cfg(feature = "planted")]
-            let next = if is(Bug::OldMemory) { len } else { next };
-            return Ok((next, memory));
-        }
+    if let Some((next, mut from)) = store.memory()?.filter(|(next, _)| *next <= len)
+        && let Some(memory) = read(&mut *from, limits, rules.clone())
+        && memory.key() == policy.key
+    {
+        #[cfg(feature = "planted")]
+        let next = if is(Bug::OldMemory) { len } else { next };
+        return Ok((next, memory));
     }
-    Ok((0, Memory::new(policy.key, Limits::default(), rules)))
+    Ok((0, Memory::new(policy.key, limits, rules)))
+}
+
+/// Reads a snapshot to its end: only there is known whether it is whole.
+fn read(mut from: &mut dyn io::Read, limits: Limits, rules: correlate::Policy) -> Option<Memory> {
+    let mut room = [0; 1024];
+    let mut postcard = postcard::Deserializer::from_flavor(IOReader::new(&mut from, &mut room));
+    let memory = Memory::restore(&mut postcard, limits, rules).ok()?;
+    drop(postcard);
+    (io::copy(&mut from, &mut io::sink()).ok()? == 0).then_some(memory)
 }
 
 /// The ladder as a document: rungs as a list, because JSON has only texts as keys.

@@ -1,13 +1,13 @@
-//! The driver's thread: takes what waits, turns, answers; snapshots when it is idle; begins anew when the store failed.
+//! The driver's thread: takes what waits, turns, hands on what is to be settled; snapshots when it is idle; begins anew when the store failed.
 
+use super::settle::{self, Handed, Turned};
 use super::{Ended, Service, State, Waiting, count, lock};
 use crate::drive::{Command, Done, Driver, Work};
-use crate::failpoint::reach;
-use crate::ports::{Change, StoreError};
-use crate::queue::Gather;
+use crate::ports::{Change, Settle, StoreError};
 use adjutant_model::Time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,19 +23,40 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// What is written to see whether there is room again.
 const PROBE_BYTES: usize = 64 << 10;
 
-pub(super) fn spawn(service: Service, driver: Driver) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("driver".into()).spawn(move || run(&service, driver))
+pub(super) fn spawn(service: Service, mut driver: Driver) -> Result<JoinHandle<()>, StoreError> {
+    let settler = settled(&mut driver)?;
+    let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+    let (sender, settling) = settle::spawn(service.clone(), settler).map_err(unavailable)?;
+    let run = move || {
+        run(&service, driver, &sender);
+        drop(sender);
+        // A panic there has ended the process already.
+        let _ = settling.join();
+        service.0.state.store(State::Stopped as u8, Ordering::Release);
+    };
+    std::thread::Builder::new().name("driver".into()).spawn(run).map_err(unavailable)
 }
 
-fn run(service: &Service, mut driver: Driver) {
+/// What settles the driver's commits, after it settled what there is.
+fn settled(driver: &mut Driver) -> Result<Box<dyn Settle>, StoreError> {
+    let mut settler = driver.store().settler()?;
+    settler.settle()?;
+    Ok(settler)
+}
+
+fn run(service: &Service, mut driver: Driver, settle: &SyncSender<Handed>) {
     let mut turn = Making::default();
     let settings = service.0.parts.turn;
-    while service.0.queue.wait(IDLE, turn.gather(settings.gather_max)) {
+    while service.0.queue.wait(IDLE) {
         service.0.queue.take(&mut turn.waiting, settings.alerts_max, TURN_BYTES_MAX);
         let idle = turn.waiting.is_empty();
-        if !idle && let Err(error) = turn.run(service, &mut driver) {
+        if !idle && let Err(error) = turn.run(service, &mut driver, settle) {
             match recovered(service, driver, error) {
-                Some(again) => driver = again,
+                Some((again, settler)) => {
+                    driver = again;
+                    // Nobody there is nobody who could answer: the process is about to end.
+                    let _ = settle.send(Handed::Store(settler));
+                }
                 None => return,
             }
         }
@@ -46,7 +67,6 @@ fn run(service: &Service, mut driver: Driver) {
     }
     // What was decided since the last snapshot would be read again at the next start.
     let _ = driver.snapshot();
-    service.0.state.store(State::Stopped as u8, Ordering::Release);
 }
 
 /// One transaction in the making, in memory that is used again.
@@ -56,32 +76,18 @@ struct Making {
     work: Vec<Work>,
     places: Vec<super::Place>,
     done: Vec<Done>,
-    /// How many the last two turns took: who sends one after the other sends again when he is answered.
-    sizes: [usize; 2],
-    /// How long the last commit took.
-    took: Duration,
 }
 
-/// The share of a commit's time that is waited for more to come.
-const GATHER_SHARE: u32 = 2;
-
 impl Making {
-    /// Those of the last two turns are expected again: without a short wait they would stay in two halves, each of which
-    /// waits for the other's commit.
-    fn gather(&self, longest: Duration) -> Gather {
-        let [last, before] = self.sizes;
-        Gather { wanted: last + before, patience: (self.took / GATHER_SHARE).min(longest) }
-    }
-
-    fn run(&mut self, service: &Service, driver: &mut Driver) -> Result<(), StoreError> {
+    fn run(&mut self, service: &Service, driver: &mut Driver, settle: &SyncSender<Handed>) -> Result<(), StoreError> {
         for Waiting { work, place } in self.waiting.drain(..) {
             self.work.push(work);
             self.places.push(place);
         }
         let clock = &service.0.parts.clock;
         let began = clock.now();
-        self.sizes = [self.work.len(), self.sizes[0]];
         let commands = self.work.iter().any(|work| matches!(work, Work::Command { .. }));
+        let number = service.0.marks.begin();
         if let Err(error) = driver.turn(began, &mut self.work, &mut self.done) {
             self.work.clear();
             let why = error.to_string();
@@ -89,20 +95,22 @@ impl Making {
                 count(&service.0.counters.unavailable);
                 place.fill(Ended::Unavailable(why.clone()));
             }
+            // Nothing of it can be seen: it is as settled as those before it.
+            let nothing = Turned { places: Vec::new(), done: Vec::new(), head: driver.head(), number };
+            let _ = settle.send(Handed::Turn(nothing));
             return Err(error);
         }
-        let micros = clock.now().since(began).0;
-        self.took = Duration::from_micros(micros.max(0).cast_unsigned());
-        self.count(service, micros);
+        self.count(service, clock.now().since(began).0);
         if commands {
             *service.0.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(driver.policy());
             let ladder = Arc::new(driver.ladder().clone());
             *service.0.ladder.write().unwrap_or_else(std::sync::PoisonError::into_inner) = ladder;
         }
-        service.0.publish(driver);
-        reach("answer.before");
-        self.places.drain(..).zip(self.done.drain(..)).for_each(|(place, done)| place.fill(Ended::Done(done)));
-        reach("answer.after");
+        let (places, done) = (std::mem::take(&mut self.places), std::mem::take(&mut self.done));
+        let turned = Turned { places, done, head: driver.head(), number };
+        service.0.queue.busy(true);
+        // Where nobody settles any more, places that are dropped count as answered: the process is about to end.
+        let _ = settle.send(Handed::Turn(turned));
         Ok(())
     }
 
@@ -125,11 +133,12 @@ impl Making {
 }
 
 /// A driver that can write again; none when the process has to end.
-fn recovered(service: &Service, driver: Driver, error: StoreError) -> Option<Driver> {
+fn recovered(service: &Service, driver: Driver, error: StoreError) -> Option<(Driver, Box<dyn Settle>)> {
     drop(driver);
     *lock(&service.0.why) = error.to_string();
     if matches!(error, StoreError::Unclear(_) | StoreError::Damaged(_) | StoreError::Version(_)) {
-        return stopped(service, &error);
+        stopped(service, &error);
+        return None;
     }
     service.0.state.store(State::Unavailable as u8, Ordering::Release);
     service.0.parts.bus.changed(Change::Health);
@@ -140,28 +149,31 @@ fn recovered(service: &Service, driver: Driver, error: StoreError) -> Option<Dri
             return None;
         }
         match again(service) {
-            Ok(driver) => {
+            Ok(again) => {
                 lock(&service.0.why).clear();
                 service.0.state.store(State::Running as u8, Ordering::Release);
                 service.0.parts.bus.changed(Change::Health);
-                return Some(driver);
+                return Some(again);
             }
-            Err(error @ StoreError::Unclear(_)) => return stopped(service, &error),
+            Err(error @ StoreError::Unclear(_)) => {
+                stopped(service, &error);
+                return None;
+            }
             Err(error) => *lock(&service.0.why) = error.to_string(),
         }
     }
 }
 
-fn stopped(service: &Service, error: &StoreError) -> Option<Driver> {
+/// The disk did not confirm a write: nothing more is taken, and whoever runs this process is told to end it.
+pub(super) fn stopped(service: &Service, error: &StoreError) {
     service.0.state.store(State::Stopped as u8, Ordering::Release);
     service.0.queue.close();
     refuse_all(service);
     (service.0.parts.fatal)(&error.to_string());
-    None
 }
 
 /// Opens the store and writes to it.
-fn again(service: &Service) -> Result<Driver, StoreError> {
+fn again(service: &Service) -> Result<(Driver, Box<dyn Settle>), StoreError> {
     let parts = &service.0.parts;
     lock(&service.0.readers).clear();
     let mut driver = Driver::open((parts.open)()?, service.policy(), parts.settings.clone(), parts.clock.now())?;
@@ -170,7 +182,8 @@ fn again(service: &Service) -> Result<Driver, StoreError> {
         let mut work = vec![Work::Command { by: String::new(), command }];
         driver.turn(Time::default(), &mut work, &mut Vec::new())?;
     }
-    Ok(driver)
+    let settler = settled(&mut driver)?;
+    Ok((driver, settler))
 }
 
 fn refuse_all(service: &Service) {
@@ -182,7 +195,7 @@ fn refuse_all(service: &Service) {
 /// Waits a while, refusing what comes meanwhile. False when the service is to end.
 fn wait(service: &Service) -> bool {
     let mut waiting = Vec::new();
-    let open = service.0.queue.wait(PROBE_EVERY, Gather::default());
+    let open = service.0.queue.wait(PROBE_EVERY);
     service.0.queue.take(&mut waiting, usize::MAX, usize::MAX);
     let came = !waiting.is_empty();
     waiting.into_iter().for_each(|waiting| waiting.place.fill(service.unavailable()));

@@ -63,7 +63,7 @@ pub struct Filter {
     /// Only those that wait after a review.
     pub review: bool,
     /// Where to go on.
-    pub after: Option<(i64, i64)>,
+    pub after: Option<(i64, u64)>,
     /// At most so many.
     pub limit: usize,
 }
@@ -171,18 +171,18 @@ impl Case {
 ///
 /// # Errors
 /// The filter names what does not exist, or the store cannot be read.
-pub fn queue(service: &Service, filter: &Filter) -> Result<Vec<(Case, i64, i64)>, Problem> {
+pub fn queue(service: &Service, filter: &Filter) -> Result<Vec<(Case, i64, u64)>, Problem> {
     let wanted = Wanted {
         status: Some(status(filter.status.as_deref().unwrap_or("open"))?),
         outcome: filter.outcome.as_deref().map(outcome).transpose()?,
         playbook: filter.playbook.clone(),
         assignee: filter.assignee.clone(),
         review: filter.review,
-        after: filter.after.map(|(rank, key)| Position { rank, key }),
+        after: filter.after.map(|(rank, first)| Position { rank, first }),
         limit: filter.limit,
     };
     let found = service.read(|reader| reader.cases(&wanted))?;
-    let placed = |kept: &Kept| (Case::of(kept), kept.position().rank, kept.position().key);
+    let placed = |kept: &Kept| (Case::of(kept), kept.position().rank, kept.first);
     Ok(found.iter().map(placed).collect())
 }
 

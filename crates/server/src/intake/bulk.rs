@@ -11,7 +11,7 @@ mod answer;
 pub use answer::{Reply, document, failure, reply, welcome};
 
 use super::body::Limits;
-use super::{Fault, Beside, Incoming, Piece};
+use super::{Beside, Fault, Incoming, Piece};
 use adjutant_runtime::read::RECORD_BYTES_MAX;
 use bytes::Bytes;
 use memchr::memchr;

@@ -6,7 +6,7 @@
 //! <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>
 
 use super::body::{self, Limits, Refused};
-use super::{Fate, Fault, Beside, Incoming, Piece};
+use super::{Beside, Fate, Fault, Incoming, Piece};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

@@ -1,6 +1,7 @@
 //! A sink for tests: keeps what it takes in memory, knows the same record again, and refuses when told to.
 
 use super::*;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -43,6 +43,8 @@ pub(super) struct File {
     lost: Vec<Change>,
     /// How many handles there are.
     pub(super) handles: u32,
+    /// How often a sync of it failed: every handle is told of each once.
+    pub(super) failures: u64,
 }
 
 impl File {
@@ -92,6 +94,7 @@ impl File {
 
     /// A sync that fails: the bytes are dropped, the sizes stay pending.
     pub(super) fn lose(&mut self) {
+        self.failures += 1;
         let (writes, sizes) = std::mem::take(&mut self.pending).into_iter().partition(|c| matches!(c, Change::Write { .. }));
         self.pending = sizes;
         self.lost.extend::<Vec<_>>(writes);

@@ -153,6 +153,16 @@ impl State {
         outcome
     }
 
+    /// The file of this name.
+    pub(super) fn number(&self, name: &str) -> Option<Number> {
+        self.content.find(name)
+    }
+
+    /// How often a sync of it failed.
+    pub(super) fn failures(&mut self, number: Number) -> u64 {
+        self.content.file(number).failures
+    }
+
     pub(super) fn sync_names(&mut self) -> Result<(), Error> {
         self.begin(Op::Sync, true)?;
         if !self.lies {

@@ -6,6 +6,7 @@ use super::content::Number;
 use super::locks::{Held, REGION_BYTES};
 use super::state::State;
 use super::{Disk, Error, Shared};
+use adjutant_runtime::ports::{Settle, StoreError};
 use sqlite_plugin::flags::{AccessFlags, CreateMode, LockLevel, OpenKind, OpenMode, OpenOpts, ShmLockMode};
 use sqlite_plugin::vars;
 use sqlite_plugin::vfs::{RegisterOpts, SqliteErr, Vfs, VfsHandle, VfsResult, register_static};
@@ -106,6 +107,55 @@ impl Handle {
             delete_on_close: opts.delete_on_close().then(|| name.to_owned()),
             held: Held::default(),
         })
+    }
+}
+
+/// Syncs one file by a handle of its own.
+struct Log {
+    disk: Arc<Shared>,
+    number: Number,
+    /// Failures that it was told of.
+    told: u64,
+    named: bool,
+}
+
+/// What syncs the log at `path`.
+pub(super) fn log(path: &str) -> Box<dyn Settle> {
+    let found = find(path).ok().and_then(|(disk, name)| {
+        let mut state = disk.lock();
+        let number = state.number(name)?;
+        let told = state.failures(number);
+        drop(state);
+        Some(Log { disk, number, told, named: false })
+    });
+    match found {
+        Some(log) => Box::new(log),
+        None => Box::new(Gone),
+    }
+}
+
+impl Settle for Log {
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let mut state = self.disk.lock();
+        let mut synced = state.sync(self.number);
+        let failures = state.failures(self.number);
+        if std::mem::replace(&mut self.told, failures) < failures {
+            synced = Err(Error::Io);
+        }
+        if synced.is_ok() && !self.named {
+            synced = state.sync_names();
+            self.named = synced.is_ok();
+        }
+        synced.map_err(|_| StoreError::Unclear("the log of a fake disk".into()))
+    }
+}
+
+/// The log of a disk whose power went before it was opened.
+struct Gone;
+
+impl Settle for Gone {
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Err(StoreError::Unclear("there is no log".into()))
     }
 }
 

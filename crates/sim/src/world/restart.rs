@@ -44,8 +44,9 @@ impl World {
 
     pub(super) fn open(&mut self) -> Result<(), StoreError> {
         let mut driver = driver(self.store()?, &self.settings, self.policy)?;
-        let reader = driver.store().reader()?;
-        self.running = Some(Running { reader, driver });
+        let (reader, mut settler) = (driver.store().reader()?, driver.store().settler()?);
+        settler.settle()?;
+        self.running = Some(Running { reader, settler, driver });
         Ok(())
     }
 

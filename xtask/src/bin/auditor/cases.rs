@@ -21,6 +21,7 @@ struct Folded {
     sampled: bool,
     review: bool,
     opened: i64,
+    first: u64,
     updated: i64,
     /// The entry that last changed it, plus one.
     last: u64,
@@ -37,7 +38,7 @@ impl Cases {
         let case = self.0.entry(hex(&decided.case)).or_default();
         ensure!(decided.previous == case.last, "entry {seq} follows {}, its case is at {}", decided.previous, case.last);
         if case.last == 0 {
-            case.opened = decided.at;
+            (case.opened, case.first) = (decided.at, seq);
         }
         let rises = case.outcome < Some(decided.outcome);
         let worse = case.outcome.is_none_or(|outcome| (decided.outcome, decided.score) > (outcome, case.score));
@@ -91,8 +92,12 @@ impl Cases {
     /// Whether the store keeps exactly these cases, as the entries say; how many there are.
     pub(crate) fn agree_with(mut self, store: &Store) -> Result<usize> {
         let rows = store.cases()?;
+        let (named, whole) = store.tree("named")?;
         for row in &rows {
             let name = hex(&row.id);
+            let key = row.id.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+            let found = named.get(&key).map_or(row.first >= whole, |first| *first == row.first);
+            ensure!(found, "case {name} is not found by its name");
             let folded = self.0.remove(&name).with_context(|| format!("case {name} has no entry"))?;
             folded.agrees(row).with_context(|| format!("case {name}"))?;
         }
@@ -106,14 +111,13 @@ impl Folded {
         let outcome = self.outcome.unwrap_or_default();
         let state = (self.status, outcome, self.score, self.alerts, self.sampled, self.review);
         ensure!(row.state == state, "it is kept as {:?}, its entries say {state:?}", row.state);
-        let places = (self.opened, self.updated, self.last, self.worst);
-        let kept = (row.opened, row.updated, row.last, row.worst);
+        let places = (self.opened, self.first, self.updated, self.last, self.worst);
+        let kept = (row.opened, row.first, row.updated, row.last, row.worst);
         ensure!(kept == places, "its times and entries are kept as {kept:?}, and are {places:?}");
         ensure!(row.assignee == self.assignee, "it is given to `{}`, its entries say `{}`", row.assignee, self.assignee);
-        let key = row.id.first_chunk().map_or(0, |first| i64::from_be_bytes(*first));
         let score = i64::from(row.state.2.clamp(-1_000_000, 1_000_000)) + 1_000_000;
         let rank = i64::from(outcome) << 40 | score << 8 | i64::from(row.severity);
-        ensure!((row.key, row.rank) == (key, rank), "it is not in its place in the queue");
+        ensure!(row.rank == rank, "it is not in its place in the queue");
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ mod journal;
 mod store;
 mod tree;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use cases::Cases;
 use entry::{Decided, Entry};
 use serde_json::json;
@@ -74,7 +74,8 @@ impl Told {
     /// One commit: its numbers follow on, and each entry is what its leaf, its name and its raw alert say.
     fn row(&mut self, row: &Row, cases: &mut Cases) -> Result<()> {
         ensure!(row.first == self.leaves.len() as u64, "entry {} is missing", self.leaves.len());
-        ensure!(row.leaves.len() == row.ids.len(), "{} leaves and {} names", row.leaves.len(), row.ids.len());
+        let counts = (row.ids.len(), row.keys.len());
+        ensure!(counts == (row.leaves.len(), row.leaves.len()), "{} leaves, names and keys {counts:?}", row.leaves.len());
         let Some(entries) = &row.entries else {
             self.removed += row.leaves.len() as u64;
             self.leaves.extend(&row.leaves);
@@ -82,7 +83,7 @@ impl Told {
         };
         ensure!(entries.len() == row.leaves.len(), "{} entries for {} leaves", entries.len(), row.leaves.len());
         let mut raws = row.raw.as_ref().map(|raws| raws.iter());
-        for ((bytes, leaf), id) in entries.iter().zip(&row.leaves).zip(&row.ids) {
+        for (((bytes, leaf), id), key) in entries.iter().zip(&row.leaves).zip(&row.ids).zip(&row.keys) {
             let seq = self.leaves.len() as u64;
             ensure!(tree::leaf(bytes) == *leaf, "entry {seq} is not what its leaf says");
             self.leaves.push(*leaf);
@@ -90,6 +91,9 @@ impl Told {
                 Entry::Decided(decided) => {
                     ensure!(decided.decision == *id, "entry {seq} has another name");
                     ensure!(decided.at == row.at, "entry {seq} has another time than its commit");
+                    let (by, content) = key.split_at(8);
+                    let content_is = content.iter().rev().eq(decided.alert.iter().take(8));
+                    ensure!(by == decided.key.to_le_bytes() && content_is, "entry {seq} is known by another key or content");
                     if let Some(raws) = &mut raws {
                         let raw = raws.next().with_context(|| format!("entry {seq} has no raw alert"))?;
                         ensure!(tree::digest(raw) == decided.alert, "the raw alert of entry {seq} is another");
@@ -99,7 +103,7 @@ impl Told {
                     self.decided.push((seq, *decided));
                 }
                 Entry::Noted(noted) => {
-                    ensure!(*id == [0; 8], "entry {seq} has the name of a decision and is none");
+                    ensure!(*id == [0; 8] && *key == [0; 16], "entry {seq} has the name or key of a decision and is none");
                     self.noted.insert(seq, noted["kind"].as_str().unwrap_or_default().to_owned());
                     cases.noted(seq, row.at, &noted)?;
                 }
@@ -120,17 +124,16 @@ fn once(told: &Told) -> Result<usize> {
     Ok(keys.len())
 }
 
-/// What is known is what was decided: no more, no less.
+/// The tree of what is known says what was decided, and has everything up to where it says so.
 fn known(store: &Store, told: &Told) -> Result<()> {
-    let mut known = store.known()?;
+    let (mut known, whole) = store.tree("known")?;
     for (seq, decided) in &told.decided {
-        let content = decided.alert.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
         match known.remove(&decided.key) {
-            Some(found) => ensure!(found == (*seq, content), "what is known of entry {seq} is another: {found:?}"),
-            None => bail!("entry {seq} is not known"),
+            Some(found) => ensure!(found == *seq, "what is known of entry {seq} is entry {found}"),
+            None => ensure!(*seq >= whole, "entry {seq} is not known"),
         }
     }
-    let stray = known.iter().find(|(_, (seq, _))| *seq >= told.removed);
+    let stray = known.iter().find(|(_, seq)| **seq >= told.removed);
     ensure!(stray.is_none(), "something is known that was never decided: {stray:?}");
     Ok(())
 }

@@ -14,6 +14,8 @@ pub(crate) struct Row {
     pub(crate) at: i64,
     pub(crate) leaves: Vec<[u8; 32]>,
     pub(crate) ids: Vec<[u8; 8]>,
+    /// What each alert is known by: key, content.
+    pub(crate) keys: Vec<[u8; 16]>,
     /// None when retention removed them.
     pub(crate) entries: Option<Vec<Vec<u8>>>,
     /// None when there are none, or retention removed them.
@@ -22,7 +24,7 @@ pub(crate) struct Row {
 
 /// A case as it is kept.
 pub(crate) struct Case {
-    pub(crate) key: i64,
+    pub(crate) first: u64,
     pub(crate) id: Vec<u8>,
     /// Status, outcome, score, alerts, sampled, review.
     pub(crate) state: (u8, u8, i32, u32, bool, bool),
@@ -49,7 +51,7 @@ impl Store {
     }
 
     pub(crate) fn rows(&self) -> Result<Vec<Row>> {
-        let sql = "SELECT first, at, leaves, ids, entries, alerts FROM head LEFT JOIN body USING (first)
+        let sql = "SELECT first, at, leaves, ids, entries, alerts, keys FROM head LEFT JOIN body USING (first)
                    LEFT JOIN raw USING (first) ORDER BY first";
         let mut statement = self.0.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -64,6 +66,7 @@ impl Store {
                 at: row.get(1)?,
                 leaves: chunks(&row.get::<_, Vec<u8>>(2)?)?,
                 ids: chunks(&row.get::<_, Vec<u8>>(3)?)?,
+                keys: chunks(&row.get::<_, Vec<u8>>(6)?)?,
                 entries: block(4)?,
                 raw: block(5)?,
             });
@@ -71,21 +74,22 @@ impl Store {
         Ok(all)
     }
 
-    /// What was accepted: by key the entry and the content.
-    pub(crate) fn known(&self) -> Result<HashMap<u64, (u64, u64)>> {
+    /// What a tree (`known` or `named`) says: by key the entry; and up to which entry it has everything.
+    pub(crate) fn tree(&self, name: &str) -> Result<(HashMap<u64, u64>, u64)> {
         let number = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-        let mut statement = self.0.prepare("SELECT key, seq, content FROM known")?;
-        let rows = statement.query_map([], |row| Ok((number(row, 0)?, (number(row, 1)?, number(row, 2)?))))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut statement = self.0.prepare(&format!("SELECT key, seq FROM {name}"))?;
+        let rows = statement.query_map([], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
+        let whole = self.document("tree", name)?.map_or(Ok(0), |text| text.parse())?;
+        Ok((rows.collect::<Result<_, _>>()?, whole))
     }
 
     pub(crate) fn cases(&self) -> Result<Vec<Case>> {
-        let sql = "SELECT key, id, status, outcome, score, alerts, sampled, review, opened, updated, last, worst, assignee,
+        let sql = "SELECT first, id, status, outcome, score, alerts, sampled, review, opened, updated, last, worst, assignee,
                    severity, rank FROM cases";
         let mut statement = self.0.prepare(sql)?;
         let rows = statement.query_map([], |row| {
             Ok(Case {
-                key: row.get(0)?,
+                first: row.get::<_, i64>(0)?.cast_unsigned(),
                 id: row.get(1)?,
                 state: (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?),
                 opened: row.get(8)?,
