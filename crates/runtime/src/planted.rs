@@ -37,10 +37,16 @@ pub enum Bug {
     OnePersonRaises,
     /// A log that another process left counts as durable.
     LogTrusted,
+    /// Answers go out before the log is synced.
+    NotSettled,
+    /// Keys leave memory without having been written into their tree.
+    KeysSwept,
+    /// A tree claims what came after the hand began its round.
+    RoundTooLate,
 }
 
 /// All of them.
-pub const ALL: [Bug; 13] = [
+pub const ALL: [Bug; 16] = [
     Bug::NothingSynced,
     Bug::AnsweredBeforeCommit,
     Bug::OutboxForgotten,
@@ -54,6 +60,9 @@ pub const ALL: [Bug; 13] = [
     Bug::OldMemory,
     Bug::OnePersonRaises,
     Bug::LogTrusted,
+    Bug::NotSettled,
+    Bug::KeysSwept,
+    Bug::RoundTooLate,
 ];
 
 /// Plants `bug` in this process, or takes out what was planted.

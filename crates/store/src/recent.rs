@@ -7,6 +7,8 @@
 //! O'Neil et al., The Log-Structured Merge-Tree, 1996, and its rolling merge.)
 
 use crate::error::from_sqlite;
+#[cfg(feature = "planted")]
+use adjutant_runtime::planted::{Bug, is};
 use adjutant_runtime::ports::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -138,6 +140,10 @@ impl Recent {
     }
 
     pub(crate) fn write(&self, connection: &Connection, sweep: &Sweep) -> Result<(), StoreError> {
+        #[cfg(feature = "planted")]
+        if is(Bug::KeysSwept) {
+            return Ok(());
+        }
         if !sweep.keys.is_empty() {
             let mut statement = connection.prepare_cached(self.tree.put_sql()).map_err(from_sqlite)?;
             for (key, seq) in &sweep.keys {
@@ -145,6 +151,8 @@ impl Recent {
             }
         }
         let Some(whole) = sweep.whole else { return Ok(()) };
+        #[cfg(feature = "planted")]
+        let whole = if is(Bug::RoundTooLate) { self.read } else { whole };
         let sql = "INSERT OR REPLACE INTO documents (kind, id, body) VALUES (?1, ?2, ?3)";
         let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
         statement.execute(params![TREE, self.tree.name(), whole.to_string()]).map_err(from_sqlite)?;

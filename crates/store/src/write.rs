@@ -10,6 +10,8 @@ use crate::settle::{Durable, Log};
 use crate::snapshot;
 use adjutant_model::{CaseId, Time};
 use adjutant_runtime::failpoint::reach;
+#[cfg(feature = "planted")]
+use adjutant_runtime::planted::{Bug, is};
 use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Settle, Store, StoreError, Writing, key};
 use rusqlite::{Connection, OpenFlags, params};
 use std::fs;
@@ -200,7 +202,7 @@ fn settings(connection: &Connection, options: &Options) -> Result<(), StoreError
 /// is read now is told to people, and must not go with the power.
 fn write_back(connection: &Connection) -> Result<(), StoreError> {
     #[cfg(feature = "planted")]
-    if adjutant_runtime::planted::is(adjutant_runtime::planted::Bug::LogTrusted) {
+    if is(Bug::LogTrusted) {
         return Ok(());
     }
     let mut statement = connection.prepare("PRAGMA wal_checkpoint(PASSIVE)").map_err(from_sqlite)?;
@@ -210,7 +212,7 @@ fn write_back(connection: &Connection) -> Result<(), StoreError> {
 
 fn synchronous(apart: bool) -> &'static str {
     #[cfg(feature = "planted")]
-    if adjutant_runtime::planted::is(adjutant_runtime::planted::Bug::NothingSynced) {
+    if is(Bug::NothingSynced) {
         return "OFF";
     }
     if apart { "NORMAL" } else { "FULL" }
@@ -268,7 +270,7 @@ impl Store for Sqlite {
 
     fn settler(&self) -> Result<Box<dyn Settle>, StoreError> {
         #[cfg(feature = "planted")]
-        if adjutant_runtime::planted::is(adjutant_runtime::planted::Bug::NothingSynced) {
+        if [Bug::NothingSynced, Bug::NotSettled].into_iter().any(is) {
             return Ok(Box::new(Durable));
         }
         match (self.options.apart, self.options.log_of) {
