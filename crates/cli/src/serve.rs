@@ -5,6 +5,7 @@ pub(crate) mod listen;
 mod settings;
 pub(crate) mod start;
 mod teller;
+mod traces;
 mod watchers;
 
 pub(crate) use folder::{Folder, KEY, LOCK, ORIGIN, PUBLIC};

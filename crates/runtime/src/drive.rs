@@ -45,22 +45,27 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries; less memory than a triage may take, because a
-    /// service has others beside it.
+    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries; 60,000 users, addresses
+    /// and other things remembered each.
     fn default() -> Self {
-        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 200_000, memory: SMALLER }
+        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 200_000, memory: remembering(REMEMBERED) }
     }
 }
 
-/// What a service keeps: about 100 MB when all of it is full.
-const SMALLER: Limits = Limits {
-    users_max: 60_000,
-    addresses_max: 60_000,
-    entities_max: 60_000,
-    rules_max: 20_000,
-    pairs_max: 150_000,
-    duplicates_max: 150_000,
-};
+/// Of users, addresses and other things a service remembers so many each, unless it is told otherwise.
+pub const REMEMBERED: usize = 60_000;
+
+/// What memory keeps when it remembers so many users, addresses and other things each: of what is smaller, more.
+pub const fn remembering(each: usize) -> Limits {
+    Limits {
+        users_max: each,
+        addresses_max: each,
+        entities_max: each,
+        rules_max: each / 3,
+        pairs_max: each / 2 * 5,
+        duplicates_max: each / 2 * 5,
+    }
+}
 
 /// Something that waits for the driver.
 pub enum Work {

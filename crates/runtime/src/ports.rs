@@ -20,6 +20,8 @@ pub trait Clock: Send + Sync {
 pub trait Bus: Send + Sync {
     /// Something of this kind changed.
     fn changed(&self, what: Change);
+    /// A turn of so many pieces of work is durable, so many microseconds after it began. Called for each, so it must be quick.
+    fn settled(&self, _micros: u64, _pieces: usize) {}
     /// Hands one outgoing message to the world.
     ///
     /// # Errors
@@ -128,7 +130,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// A [`StoreError`].
-    fn memory(&mut self) -> Result<Option<(u64, Box<dyn io::Read>)>, StoreError>;
+    fn memory(&mut self) -> Result<Option<Snapshot>, StoreError>;
     /// How many commits hold what [`Store::forget`] would remove.
     ///
     /// # Errors
@@ -146,6 +148,9 @@ pub trait Store: Send {
     /// A [`StoreError`].
     fn backup(&mut self, to: &Path) -> Result<(), StoreError>;
 }
+
+/// A snapshot of memory: the entry before which it was made, and what was written.
+pub type Snapshot = (u64, Box<dyn io::Read>);
 
 /// Writes a snapshot to where it is kept.
 pub type Writing<'w> = dyn FnMut(&mut dyn io::Write) -> io::Result<()> + 'w;

@@ -18,3 +18,4 @@ pub mod problem;
 pub mod routes;
 pub mod secret;
 pub mod serve;
+pub mod traces;

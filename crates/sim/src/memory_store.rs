@@ -7,7 +7,8 @@ use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
 use adjutant_model::{CaseId, Outcome, Time};
 use adjutant_runtime::ports::{
-    Block, BlockVisitor, Commit, Kept, Known, Outgoing, Parts, Position, Read, Settle, Store, StoreError, Wanted, Writing, key,
+    Block, BlockVisitor, Commit, Kept, Known, Outgoing, Parts, Position, Read, Settle, Snapshot, Store, StoreError, Wanted,
+    Writing, key,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -182,7 +183,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn memory(&mut self) -> Result<Option<(u64, Box<dyn io::Read>)>, StoreError> {
+    fn memory(&mut self) -> Result<Option<Snapshot>, StoreError> {
         Ok(self.lock().memory.clone().map(|(next, bytes)| (next, Box::new(io::Cursor::new(bytes)) as Box<dyn io::Read>)))
     }
 

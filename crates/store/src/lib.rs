@@ -17,4 +17,4 @@ mod write;
 pub use read::Reader;
 pub use recent::RECENT_KEYS;
 pub use snapshot::MEMORY;
-pub use write::{FILE, LOG_PAGES, Options, Sqlite, copy};
+pub use write::{FILE, LOG_PAGES, LogOf, Options, Sqlite, copy};

@@ -2,9 +2,9 @@
 //! with a checksum. It is written beside the last one and then takes its name, so that a whole one is always there.
 
 use adjutant_runtime::failpoint::reach;
-use adjutant_runtime::ports::Writing;
+use adjutant_runtime::ports::{Snapshot, Writing};
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
 /// The file in the folder that holds a snapshot of memory.
@@ -35,7 +35,7 @@ pub(crate) fn write(folder: &Path, next: u64, write: &mut Writing<'_>) -> io::Re
 }
 
 /// The snapshot that there is.
-pub(crate) fn read(folder: &Path) -> io::Result<Option<(u64, Box<dyn Read>)>> {
+pub(crate) fn read(folder: &Path) -> io::Result<Option<Snapshot>> {
     let mut file = match File::open(folder.join(MEMORY)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -12,10 +12,13 @@ use adjutant_model::{CaseId, Time};
 use adjutant_runtime::failpoint::reach;
 #[cfg(feature = "planted")]
 use adjutant_runtime::planted::{Bug, is};
-use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Settle, Store, StoreError, Writing, key};
+use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Settle, Snapshot, Store, StoreError, Writing, key};
 use rusqlite::{Connection, OpenFlags, params};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// What syncs the log at a path.
+pub type LogOf = fn(&str) -> Box<dyn Settle>;
 
 /// How the file is used.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +32,7 @@ pub struct Options {
     /// A commit returns before the disk confirmed it; [`Store::settler`] waits for that.
     pub apart: bool,
     /// What syncs the log of a simulated disk, by its path.
-    pub log_of: Option<fn(&str) -> Box<dyn Settle>>,
+    pub log_of: Option<LogOf>,
     /// New keys are kept beside their trees up to so many; [`RECENT_KEYS`] when none.
     pub recent_keys: Option<usize>,
 }
@@ -289,7 +292,7 @@ impl Store for Sqlite {
         snapshot::write(&self.folder, next, write).map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))
     }
 
-    fn memory(&mut self) -> Result<Option<(u64, Box<dyn std::io::Read>)>, StoreError> {
+    fn memory(&mut self) -> Result<Option<Snapshot>, StoreError> {
         if self.options.vfs.is_some() {
             return Ok(None);
         }

@@ -62,7 +62,7 @@ impl Open {
     /// Answers until `stop` becomes true, then lets open requests end.
     pub(crate) async fn answer(mut self, started: &Started, stop: &AtomicBool) -> Exit {
         for listener in self.http {
-            let (answer, mut stopped) = (routes::doors(started.app.clone()), self.asked.subscribe());
+            let (answer, mut stopped) = (routes::doors(started.app.clone()).traced(started.is_traced()), self.asked.subscribe());
             self.doors.spawn(async move {
                 let asked = async move {
                     // The sender lives until everything ended.

@@ -2,11 +2,12 @@
 
 use super::folder::{Folder, ORIGIN};
 use super::teller::{Teller, secret};
+use super::traces::Traces;
 use super::watchers::{self, Watchers};
 use crate::book;
 use adjutant_engine::entities::HashKey;
 use adjutant_model::Time;
-use adjutant_runtime::drive::Settings;
+use adjutant_runtime::drive::{Settings, remembering};
 use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::policy::Policy;
 use adjutant_runtime::ports::{Bus, Clock, Commit, Store, StoreError};
@@ -33,6 +34,7 @@ pub(crate) struct Started {
     driver: JoinHandle<()>,
     watchers: Watchers,
     broken: Arc<AtomicBool>,
+    traces: Option<Traces>,
 }
 
 /// The kind of the document that holds the secret of memory's keys.
@@ -54,9 +56,15 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
     let at_arrival = config.decide_at == DecideAt::Arrival;
     let policy = Arc::new(Policy { book: Arc::new(book), context: Arc::new(context), key, at_arrival });
     let events = Arc::new(Events::default());
-    let teller = Teller::new(config, Arc::clone(&events), wall_clock())?;
+    let traces = Traces::start(config)?;
+    let teller = Teller::new(config, Arc::clone(&events), wall_clock(), traces.is_some())?;
     let broken = Arc::new(AtomicBool::new(false));
-    let settings = Settings { sampled_ppm: ppm(config.blind_sample_percent), notify: teller.tells(), ..Settings::default() };
+    let settings = Settings {
+        sampled_ppm: ppm(config.blind_sample_percent),
+        notify: teller.tells(),
+        memory: remembering(config.limits.remembered_max as usize),
+        ..Settings::default()
+    };
     let limits = queue::Limits { alerts_max: config.limits.queue_alerts_max as usize, ..queue::Limits::default() };
     let turn = Turn {
         alerts_max: config.commit.alerts_max as usize,
@@ -76,7 +84,7 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
     let watch = watch::Watch::new(context_dir.map(Path::to_path_buf).into_iter().collect(), loader(book_dir, context_dir));
     let seal = Seal::new(folder.key()?, ORIGIN.into());
     let watchers = watchers::spawn(&app, config, (watch, seal, bus), stop)?;
-    Ok(Started { app, service, driver, watchers, broken })
+    Ok(Started { app, service, driver, watchers, broken, traces })
 }
 
 fn run(
@@ -149,6 +157,11 @@ impl Started {
     /// Whether the service ended because the disk did not confirm a write.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
+    }
+
+    /// Whether somebody collects traces.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.traces.is_some()
     }
 
     /// Lets what waits be decided, and ends.

@@ -5,10 +5,12 @@ use adjutant_server::config::{Config, SecretPlaces, Smtp};
 use adjutant_server::events::{Events, Topic};
 use adjutant_server::gate::SigningKey;
 use adjutant_server::secret::Secret;
+use adjutant_server::traces::took;
 use anyhow::Context;
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Message, SmtpTransport, Transport};
+use opentelemetry::KeyValue;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ pub(super) struct Teller {
     mail: Option<(SmtpTransport, Mailbox, Vec<Mailbox>)>,
     agent: ureq::Agent,
     clock: adjutant_server::gate::Clock,
+    /// Somebody collects traces.
+    traced: bool,
 }
 
 /// A secret where the configuration says that it stands.
@@ -37,14 +41,19 @@ pub(super) fn agent() -> ureq::Agent {
 }
 
 impl Teller {
-    pub(super) fn new(config: &Config, events: Arc<Events>, clock: adjutant_server::gate::Clock) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        config: &Config,
+        events: Arc<Events>,
+        clock: adjutant_server::gate::Clock,
+        traced: bool,
+    ) -> anyhow::Result<Self> {
         let webhook = config
             .notify
             .webhook
             .as_ref()
             .map(|webhook| -> anyhow::Result<_> { Ok((webhook.url.clone(), SigningKey::read(&secret(&webhook.secret)?)?)) });
         let mail = config.notify.smtp.as_ref().map(mail).transpose()?;
-        Ok(Self { events, webhook: webhook.transpose()?, mail, agent: agent(), clock })
+        Ok(Self { events, webhook: webhook.transpose()?, mail, agent: agent(), clock, traced })
     }
 
     /// Whether anybody is told.
@@ -118,8 +127,29 @@ impl Bus for Teller {
         });
     }
 
+    fn settled(&self, micros: u64, pieces: usize) {
+        if self.traced {
+            took(
+                "commit",
+                (self.clock)(),
+                micros,
+                vec![KeyValue::new("adjutant.pieces", i64::try_from(pieces).unwrap_or(i64::MAX))],
+            );
+        }
+    }
+
     fn deliver(&self, message: &Outgoing) -> Result<(), CallError> {
-        self.by_webhook(message)?;
-        self.by_mail(message)
+        let began = (self.clock)();
+        let delivered = self.by_webhook(message).and_then(|()| self.by_mail(message));
+        if self.traced {
+            let attributes = vec![
+                KeyValue::new("adjutant.topic", message.topic.clone()),
+                KeyValue::new("adjutant.attempt", i64::from(message.attempts)),
+                KeyValue::new("adjutant.delivered", delivered.is_ok()),
+            ];
+            let ended = (self.clock)();
+            took("deliver", ended, ended.since(began).0.max(0).cast_unsigned(), attributes);
+        }
+        delivered
     }
 }

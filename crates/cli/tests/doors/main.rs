@@ -6,3 +6,4 @@ mod collectors;
 mod listings;
 mod served;
 mod syslog;
+mod traces;

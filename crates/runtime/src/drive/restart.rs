@@ -169,9 +169,8 @@ fn memory(store: &mut dyn Store, policy: &Policy, limits: Limits, len: u64) -> R
 /// Reads a snapshot to its end: only there is known whether it is whole.
 fn read(mut from: &mut dyn io::Read, limits: Limits, rules: correlate::Policy) -> Option<Memory> {
     let mut room = [0; 1024];
-    let mut postcard = postcard::Deserializer::from_flavor(IOReader::new(&mut from, &mut room));
-    let memory = Memory::restore(&mut postcard, limits, rules).ok()?;
-    drop(postcard);
+    let reader = IOReader::new(&mut from, &mut room);
+    let memory = Memory::restore(&mut postcard::Deserializer::from_flavor(reader), limits, rules).ok()?;
     (io::copy(&mut from, &mut io::sink()).ok()? == 0).then_some(memory)
 }
 

@@ -5,11 +5,12 @@ use crate::drive::Done;
 use crate::failpoint::reach;
 use crate::ports::{Change, Settle, StoreError};
 use adjutant_ledger::Hash;
+use adjutant_model::Time;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// So many turns may wait for the disk; then the driver waits too.
 const TURNS_MAX: usize = 64;
@@ -35,6 +36,7 @@ pub(super) struct Turned {
     pub(super) head: (u64, Hash),
     /// Its number, see [`Marks`].
     pub(super) number: u64,
+    pub(super) began: Time,
 }
 
 /// How far turns have begun, and how far they are durable: whoever read something waits until that is.
@@ -91,15 +93,15 @@ fn run(service: &Service, mut settler: Box<dyn Settle>, handed: &Receiver<Handed
             Handed::Store(other) => settler = other,
             Handed::Turn(turn) => turns.push(turn),
         }
-        let other = gather.more(handed, &mut turns);
+        let other = gather.more(service, handed, &mut turns);
         if !turns.is_empty() {
-            let began = Instant::now();
+            let began = service.0.parts.clock.now();
             let settled = settler.settle();
             service.0.queue.busy(false);
             if let Err(error) = settled {
                 return failed(service, turns, &error);
             }
-            gather.took = began.elapsed();
+            gather.took = since(service, began);
             gather.last = turns.iter().map(|turn| turn.places.len()).sum();
             turns.drain(..).for_each(|turn| answer(service, turn));
         }
@@ -119,12 +121,12 @@ struct Gather {
 impl Gather {
     /// Takes what is there, and on a slow disk waits a little for those that were answered last: they would stay in two
     /// halves, each of which waits for the other's sync. A store that was opened anew ends it and is returned.
-    fn more(&self, handed: &Receiver<Handed>, turns: &mut Vec<Turned>) -> Option<Box<dyn Settle>> {
+    fn more(&self, service: &Service, handed: &Receiver<Handed>, turns: &mut Vec<Turned>) -> Option<Box<dyn Settle>> {
         let patience = if self.took > SLOW { (self.took / GATHER_SHARE).min(self.longest) } else { Duration::ZERO };
-        let until = Instant::now() + patience;
+        let began = service.0.parts.clock.now();
         let mut waiting: usize = turns.iter().map(|turn| turn.places.len()).sum();
         loop {
-            let left = if waiting < self.last { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let left = if waiting < self.last { patience.saturating_sub(since(service, began)) } else { Duration::ZERO };
             match if left.is_zero() { handed.try_recv().ok() } else { handed.recv_timeout(left).ok() } {
                 Some(Handed::Turn(turn)) => {
                     waiting += turn.places.len();
@@ -137,10 +139,15 @@ impl Gather {
     }
 }
 
+fn since(service: &Service, began: Time) -> Duration {
+    Duration::from_micros(service.0.parts.clock.now().since(began).0.max(0).cast_unsigned())
+}
+
 fn answer(service: &Service, turn: Turned) {
     *lock(&service.0.head) = turn.head;
     service.0.marks.settle(Some(turn.number));
     service.0.parts.bus.changed(Change::Queue);
+    service.0.parts.bus.settled(since(service, turn.began).as_micros() as u64, turn.places.len());
     reach("answer.before");
     turn.places.into_iter().zip(turn.done).for_each(|(place, done)| place.fill(Ended::Done(done)));
     reach("answer.after");

@@ -96,7 +96,7 @@ impl Making {
                 place.fill(Ended::Unavailable(why.clone()));
             }
             // Nothing of it can be seen: it is as settled as those before it.
-            let nothing = Turned { places: Vec::new(), done: Vec::new(), head: driver.head(), number };
+            let nothing = Turned { places: Vec::new(), done: Vec::new(), head: driver.head(), number, began };
             let _ = settle.send(Handed::Turn(nothing));
             return Err(error);
         }
@@ -107,7 +107,7 @@ impl Making {
             *service.0.ladder.write().unwrap_or_else(std::sync::PoisonError::into_inner) = ladder;
         }
         let (places, done) = (std::mem::take(&mut self.places), std::mem::take(&mut self.done));
-        let turned = Turned { places, done, head: driver.head(), number };
+        let turned = Turned { places, done, head: driver.head(), number, began };
         service.0.queue.busy(true);
         // Where nobody settles any more, places that are dropped count as answered: the process is about to end.
         let _ = settle.send(Handed::Turn(turned));

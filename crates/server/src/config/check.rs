@@ -30,6 +30,7 @@ pub(super) fn faults(config: &Config, root: &Json) -> Vec<(String, String)> {
     let mut found = Found(bounds);
     // JSON has no such number, so the bounds did not see it.
     found.add_if(!config.blind_sample_percent.is_finite(), "blind_sample_percent", "it is not a number");
+    found.add_if(!config.traces.sampled_percent.is_finite(), "traces.sampled_percent", "it is not a number");
     directories(config, &mut found);
     http(config, &mut found);
     syslog(config, &mut found);
@@ -138,6 +139,9 @@ fn outside(config: &Config, found: &mut Found) {
     };
     if let Some(webhook) = &config.notify.webhook {
         url("notify.webhook.url", &webhook.url);
+    }
+    if let Some(to) = &config.traces.url {
+        url("traces.url", to);
     }
     if let Some(to) = &config.checkpoints.url {
         url("checkpoints.url", to);

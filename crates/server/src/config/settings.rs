@@ -4,6 +4,7 @@
 
 use super::SecretRef;
 use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, INTAKE_BYTES_MAX};
+use adjutant_runtime::drive::REMEMBERED;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -44,6 +45,8 @@ pub struct Config {
     pub notify: Notify,
     /// Where signed checkpoints of the ledger go, so that nobody can rewrite it unseen.
     pub checkpoints: Checkpoints,
+    /// Where traces of the service's own work go.
+    pub traces: Traces,
     /// After how many minutes without an alert a source counts as silent.
     #[schemars(range(min = 1, max = 525_600))]
     pub silent_source_minutes: u32,
@@ -66,6 +69,7 @@ impl Default for Config {
             retention: Retention::default(),
             notify: Notify::default(),
             checkpoints: Checkpoints::default(),
+            traces: Traces::default(),
             silent_source_minutes: 60,
         }
     }
@@ -167,6 +171,10 @@ pub struct Limits {
     /// How many alerts may wait for their decision; over it, senders are told to come again.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub queue_alerts_max: u32,
+    /// Of how many users, addresses and other things (each) the history is remembered; those that were seen least recently
+    /// are forgotten, and what is asked of them is then unknown.
+    #[schemars(range(min = 1_000, max = 10_000_000))]
+    pub remembered_max: u32,
     /// How large one intake request may be.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub body_bytes_max: u32,
@@ -182,6 +190,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             queue_alerts_max: 20_000,
+            remembered_max: REMEMBERED as u32,
             body_bytes_max: INTAKE_BYTES_MAX as u32,
             connections_max: CONNECTIONS_MAX as u32,
             connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX as u32,
@@ -282,5 +291,22 @@ pub struct Checkpoints {
 impl Default for Checkpoints {
     fn default() -> Self {
         Self { every_seconds: 60, file: None, url: None, syslog: None }
+    }
+}
+
+/// Where traces of the service's own work go: requests, commits and what is told to others, without any content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    /// A collector that takes OTLP over HTTP (protobuf), such as `http://127.0.0.1:4318/v1/traces`.
+    pub url: Option<String>,
+    /// How many percent of the traces are sent; those of a caller that is traced itself follow its choice.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub sampled_percent: f64,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self { url: None, sampled_percent: 1.0 }
     }
 }

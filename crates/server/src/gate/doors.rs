@@ -3,6 +3,7 @@
 
 use crate::limits::REQUEST_WAIT;
 use crate::problem::{Kind, Problem};
+use crate::traces::Asked;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -30,11 +31,12 @@ const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 pub struct Doors {
     router: axum::Router,
     tls: bool,
+    traced: bool,
 }
 
 impl Doors {
     pub(super) fn new(router: axum::Router) -> Self {
-        Self { router, tls: false }
+        Self { router, tls: false, traced: false }
     }
 
     /// The same doors behind TLS: browsers are told to stay there.
@@ -44,8 +46,25 @@ impl Doors {
         self
     }
 
+    /// The same doors, with a span for each request.
+    #[must_use]
+    pub fn traced(mut self, traced: bool) -> Self {
+        self.traced = traced;
+        self
+    }
+
     /// Answers one request.
-    pub async fn answer(&self, request: Request<Body>) -> Response {
+    pub async fn answer(&self, mut request: Request<Body>) -> Response {
+        if !self.traced {
+            return self.answer_untraced(request).await;
+        }
+        let asked = Asked::begin(&mut request);
+        let answer = self.answer_untraced(request).await;
+        asked.end(&answer);
+        answer
+    }
+
+    async fn answer_untraced(&self, request: Request<Body>) -> Response {
         let answer = match plain_path(request.uri().path()) {
             Err(problem) => problem.into_response(),
             Ok(()) => {

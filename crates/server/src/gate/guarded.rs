@@ -2,6 +2,7 @@
 
 use super::{Access, Caller, Endpoint, Gate};
 use crate::problem::{Kind, Problem};
+use crate::traces::Route;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
@@ -32,6 +33,7 @@ where
 
     fn call(self, mut request: Request, state: S) -> Self::Future {
         DefaultBodyLimit::max(self.endpoint.body_bytes_max).apply(&mut request);
+        Route::note(&request, self.endpoint.path);
         let caller = match self.endpoint.access {
             Access::Open => None,
             Access::Needs(permission) => Some(self.gate.allow(request.headers(), permission)),
