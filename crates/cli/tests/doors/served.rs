@@ -185,7 +185,20 @@ impl Served {
             assert_eq!(raw.status, 200);
             Taken { sender: row["sender"].as_str().unwrap().to_owned(), raw: String::from_utf8(raw.body).unwrap() }
         };
-        self.rows("/v1/decisions", 200).into_iter().map(taken).collect()
+        self.decisions().into_iter().map(taken).collect()
+    }
+
+    /// What every decision led from and to, in the order of the decisions.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let record = |row: Value| self.get(&format!("/v1/decisions/{}", row["decision"].as_str().unwrap())).json();
+        self.decisions().into_iter().map(record).collect()
+    }
+
+    /// Every decision, in the order in which they were made.
+    fn decisions(&self) -> Vec<Value> {
+        let mut rows = self.rows("/v1/decisions", 200);
+        rows.sort_by_key(|row| row["seq"].as_u64());
+        rows
     }
 
     /// Waits until so many alerts were decided; `said` is shown when that does not happen.
