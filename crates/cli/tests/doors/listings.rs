@@ -84,6 +84,37 @@ fn the_description_names_every_route() {
         "/v1/alerts",
         "/v1/alerts/{source}",
         "/v1/webhooks/{source}",
+#[test]
+fn whatever_is_read_has_a_tag_and_is_left_out_while_it_is_the_same() {
+    let served = sent();
+    let reader = format!("Bearer {}", served.lead);
+    let case = format!("/v1/cases/{}", served.rows("/v1/cases", 1)[0]["id"].as_str().unwrap());
+    let decision = format!("/v1/decisions/{}", served.rows("/v1/decisions", 200)[0]["decision"].as_str().unwrap());
+    let (explained, raw) = (format!("{decision}/explanation"), format!("{decision}/raw"));
+    let same = [&*decision, &explained, &raw, "/v1/autonomy", "/v1/reviews", "/v1/ledger/entries?limit=3", "/v1/me"];
+    let changes = [&*case, "/v1/decisions?limit=3", "/v1/cases?limit=3"];
+    let tag = |path: &str| served.get(path).header("etag").to_owned();
+    let held = |path: &str, tag: &str| served.ask("GET", path, &[("authorization", &reader), ("if-none-match", tag)], b"");
+    let tags: Vec<(&str, String)> = same.iter().chain(&changes).map(|path| (*path, tag(path))).collect();
+    for (path, tag) in &tags {
+        let told = held(path, tag);
+        assert_eq!((told.status, told.body.len(), told.header("etag")), (304, 0, tag.as_str()), "{path}");
+        assert_eq!(served.ask("GET", path, &[("if-none-match", tag)], b"").status, 401, "{path}: a tag is no token");
+    }
+    let judge = served.ask(
+        "POST",
+        &format!("{case}/comments"),
+        &[("authorization", &reader), ("content-type", "application/json")],
+        br#"{"text":"called the owner"}"#,
+    );
+    assert_eq!(judge.status, 200);
+    assert_eq!(served.post("/v1/alerts", "{\"id\":\"another\"}").status, 200);
+    for (path, tag) in &tags {
+        assert_eq!(held(path, tag).status, if changes.contains(path) { 200 } else { 304 }, "{path}");
+    }
+    assert_eq!(served.ask("GET", "/healthz", &[], b"").header("etag"), "", "who is open has no tag");
+}
+
         "/v1/alertmanager",
         "/services/collector/event",
         "/services/collector/raw",
