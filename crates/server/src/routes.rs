@@ -37,6 +37,7 @@ const DECISIONS: &[Field] = &[
     Field { name: "since", form: Form::Text, says: "A time, or how long ago: 24h." },
     Field { name: "outcome", form: Form::Choice(&["close", "escalate", "respond"]), says: "What was decided." },
 ];
+    Field { name: "oldest_first", form: Form::Flag, says: "In the order in which they were made, to follow what comes." },
 
 const ENTRIES: &[Field] = &[Field { name: "from", form: Form::Integer { min: 0, max: i64::MAX }, says: "The first entry." }];
 
@@ -116,7 +117,7 @@ fn about_cases(routes: Routes<App>) -> Routes<App> {
         )
         .add(
             Endpoint::get("/v1/decisions", P::ReadCases)
-                .says("Decisions, in the order in which they were made.")
+                .says("Decisions, the newest first.")
                 .lists(DECISIONS)
                 .answers::<Page<decisions::Short>>(),
             listed,
@@ -273,7 +274,8 @@ async fn listed(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Pag
     let filter = decisions::Filter {
         since: since.unwrap_or_default(),
         outcome: query.chosen("outcome").and_then(|chosen| chosen.first()).map(|choice| (*choice).to_owned()),
-        from: query.after.map_or(0, |after| after.seq + 1),
+        oldest_first: query.flag("oldest_first").unwrap_or(false),
+        after: query.after.map(|after| after.seq),
         limit: query.limit as usize + 1,
     };
     let found = blocking(move || decisions::list(&app.service, &filter)).await?;

@@ -141,7 +141,7 @@ pub(crate) fn decisions(args: &Decisions) -> anyhow::Result<Exit> {
     if let Some(id) = &args.id {
         return explain(&client, id, args.remote.format);
     }
-    let query = filters(&[("since", Some(args.since.as_str())), ("outcome", args.outcome.as_deref())]);
+    let query = filters(&[("since", args.since.as_deref()), ("outcome", args.outcome.as_deref())]);
     client.show_list(("/v1/decisions", &query), args.limit, |decisions: Vec<Short>, more| listed(decisions, more))
 }
 
@@ -168,7 +168,7 @@ fn listed(decisions: Vec<Short>, more: bool) -> Vec<Line> {
     }
     let mut lines = rows.lines();
     if more {
-        lines.push(Line::new().with(Paint::Dim, "… and later ones; --limit ROWS or --since shows them"));
+        lines.push(Line::new().with(Paint::Dim, "… and older ones; --limit ROWS shows more"));
     }
     lines
 }

@@ -5,9 +5,9 @@ use super::digits;
 use crate::problem::{Kind, Problem};
 use adjutant_engine::explain::style;
 use adjutant_engine::record::Record;
-use adjutant_model::Time;
+use adjutant_model::{Outcome, Time};
 use adjutant_runtime::event::{self, Head};
-use adjutant_runtime::ports::{Parts, StoreError};
+use adjutant_runtime::ports::{Parts, Read, StoreError};
 use adjutant_runtime::service::Service;
 use adjutant_runtime::view::Decision;
 use schemars::JsonSchema;
@@ -48,40 +48,68 @@ pub struct Filter {
     pub since: Time,
     /// Only with this outcome.
     pub outcome: Option<String>,
-    /// Begin at this entry.
-    pub from: u64,
+    /// The oldest first, and not the newest.
+    pub oldest_first: bool,
+    /// Go on after the decision with this entry.
+    pub after: Option<u64>,
     /// At most so many.
     pub limit: usize,
 }
 
-/// Decisions in the order in which they were made.
+/// Entries that are looked through at a time on the way back, at first and at most: what is asked for is mostly near.
+const BACK: std::ops::RangeInclusive<u64> = 256..=16_384;
+
+/// Decisions, the newest first unless the filter says otherwise.
 ///
 /// # Errors
 /// The filter names what does not exist, or the store cannot be read.
 pub fn list(service: &Service, filter: &Filter) -> Result<Vec<Short>, Problem> {
     let outcome = filter.outcome.as_deref().map(cases::outcome).transpose()?;
+    let Filter { since, oldest_first, after, limit, .. } = *filter;
     let listed = service.read(|reader| {
-        let first = reader.since(filter.since)?.max(filter.from);
-        let mut found = Vec::new();
-        reader.blocks(first, Parts::Entries, &mut |block| {
-            for (seq, entry) in (block.first..).zip(event::pieces(&block.entries)).filter(|(seq, _)| *seq >= first) {
-                let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
-                let event::Kind::Decided(head, sender, _) = event::kind(entry.map_err(broken)?).map_err(broken)? else {
-                    continue;
-                };
-                if outcome.is_some_and(|outcome| outcome != head.outcome()) {
-                    continue;
-                }
-                if found.len() == filter.limit {
-                    return Ok(false);
-                }
-                found.push(short(seq, &head, sender));
-            }
-            Ok(true)
-        })?;
+        let first = reader.since(since)?;
+        if oldest_first {
+            let first = after.map_or(first, |after| first.max(after.saturating_add(1)));
+            return between(reader, (first, u64::MAX), outcome, limit);
+        }
+        let (mut end, mut back, mut found) = (reader.since(Time(i64::MAX))?, *BACK.start(), Vec::new());
+        end = after.map_or(end, |after| end.min(after));
+        while end > first && found.len() < limit {
+            let begin = end.saturating_sub(back).max(first);
+            let part = between(reader, (begin, end), outcome, usize::MAX)?;
+            found.extend(part.into_iter().rev().take(limit - found.len()));
+            (end, back) = (begin, (back * 4).min(*BACK.end()));
+        }
         Ok(found)
     })?;
     Ok(listed)
+}
+
+/// At most `limit` decisions from the entry `first` on and before `end`, in their order.
+fn between(
+    reader: &mut dyn Read,
+    (first, end): (u64, u64),
+    outcome: Option<Outcome>,
+    limit: usize,
+) -> Result<Vec<Short>, StoreError> {
+    let mut found = Vec::new();
+    reader.blocks(first, Parts::Entries, &mut |block| {
+        let entries = (block.first..).zip(event::pieces(&block.entries));
+        for (seq, entry) in entries.skip_while(|(seq, _)| *seq < first).take_while(|(seq, _)| *seq < end) {
+            let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
+            let event::Kind::Decided(head, sender, _) = event::kind(entry.map_err(broken)?).map_err(broken)? else {
+                continue;
+            };
+            if found.len() == limit {
+                return Ok(false);
+            }
+            if outcome.is_none_or(|outcome| outcome == head.outcome()) {
+                found.push(short(seq, &head, sender));
+            }
+        }
+        Ok(block.first + (block.leaves.len() as u64) < end)
+    })?;
+    Ok(found)
 }
 
 fn short(seq: u64, head: &Head, sender: &str) -> Short {
