@@ -45,6 +45,7 @@ impl From<Failed> for Problem {
                     Refused::NoCase(_) | Refused::NoPlaybook(_) => Kind::NotFound,
                     Refused::AlreadySo(_) => Kind::Conflict,
                     Refused::Autonomy(_) | Refused::Text | Refused::NoEvidence => Kind::Invalid,
+                    Refused::New(_) => Kind::Forbidden,
                 };
                 Problem::new(kind, refused.to_string())
             }

@@ -151,7 +151,7 @@ fn about_automation(routes: Routes<App>) -> Routes<App> {
         )
         .add(
             Endpoint::post("/v1/autonomy", P::ChangeAutonomy)
-                .says("Sets a rung; raising needs a second person.")
+                .says("Sets a rung; raising needs a second person, and both lead for a day at least.")
                 .takes::<autonomy::Set>()
                 .answers::<Done>(),
             set,
@@ -304,7 +304,8 @@ async fn set(State(app): State<App>, caller: Caller, Input(set): Input<autonomy:
     if caller.person().is_none() && autonomy::raises(&app.service, &set)? {
         return Err(Problem::new(Kind::Forbidden, "a rung is raised by a person who logged in, not by a tool's token"));
     }
-    autonomy::set(&app.service, caller.id(), &set).await.map(Json)
+    let leads_since = caller.person().and_then(|person| app.gate.accounts().leads_since(person));
+    autonomy::set(&app.service, (caller.id(), leads_since), &set).await.map(Json)
 }
 
 async fn pause(State(app): State<App>, caller: Caller, Input(asked): Input<autonomy::Paused>) -> Answer<Done> {
