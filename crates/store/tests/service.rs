@@ -176,7 +176,7 @@ fn who_leads_for_less_than_a_day_is_none_of_the_two_who_raise() {
         service.command_blocking(by, Command::SetAutonomy { rung: rung.clone(), level, leads_since })
     };
     let now = service.clock().now();
-    let hours = |hours| Some(now.plus(Duration::from_hours(-hours)));
+    let hours = |hours: i64| Some(now.plus(Duration::from_hours(-hours)));
     assert!(matches!(set("ana", Autonomy::Act, hours(25)), Ok(Reply::Asked(_))));
     let refused = set("new", Autonomy::Act, hours(1));
     let until = now.plus(Duration::from_hours(23));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use ureq::http::{HeaderMap, Method, Request};
@@ -70,6 +70,13 @@ impl Served {
     /// Starts a service with this configuration.
     pub(crate) fn start(config: &str) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), config, None)
+    }
+
+    /// The same with what `prepare` puts into the folder of this test, which says the configuration.
+    pub(crate) fn start_prepared(prepare: impl FnOnce(&Path) -> String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = prepare(dir.path());
+        Self::start_in(dir, &config, None)
     }
 
     /// The same behind TLS with a certificate for `localhost` and its address, which is `tls.crt` in the folder.
@@ -146,6 +153,12 @@ impl Served {
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.ask("GET", path, &[("authorization", &format!("Bearer {}", self.lead))], &[])
+    }
+
+    /// Gets with another token.
+    #[track_caller]
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> Reply {
+        self.ask("GET", path, &[("authorization", &format!("Bearer {token}"))], &[])
     }
 
     /// A number of `/metrics`.
