@@ -56,6 +56,19 @@ fn shown(served: &Served, token: &str, (case, decision): (&str, &str)) -> [Value
     ]
 }
 
+/// What people get anyway looks the same to who judges: a gap that only drawn cases have would mark them.
+fn assert_unmarked(served: &Served, auditor: &str, analyst: &str, ids: (&str, &str)) {
+    let open = served.get_as(auditor, "/v1/cases?limit=200&status=open").json();
+    let others = served.get_as(auditor, "/v1/decisions?limit=200&outcome=escalate").json();
+    let is_open = |row: &&Value| open["items"].as_array().unwrap().iter().any(|case| case["id"] == row["case"]);
+    let other = others["items"].as_array().unwrap().iter().find(is_open).unwrap_or_else(|| panic!("{others:#}"));
+    let others = (other["case"].as_str().unwrap(), other["decision"].as_str().unwrap());
+    let members = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    for (drawn, other) in shown(served, analyst, ids).iter().zip(&shown(served, analyst, others)).take(4) {
+        assert_eq!((members(drawn), &drawn["outcome"], &drawn["score"]), (members(other), &other["outcome"], &other["score"]));
+    }
+}
+
 #[test]
 fn who_judges_sees_what_the_machine_made_of_a_sampled_case_after_the_verdict() {
     let served = Served::start_prepared(everything_closes);
@@ -109,16 +122,7 @@ fn who_judges_sees_what_the_machine_made_of_a_sampled_case_after_the_verdict() {
         assert_eq!((asked("close"), asked("escalate")), ((false, false), (true, true)), "nor does a filter tell");
     }
 
-    // What people get anyway looks the same: a gap that only drawn cases have would mark them.
-    let open = served.get_as(&auditor, "/v1/cases?limit=200&status=open").json();
-    let others = served.get_as(&auditor, "/v1/decisions?limit=200&outcome=escalate").json();
-    let is_open = |row: &&Value| open["items"].as_array().unwrap().iter().any(|case| case["id"] == row["case"]);
-    let other = others["items"].as_array().unwrap().iter().find(is_open).unwrap_or_else(|| panic!("{others:#}"));
-    let others = (other["case"].as_str().unwrap(), other["decision"].as_str().unwrap());
-    let members = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    for (drawn, other) in shown(&served, &analyst, ids).iter().zip(&shown(&served, &analyst, others)).take(4) {
-        assert_eq!((members(drawn), &drawn["outcome"], &drawn["score"]), (members(other), &other["outcome"], &other["score"]));
-    }
+    assert_unmarked(&served, &auditor, &analyst, ids);
 
     let verdict = r#"{"verdict":"close","because":["E1"]}"#;
     let headers = [("authorization", &*format!("Bearer {analyst}")), ("content-type", "application/json")];
