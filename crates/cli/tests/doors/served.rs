@@ -247,6 +247,8 @@ fn pause() -> bool {
 
 fn agent(trusted: Option<&[u8]>) -> ureq::Agent {
     let mut config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
+    // Who is refused before the body was read loses the connection, which the next request would learn by failing.
+    config = config.max_idle_connections(0);
     if let Some(pem) = trusted {
         let roots = RootCerts::new_with_certs(&[Certificate::from_pem(pem).unwrap()]);
         config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
