@@ -136,7 +136,9 @@ impl Work<'_> {
 
     fn nodes(&mut self, tape: &[Node<'_>], format: Format, found: &mut Found, rest: &mut [Stage]) -> bool {
         let sources = self.terms.sources;
-        let named = self.terms.hints.source.filter(|_| !self.inside);
+        // A source finds nothing in a record of another format: that one is better recognised.
+        let reads = |id: &SourceId| sources.get(*id).is_some_and(|source| source.format == format);
+        let named = self.terms.hints.source.filter(reads).filter(|_| !self.inside);
         let id = named.or_else(|| sources.recognise(format, tape, found));
         let Some((id, source)) = id.and_then(|id| Some((id, sources.get(id)?))) else { return false };
         if self.inside && source.is_fallback() {

@@ -123,7 +123,7 @@ impl Policy {
     ) -> Result<Prepared, Problem> {
         let beside = record.beside.as_deref();
         let kind = beside.and_then(|beside| beside.kind.as_deref());
-        let known = source.or(kind).and_then(|name| self.book.sources.named(name));
+        let known = [source, kind].into_iter().flatten().find_map(|name| self.book.sources.named(name));
         let now = self.at_arrival.then_some(now);
         let options = Options { book: &self.book, context: &self.context, source: known, now };
         let desk = Desk::new(options).with_key(self.key);

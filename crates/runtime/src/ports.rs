@@ -356,7 +356,7 @@ pub struct Kept {
 pub struct Wanted {
     /// Only with this status; all when none.
     pub status: Option<Status>,
-    /// Only with this outcome.
+    /// Only shown with this outcome, see [`crate::view::shown_outcome`].
     pub outcome: Option<Outcome>,
     /// Only of this playbook.
     pub playbook: Option<String>,

@@ -8,7 +8,7 @@ use crate::ports::{Kept, Parts, Read, StoreError};
 use crate::service::Service;
 use adjutant_engine::explain::{self, style::Line};
 use adjutant_engine::flip;
-use adjutant_engine::record::{Parts as RecordParts, Record};
+use adjutant_engine::record::{Parts as RecordParts, Record, Signal};
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Digest, Outcome, Time};
 use adjutant_rules::Book;
@@ -127,11 +127,11 @@ impl Service {
     }
 
     /// The story of a case, the latest moment first: at most `most`, beginning with the entry `last` minus one. The second
-    /// is where to go on; zero at the end.
+    /// is where to go on; zero at the end. Where `blind`, it does not say what the machine made of the case.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn story(&self, mut last: u64, most: usize) -> Result<(Vec<Moment>, u64), StoreError> {
+    pub fn story(&self, mut last: u64, most: usize, blind: bool) -> Result<(Vec<Moment>, u64), StoreError> {
         self.read(|reader| {
             let mut story = Vec::new();
             while let (Some(seq), true) = (last.checked_sub(1), story.len() < most) {
@@ -141,7 +141,7 @@ impl Service {
                     Err(error) => return Err(error),
                 };
                 let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
-                let (moment, previous) = moment(seq, event::kind(&bytes).map_err(broken)?);
+                let (moment, previous) = moment(seq, event::kind(&bytes).map_err(broken)?, blind);
                 story.push(moment);
                 // A chain that does not lead back would be walked for ever.
                 last = if previous < last { previous } else { 0 };
@@ -151,10 +151,11 @@ impl Service {
     }
 }
 
-fn moment(seq: u64, what: Kind<'_>) -> (Moment, u64) {
+fn moment(seq: u64, what: Kind<'_>, blind: bool) -> (Moment, u64) {
     match what {
         Kind::Decided(head, sender, _) => {
-            let text = format!("{} with score {} (revision {}, from {sender})", head.outcome(), head.score, head.revision.0);
+            let came = if blind { "decided".into() } else { format!("{} with score {}", head.outcome(), head.score) };
+            let text = format!("{came} (revision {}, from {sender})", head.revision.0);
             let (at, kind, decision) = (head.at.to_string(), "decided".into(), Some(hex(&head.decision)));
             (Moment { seq, at, by: String::new(), kind, text, decision }, head.previous)
         }
@@ -165,7 +166,12 @@ fn moment(seq: u64, what: Kind<'_>) -> (Moment, u64) {
         }
         Kind::Noted(noted) => {
             let Noted { at, by, previous, what, .. } = *noted;
-            let (kind, text) = in_words(&what);
+            let (kind, text) = match &what {
+                What::Reconsidered { review, .. } if blind => {
+                    ("reconsidered", format!("with what is known now (review {review})"))
+                }
+                what => in_words(what),
+            };
             (Moment { seq, at, by, kind: kind.into(), text, decision: None }, previous)
         }
     }
@@ -233,11 +239,22 @@ impl Decision {
 
 /// The rows of evidence of a decision, as people cite them: what fired, what was muted, what could not be told.
 pub fn evidence(record: &Record) -> Vec<Evidence> {
+    let weighed = |signal: &Signal| format!("{:+} {}: {}", signal.points, signal.state, signal.because);
+    rows(record, weighed, format!("score {} of {} signals", record.score, record.signals.len()))
+}
+
+/// The same rows without what they count.
+pub fn unweighed(record: &Record) -> Vec<Evidence> {
+    let plain = |signal: &Signal| format!("{}: {}", signal.state, signal.because);
+    rows(record, plain, format!("what {} signals say together", record.signals.len()))
+}
+
+fn rows(record: &Record, says: impl Fn(&Signal) -> String, sum: String) -> Vec<Evidence> {
     let telling = record.signals.iter().filter(|signal| signal.state != "silent");
-    let signals = telling.map(|signal| (signal.id.clone(), format!("{:+} {}: {}", signal.points, signal.state, signal.because)));
+    let signals = telling.map(|signal| (signal.id.clone(), says(signal)));
     let guards = record.guards.iter().map(|guard| ("guard".to_owned(), guard.clone()));
     // Where nothing fired, that is the evidence.
-    let silent = ("score".to_owned(), format!("score {} of {} signals", record.score, record.signals.len()));
+    let silent = ("score".to_owned(), sum);
     let rows = signals.chain(guards).chain([silent]);
     (1..).zip(rows).map(|(number, (name, says))| Evidence { row: format!("E{number}"), name, says }).collect()
 }

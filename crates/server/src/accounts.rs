@@ -41,6 +41,9 @@ pub struct User {
     pub made: Time,
     /// Since when the user has no access.
     pub disabled: Option<Time>,
+    /// When the user last became a lead or administrator.
+    #[serde(default)]
+    pub raised: Option<Time>,
 }
 
 /// A token: what a tool shows, or what a person got at login.
@@ -111,6 +114,15 @@ impl Accounts {
     /// The user of this name.
     pub fn user(&self, name: &str) -> Option<&User> {
         self.users.get(name)
+    }
+
+    /// Since when the user leads, unless nobody else ever did: who raises a rung is known to others for a while, and the
+    /// first lead of a new service has nobody to be known to. Whoever led once counts, so that taking others' roles away
+    /// makes nobody the first.
+    pub fn leads_since(&self, name: &str) -> Option<Time> {
+        let led = |user: &User| user.raised.is_some() || user.roles.contains(&Role::Lead);
+        let others = self.users.values().any(|user| user.name != name && led(user));
+        self.users.get(name).filter(|_| others)?.raised
     }
 
     /// The token of this id.

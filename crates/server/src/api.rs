@@ -3,6 +3,7 @@
 //! Nothing here knows of HTTP but its problems; [`crate::routes`] binds these functions to paths and permissions.
 
 pub mod autonomy;
+pub mod blind;
 pub mod cases;
 pub mod decisions;
 pub mod health;
@@ -44,6 +45,7 @@ impl From<Failed> for Problem {
                 let kind = match &refused {
                     Refused::NoCase(_) | Refused::NoPlaybook(_) => Kind::NotFound,
                     Refused::AlreadySo(_) => Kind::Conflict,
+                    Refused::New(_) => Kind::Forbidden,
                     Refused::Autonomy(_) | Refused::Text | Refused::NoEvidence => Kind::Invalid,
                 };
                 Problem::new(kind, refused.to_string())

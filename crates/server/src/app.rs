@@ -3,9 +3,10 @@
 use crate::accounts::{Commit, Documents, DocumentsError, Pending as Kept};
 use crate::events::Events;
 use crate::gate::Gate;
-use crate::intake::body::Limits;
+use crate::intake::body;
 use crate::intake::{Answer, Fate, Fault, Incoming, Pending, Sink};
 use adjutant_runtime::drive::{self, Command};
+use adjutant_runtime::queue::Limits;
 use adjutant_runtime::service::{self, Failed, Service, State};
 use axum::extract::FromRef;
 use std::collections::HashMap;
@@ -14,6 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Records of a request beyond which it is read on a thread that may block.
 const RECORDS_INLINE_MAX: usize = 64;
+
+/// A request takes this part of the queue at a time: half.
+const QUEUE_SHARE: usize = 2;
 
 /// Sources whose last alert is remembered.
 const SOURCES_MAX: usize = 1_000;
@@ -26,7 +30,7 @@ pub struct App {
     /// Who has access.
     pub gate: Arc<Gate>,
     /// What one request may hold.
-    pub limits: Limits,
+    pub limits: body::Limits,
     /// What came in, by source.
     pub heard: Arc<Heard>,
     /// Who watches for changes.
@@ -77,20 +81,50 @@ impl Heard {
 
 impl App {
     /// Offers records and waits until each is durable or refused.
+    ///
+    /// What holds more than the queue has room for goes in part after part. Refused at once, the end of it would never get
+    /// in: whoever repeats the whole fills the room with its beginning again.
     pub async fn offer(&self, source: Option<&str>, sender: &str, records: Vec<Incoming>) -> Vec<service::Fate> {
         self.heard.note(source.unwrap_or("(unnamed)"), self.service.clock().now().0);
         let sender: Arc<str> = sender.into();
-        if records.len() <= RECORDS_INLINE_MAX {
-            return self.service.submit(source, &sender, records).await;
+        let (_, _, limits) = self.service.waiting();
+        let mut fates = Vec::with_capacity(records.len());
+        for part in parts(records, limits) {
+            fates.append(&mut self.offer_part(source, &sender, part).await);
+        }
+        fates
+    }
+
+    async fn offer_part(&self, source: Option<&str>, sender: &Arc<str>, records: Vec<Incoming>) -> Vec<service::Fate> {
+        let count = records.len();
+        if count <= RECORDS_INLINE_MAX {
+            return self.service.submit(source, sender, records).await;
         }
         // Reading thousands of records takes long enough to hold up others on this thread.
-        let (service, source) = (self.service.clone(), source.map(str::to_owned));
+        let (service, source, sender) = (self.service.clone(), source.map(str::to_owned), Arc::clone(sender));
         let offered = tokio::task::spawn_blocking(move || service.offer(source.as_deref(), &sender, records));
         match offered.await {
             Ok(basket) => basket.fates().await,
-            Err(_) => Vec::new(),
+            Err(_) => vec![service::Fate::Unavailable { detail: "the request met a fault; others go on".into() }; count],
         }
     }
+}
+
+/// Cuts what one request holds into parts, each of which leaves room in the queue for what others send meanwhile.
+fn parts(records: Vec<Incoming>, limits: Limits) -> Vec<Vec<Incoming>> {
+    let (alerts_max, bytes_max) = ((limits.alerts_max / QUEUE_SHARE).max(1), limits.bytes_max / QUEUE_SHARE);
+    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for record in records {
+        let is_full = part.len() >= alerts_max || bytes + record.bytes.len() > bytes_max;
+        if is_full && !part.is_empty() {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += record.bytes.len();
+        part.push(record);
+    }
+    parts.push(part);
+    parts
 }
 
 impl Sink for App {
@@ -150,5 +184,24 @@ impl Documents for Ledgered {
             let carried = self.0.command(&commit.by, Command::Account { change, documents }).await;
             carried.map(|_| ()).map_err(|failed: Failed| DocumentsError(failed.to_string()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lens(sizes: &[usize], alerts_max: usize, bytes_max: usize) -> Vec<usize> {
+        let records = sizes.iter().map(|bytes| Incoming::new(vec![b'x'; *bytes].into(), 1)).collect();
+        parts(records, Limits { alerts_max, bytes_max }).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_request_is_cut_into_parts_of_half_the_queue() {
+        assert_eq!(lens(&[], 8, 100), [0]);
+        assert_eq!(lens(&[1; 4], 8, 100), [4]);
+        assert_eq!(lens(&[1; 9], 8, 100), [4, 4, 1]);
+        assert_eq!(lens(&[1; 3], 1, 100), [1, 1, 1], "one at least");
+        assert_eq!(lens(&[30, 30, 200, 1, 1], 8, 100), [1, 1, 1, 2], "by their bytes, too");
     }
 }

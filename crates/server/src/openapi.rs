@@ -96,6 +96,9 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
         success["content"] = json!({ endpoint.answer_type: {} });
     }
     operation["responses"]["2XX"] = success;
+    if endpoint.is_tagged() {
+        operation["responses"]["304"] = json!({ "description": "As it was under the `ETag` that `If-None-Match` names" });
+    }
     operation
 }
 

@@ -1,5 +1,6 @@
 //! The table of routes: every path with what it needs, takes and answers.
 
+use crate::api::blind::Eyes;
 use crate::api::{self, Done, autonomy, cases, decisions, health, ledger, reviews};
 use crate::app::App;
 use crate::body::Input;
@@ -36,6 +37,7 @@ const QUEUE: &[Field] = &[
 const DECISIONS: &[Field] = &[
     Field { name: "since", form: Form::Text, says: "A time, or how long ago: 24h." },
     Field { name: "outcome", form: Form::Choice(&["close", "escalate", "respond"]), says: "What was decided." },
+    Field { name: "oldest_first", form: Form::Flag, says: "In the order in which they were made, to follow what comes." },
 ];
 
 const ENTRIES: &[Field] = &[Field { name: "from", form: Form::Integer { min: 0, max: i64::MAX }, says: "The first entry." }];
@@ -116,14 +118,14 @@ fn about_cases(routes: Routes<App>) -> Routes<App> {
         )
         .add(
             Endpoint::get("/v1/decisions", P::ReadCases)
-                .says("Decisions, in the order in which they were made.")
+                .says("Decisions, the newest first.")
                 .lists(DECISIONS)
                 .answers::<Page<decisions::Short>>(),
             listed,
         )
         .add(
             Endpoint::get("/v1/decisions/{id}", P::ReadCases)
-                .says("A decision with everything that led to it.")
+                .says("A decision with everything that led to it. Who judges sees outcome and score after the verdict, where the blind sample may have drawn it.")
                 .answers::<adjutant_engine::record::Record>(),
             decision,
         )
@@ -150,7 +152,7 @@ fn about_automation(routes: Routes<App>) -> Routes<App> {
         )
         .add(
             Endpoint::post("/v1/autonomy", P::ChangeAutonomy)
-                .says("Sets a rung; raising needs a second person.")
+                .says("Sets a rung; raising needs a second person, and both lead for a day at least.")
                 .takes::<autonomy::Set>()
                 .answers::<Done>(),
             set,
@@ -208,12 +210,22 @@ async fn missed(State(app): State<App>) -> Answer<Vec<health::Missed>> {
     blocking(move || health::missed(&app.service)).await.map(Json)
 }
 
-async fn queue(State(app): State<App>, headers: HeaderMap, RawQuery(text): RawQuery) -> Result<Response, Problem> {
+fn eyes(caller: &Caller) -> Eyes {
+    Eyes::of(caller.roles())
+}
+
+async fn queue(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    RawQuery(text): RawQuery,
+) -> Result<Response, Problem> {
+    let eyes = eyes(&caller);
     let query = Query::read("/v1/cases", text.as_deref(), QUEUE)?;
     // No case changes without an entry. Asked before the cases are read, so that the tag is never newer than what it names.
     let (entries, root) = app.service.head();
     let text = text.unwrap_or_default();
-    let tag = Etag::of([&b"/v1/cases"[..], text.as_bytes(), &entries.to_be_bytes(), &root.0]);
+    let tag = Etag::of([&b"/v1/cases"[..], text.as_bytes(), &entries.to_be_bytes(), &root.0, &[eyes as u8]]);
     if tag.is_held(&headers) {
         return Ok(tag.answer(&headers, || StatusCode::NOT_MODIFIED.into_response()));
     }
@@ -227,14 +239,14 @@ async fn queue(State(app): State<App>, headers: HeaderMap, RawQuery(text): RawQu
         after: query.after.map(|after| (after.rank, after.seq)),
         limit: query.limit as usize + 1,
     };
-    let found = blocking(move || cases::queue(&app.service, &filter)).await?;
+    let found = blocking(move || cases::queue(&app.service, &filter, eyes)).await?;
     let page = query.page(found, |(_, rank, first)| crate::cursor::Position { rank: *rank, seq: *first });
     let page = Page { items: page.items.into_iter().map(|(case, ..)| case).collect(), next: page.next };
     Ok(tag.answer(&headers, || Json(page).into_response()))
 }
 
-async fn case(State(app): State<App>, Path(id): Path<String>) -> Answer<cases::Whole> {
-    blocking(move || cases::case(&app.service, &id)).await.map(Json)
+async fn case(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<cases::Whole> {
+    blocking(move || cases::case(&app.service, &id, eyes(&caller))).await.map(Json)
 }
 
 async fn judge(
@@ -267,25 +279,26 @@ async fn comment(
     cases::comment(&app.service, caller.id(), &id, comment).await.map(Json)
 }
 
-async fn listed(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Page<decisions::Short>> {
+async fn listed(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Answer<Page<decisions::Short>> {
     let query = Query::read("/v1/decisions", query.as_deref(), DECISIONS)?;
     let since = query.text("since").map(|text| api::time(text, app.service.clock().now())).transpose()?;
     let filter = decisions::Filter {
         since: since.unwrap_or_default(),
         outcome: query.chosen("outcome").and_then(|chosen| chosen.first()).map(|choice| (*choice).to_owned()),
-        from: query.after.map_or(0, |after| after.seq + 1),
+        oldest_first: query.flag("oldest_first").unwrap_or(false),
+        after: query.after.map(|after| after.seq),
         limit: query.limit as usize + 1,
     };
-    let found = blocking(move || decisions::list(&app.service, &filter)).await?;
+    let found = blocking(move || decisions::list(&app.service, &filter, eyes(&caller))).await?;
     Ok(Json(query.page(found, |short| crate::cursor::Position { rank: 0, seq: short.seq })))
 }
 
-async fn decision(State(app): State<App>, Path(id): Path<String>) -> Answer<adjutant_engine::record::Record> {
-    blocking(move || decisions::record(&app.service, &id)).await.map(Json)
+async fn decision(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<serde_json::Value> {
+    blocking(move || decisions::record(&app.service, &id, eyes(&caller))).await.map(Json)
 }
 
-async fn explained(State(app): State<App>, Path(id): Path<String>) -> Result<String, Problem> {
-    blocking(move || decisions::explained(&app.service, &id)).await
+async fn explained(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<String, Problem> {
+    blocking(move || decisions::explained(&app.service, &id, eyes(&caller))).await
 }
 
 async fn raw(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
@@ -302,7 +315,8 @@ async fn set(State(app): State<App>, caller: Caller, Input(set): Input<autonomy:
     if caller.person().is_none() && autonomy::raises(&app.service, &set)? {
         return Err(Problem::new(Kind::Forbidden, "a rung is raised by a person who logged in, not by a tool's token"));
     }
-    autonomy::set(&app.service, caller.id(), &set).await.map(Json)
+    let leads_since = caller.person().and_then(|person| app.gate.accounts().leads_since(person));
+    autonomy::set(&app.service, (caller.id(), leads_since), &set).await.map(Json)
 }
 
 async fn pause(State(app): State<App>, caller: Caller, Input(asked): Input<autonomy::Paused>) -> Answer<Done> {

@@ -285,7 +285,7 @@ impl Read for MemoryStore {
         let after = wanted.after.map_or((i64::MAX, u64::MAX), |after| (after.rank, after.first));
         let is_wanted = |kept: &&Kept| {
             wanted.status.is_none_or(|status| kept.status == status)
-                && wanted.outcome.is_none_or(|outcome| kept.outcome == outcome)
+                && wanted.outcome.is_none_or(|outcome| adjutant_runtime::view::shown_outcome(kept) == outcome)
                 && wanted.playbook.as_ref().is_none_or(|playbook| kept.playbook == *playbook)
                 && wanted.assignee.as_ref().is_none_or(|assignee| kept.assignee == *assignee)
                 && (!wanted.review || kept.review)

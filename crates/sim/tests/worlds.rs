@@ -153,7 +153,10 @@ fn a_verdict_in_the_transaction_of_its_decision_is_learnt_as_a_replay_learns_it(
 #[test]
 fn what_one_person_asked_for_is_spent_once_within_a_transaction_too() {
     let rung = Rung { playbook: "ordinary-login".into(), verb: CLOSE.into(), scope: "*".parse().unwrap() };
-    let set = |by: &str, level| Work::Command { by: by.into(), command: Command::SetAutonomy { rung: rung.clone(), level } };
+    let set = |by: &str, level| Work::Command {
+        by: by.into(),
+        command: Command::SetAutonomy { rung: rung.clone(), level, leads_since: None },
+    };
     let mut driver = driver(&MemoryStore::new());
     turn(&mut driver, vec![set("ana", Autonomy::Act)]);
     let done = turn(&mut driver, vec![set("bob", Autonomy::Act), set("cy", Autonomy::Observe), set("bob", Autonomy::Act)]);

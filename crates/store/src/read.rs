@@ -205,7 +205,8 @@ impl Read for Reader {
 
     fn cases(&mut self, wanted: &Wanted) -> Result<Vec<Kept>, StoreError> {
         let (rank, first) = wanted.after.map_or((i64::MAX, i64::MAX), |after| (after.rank, after.first.cast_signed()));
-        let wanted_rows = "(?1 IS NULL OR outcome = ?1) AND (?2 IS NULL OR playbook = ?2) AND (?3 IS NULL OR assignee = ?3)
+        // A case is found by the outcome that it is shown with, see `shown_outcome`.
+        let wanted_rows = "(?1 IS NULL OR CASE WHEN sampled = 1 AND status = 0 THEN max(outcome, 1) ELSE outcome END = ?1) AND (?2 IS NULL OR playbook = ?2) AND (?3 IS NULL OR assignee = ?3)
              AND (?4 = 0 OR review = 1) AND (rank, first) < (?5, ?6)";
         // The status is written into the text, so that the index of open cases can be used.
         let sql = match wanted.status {

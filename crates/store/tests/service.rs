@@ -3,7 +3,7 @@
 use adjutant_engine::autonomy::{CLOSE, Pause, Rung};
 use adjutant_engine::entities::HashKey;
 use adjutant_engine::step::{Status, Verdict};
-use adjutant_model::{Autonomy, Time};
+use adjutant_model::{Autonomy, Duration, Time};
 use adjutant_rules::Book;
 use adjutant_runtime::book_dir;
 use adjutant_runtime::context::{self, Embedded};
@@ -167,6 +167,33 @@ fn another_content_under_an_identifier_is_another_revision() {
 }
 
 #[test]
+fn who_leads_for_less_than_a_day_is_none_of_the_two_who_raise() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path());
+    let service = &running.0;
+    let rung = Rung { playbook: "ordinary-login".into(), verb: CLOSE.into(), scope: "*".parse().unwrap() };
+    let set = |by: &str, level, leads_since| {
+        service.command_blocking(by, Command::SetAutonomy { rung: rung.clone(), level, leads_since })
+    };
+    let now = service.clock().now();
+    let hours = |hours: i64| Some(now.plus(Duration::from_hours(-hours)));
+    assert!(matches!(set("ana", Autonomy::Act, hours(25)), Ok(Reply::Asked(_))));
+    let refused = set("new", Autonomy::Act, hours(1));
+    let until = now.plus(Duration::from_hours(23));
+    assert!(matches!(&refused, Err(Failed::Refused(Refused::New(from))) if *from == until), "{refused:?}");
+    assert!(refused.unwrap_err().to_string().contains(&until.to_string()));
+    assert_eq!(service.ladder().level(&rung), Autonomy::Recommend);
+    assert!(matches!(set("bob", Autonomy::Act, hours(24)), Ok(Reply::Done(_))), "the wish still stands");
+    assert!(matches!(set("new", Autonomy::Recommend, hours(1)), Ok(Reply::Done(_))), "whoever leads may lower");
+
+    assert!(matches!(set("new", Autonomy::Act, hours(1)), Err(Failed::Refused(Refused::New(_)))), "nor asks first");
+    assert!(matches!(set("ana", Autonomy::Act, None), Ok(Reply::Asked(_))));
+    assert!(matches!(set("new", Autonomy::Act, hours(24)), Ok(Reply::Done(_))), "a day later");
+    assert_eq!(service.ladder().level(&rung), Autonomy::Act);
+    stop(running);
+}
+
+#[test]
 fn verdicts_cite_evidence_and_the_ladder_takes_two() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(folder.path());
@@ -183,7 +210,7 @@ fn verdicts_cite_evidence_and_the_ladder_takes_two() {
     assert_eq!(service.read(|reader| reader.cases(&wanted)).unwrap()[0].id, answer.case);
 
     let rung = Rung { playbook: "ordinary-login".into(), verb: CLOSE.into(), scope: "*".parse().unwrap() };
-    let raise = Command::SetAutonomy { rung: rung.clone(), level: Autonomy::Act };
+    let raise = Command::SetAutonomy { rung: rung.clone(), level: Autonomy::Act, leads_since: None };
     assert!(matches!(service.command_blocking("ana", raise.clone()), Ok(Reply::Asked(_))));
     assert!(matches!(service.command_blocking("ana", raise.clone()), Ok(Reply::Asked(_))), "not by the same person");
     assert_eq!(service.ladder().level(&rung), Autonomy::Recommend);

@@ -131,7 +131,7 @@ pub(crate) struct Case {
     pub(crate) id: String,
 }
 
-/// List decisions, or explain one.
+/// List decisions, the newest first, or explain one.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  adjutant decisions --since 1h --format json\n  adjutant decisions 583b5390")]
 pub(crate) struct Decisions {
@@ -140,8 +140,8 @@ pub(crate) struct Decisions {
     /// The first digits of a decision's id, to explain it.
     pub(crate) id: Option<String>,
     /// Made since this time, or so long ago: 1h, 7d.
-    #[arg(long, default_value = "24h")]
-    pub(crate) since: String,
+    #[arg(long)]
+    pub(crate) since: Option<String>,
     /// `close`, `escalate` or `respond`.
     #[arg(long)]
     pub(crate) outcome: Option<String>,

@@ -54,7 +54,7 @@ pub(crate) fn token(args: &Token) -> anyhow::Result<Exit> {
             let body = json!({ "name": name, "role": role, "source": source, "days": days });
             client.show(&client.post("/v1/tokens", &body)?, given)
         }
-        TokenCommand::List => client.show(&client.get("/v1/tokens")?, tokens),
+        TokenCommand::List => client.show_list(("/v1/tokens", ""), u32::MAX, |all, _| tokens(all)),
         TokenCommand::Revoke { id } => {
             client.delete(&format!("/v1/tokens/{}", escaped(id)))?;
             done(&client, &format!("revoked {id}"))
@@ -88,7 +88,7 @@ pub(crate) fn user(args: &User) -> anyhow::Result<Exit> {
         }
         UserCommand::List => {
             let client = Client::new(&args.remote)?;
-            client.show(&client.get("/v1/users")?, users)
+            client.show_list(("/v1/users", ""), u32::MAX, |all, _| users(all))
         }
         UserCommand::Login { name } => {
             let client = Client::without_token(&args.remote)?;

@@ -43,7 +43,7 @@ fn queued(cases: &[Row], more: bool) -> Vec<Line> {
     let mut rows = Rows::new(head, &["about", "what", "playbook"]);
     for case in cases {
         let Row { id, outcome, score, severity, alerts, updated, playbook, subject, title, assignee, review, .. } = case;
-        let (id, score, alerts) = (beginning(id), score.to_string(), alerts.to_string());
+        let (id, score, alerts) = (beginning(id), number(*score), alerts.to_string());
         let outcome_cell = if *review { format!("{outcome} (review)") } else { outcome.clone() };
         let cells = if roomy {
             let (severity, updated, playbook) = (severity.clone(), minutes(updated), playbook.clone());
@@ -67,6 +67,11 @@ fn paint(outcome: &str) -> Paint {
         "close" => Paint::Calm,
         _ => Paint::Plain,
     }
+}
+
+/// A score; nothing where it is not shown yet.
+fn number(score: Option<i32>) -> String {
+    score.map_or_else(String::new, |score| score.to_string())
 }
 
 /// As much of an id as tables show.
@@ -111,7 +116,8 @@ fn head(whole: &Whole, width: usize) -> Vec<Line> {
     let case = &whole.case;
     let alerts = if case.alerts == 1 { "1 alert".into() } else { format!("{} alerts", case.alerts) };
     let first = Line::new().with(Paint::Strong, format!("case {}", beginning(&case.id))).plain("  ");
-    let rest = format!("  score {}  severity {}  {alerts}  {}", case.score, case.severity, case.status);
+    let score = case.score.map_or_else(String::new, |score| format!("score {score}  "));
+    let rest = format!("  {score}severity {}  {alerts}  {}", case.severity, case.status);
     let mut lines = vec![first.with(paint(&case.outcome), &case.outcome).plain(rest)];
     let facts = [
         ("about", case.subject.clone()),
@@ -141,7 +147,7 @@ pub(crate) fn decisions(args: &Decisions) -> anyhow::Result<Exit> {
     if let Some(id) = &args.id {
         return explain(&client, id, args.remote.format);
     }
-    let query = filters(&[("since", Some(args.since.as_str())), ("outcome", args.outcome.as_deref())]);
+    let query = filters(&[("since", args.since.as_deref()), ("outcome", args.outcome.as_deref())]);
     client.show_list(("/v1/decisions", &query), args.limit, |decisions: Vec<Short>, more| listed(decisions, more))
 }
 
@@ -163,12 +169,12 @@ fn listed(decisions: Vec<Short>, more: bool) -> Vec<Line> {
     }
     let mut rows = Rows::new(&["outcome", "score", "at", "sender", "case", "revision", "decision"], &["sender"]);
     for Short { outcome, score, at, sender, case, revision, decision, .. } in decisions {
-        let (score, revision, case) = (score.to_string(), revision.to_string(), beginning(&case));
+        let (score, revision, case) = (number(score), revision.to_string(), beginning(&case));
         rows.add(paint(&outcome), [outcome, score, minutes(&at), sender, case, revision, beginning(&decision)]);
     }
     let mut lines = rows.lines();
     if more {
-        lines.push(Line::new().with(Paint::Dim, "… and later ones; --limit ROWS or --since shows them"));
+        lines.push(Line::new().with(Paint::Dim, "… and older ones; --limit ROWS shows more"));
     }
     lines
 }

@@ -94,18 +94,13 @@ fn packed_bodies_are_unpacked_within_their_limits() {
     assert_eq!(served.decided(), 500);
 }
 
-#[test]
-fn over_capacity_says_when_to_come_again_and_loses_nothing() {
-    let served = Served::start("[limits]\nqueue_alerts_max = 1\n");
-    let lines: Vec<String> = (0..40).map(|number| format!("{{\"a\":{number}}}")).collect();
-    let (mut waiting, mut refusals) = (lines.clone(), 0);
+/// Sends `lines` until each was taken; how often some found no room.
+fn sent_until_taken(served: &Served, mut waiting: Vec<String>) -> u32 {
+    let mut refusals = 0;
     while !waiting.is_empty() {
-        let told = served.post("/v1/alerts", waiting.join("\n"));
+        let told = served.post("/v1/alerts", format!("[{}]", waiting.join(",")));
         let answer = told.json();
-        let Some(items) = answer["items"].as_array() else {
-            assert_eq!(told.status, 200, "the last one");
-            break;
-        };
+        let items = answer["items"].as_array().unwrap();
         assert!(items.iter().all(|item| [200, 429].contains(&item["status"].as_u64().unwrap())), "{answer}");
         let is_full = items.iter().any(|item| item["status"] == 429);
         assert_eq!((told.status, told.header("retry-after")), if is_full { (429, "1") } else { (200, "") });
@@ -113,12 +108,53 @@ fn over_capacity_says_when_to_come_again_and_loses_nothing() {
         let mut items = items.iter();
         waiting.retain(|_| items.next().unwrap()["status"] == 429);
     }
-    assert!(refusals > 0, "40 alerts found room for one each time");
+    refusals
+}
+
+#[test]
+fn over_capacity_says_when_to_come_again_and_loses_nothing() {
+    const SENDERS: usize = 8;
+    let served = Served::start("[limits]\nqueue_alerts_max = 1\n");
+    let mut lines: Vec<String> = (0..SENDERS * 20).map(|number| format!("{{\"a\":{number}}}")).collect();
+    let refusals: u32 = std::thread::scope(|scope| {
+        let sent = |part: &[String]| {
+            scope.spawn({
+                let (served, part) = (&served, part.to_vec());
+                move || sent_until_taken(served, part)
+            })
+        };
+        let senders: Vec<_> = lines.chunks(20).map(sent).collect();
+        senders.into_iter().map(|sender| sender.join().unwrap()).sum()
+    });
+    assert!(refusals > 0, "{SENDERS} senders at once found room for one each time");
     let mut raw: Vec<String> = served.taken().into_iter().map(|taken| taken.raw).collect();
-    let mut sent = lines;
     raw.sort();
-    sent.sort();
-    assert_eq!(raw, sent);
+    lines.sort();
+    assert_eq!(raw, lines);
+}
+
+#[test]
+fn who_repeats_a_request_larger_than_the_queue_gets_to_the_end() {
+    const WAIT_MAX: usize = 8;
+    const REPEATS_MAX: usize = 20;
+    let served = Served::start(&format!("[limits]\nqueue_alerts_max = {WAIT_MAX}\n"));
+    let many = |door: &str, form: fn(&str) -> String, between: &str| {
+        let records = (0..3 * WAIT_MAX).map(|number| form(&format!("{{\"{door}\":{number}}}")));
+        records.collect::<Vec<_>>().join(between)
+    };
+    let plain: fn(&str) -> String = str::to_owned;
+    let requests = [
+        ("/v1/alerts", many("lines", plain, "\n")),
+        ("/v1/alerts", format!("[{}]", many("array", plain, ","))),
+        ("/services/collector", many("events", |record| format!("{{\"event\":{record}}}"), "")),
+        ("/_bulk", many("bulk", |record| format!("{{\"index\":{{}}}}\n{record}\n"), "")),
+        ("/v1/alertmanager", format!(r#"{{"version":"4","alerts":[{}]}}"#, many("group", plain, ","))),
+    ];
+    for (nth, (path, body)) in requests.iter().enumerate() {
+        let all = |told: &Reply| told.status == 200 && told.json()["errors"] != true;
+        assert!((0..REPEATS_MAX).any(|_| all(&served.post(path, body))), "{path}");
+        assert_eq!(served.decided(), (3 * WAIT_MAX * (nth + 1)) as u64, "{path}");
+    }
 }
 
 #[test]

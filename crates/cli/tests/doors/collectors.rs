@@ -1,7 +1,7 @@
 //! The doors that other products' senders know, and what they answer in the words of each.
 
 use super::served::{Reply, Served};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn the_event_collector_answers_as_documented() {
@@ -49,6 +49,59 @@ fn the_same_text_at_another_time_or_from_another_host_is_another_event() {
     assert_eq!((served.decided(), served.metric(r#"adjutant_alerts_total{fate="known"}"#)), (3, 3));
 }
 
+/// What a decision says of a field, and where that came from.
+fn field(record: &Value, name: &str) -> (Value, Value) {
+    let fact = &record["fields"][name];
+    (fact["value"].clone(), fact["from"].clone())
+}
+
+#[test]
+fn what_stands_beside_an_event_fills_what_the_event_leaves_open() {
+    let served = Served::start("");
+    let events = [
+        r#"{"time":1772356447.5,"host":"web-1","event":"10 failed logins for root"}"#,
+        r#"{"time":"1772356447","host":"198.51.100.7","event":{"id":"a","title":"malware found"}}"#,
+        r#"{"time":1772356447,"host":"web-1","event":{"id":"b","timestamp":"2026-03-01T10:00:00Z","host":"db-7"}}"#,
+    ];
+    // One after the other, since the graver would be decided first.
+    events.iter().for_each(|event| assert_eq!(served.post("/services/collector", event).json()["code"], 0));
+    assert_eq!(served.post("/services/collector/raw?host=web-2&time=1772356447", "a line").json()["code"], 0);
+    let told = |record: &Value, name: &str| field(record, name).0;
+    let records = served.records();
+    let [text, open, stated, raw] = &records[..] else { panic!("{records:#?}") };
+    assert_eq!(field(text, "alert.time"), (json!("2026-03-01T09:14:07.5Z"), json!("inferred")));
+    assert_eq!(field(text, "host.name"), (json!("web-1"), json!("inferred")));
+    assert_eq!((told(open, "host.ip"), told(open, "host.name")), (json!("198.51.100.7"), Value::Null));
+    assert_eq!((told(stated, "host.name"), told(stated, "alert.time")), (json!("db-7"), json!("2026-03-01T10:00:00Z")));
+    assert_eq!((told(raw, "host.name"), &raw["time"]), (json!("web-2"), &json!("2026-03-01T09:14:07Z")));
+    assert!(records.iter().all(|record| record["problems"].as_array().unwrap().is_empty()), "{records:#?}");
+}
+
+#[test]
+fn the_source_of_the_book_that_a_sender_names_reads_the_record() {
+    let served = Served::start("");
+    // By its content alone nobody would know it.
+    let record = |id: &str| format!(r#"{{"uuid":"{id}","actor":{{"alternateId":"homer@corp.example"}}}}"#);
+    let event = |kind: &str, event: &str| format!(r#"{{"sourcetype":"{kind}","event":{event}}}"#);
+    let own = r#"{"eventType":"user.session.start","published":"2026-03-01T10:00:00Z","actor":{},"uuid":"e"}"#;
+    let bound = format!("Splunk {}", served.token(r#"{"name":"gateway","role":"source","source":"gateway","days":1}"#));
+    for sent in
+        [event("okta", &record("a")), event("another", &record("b")), event("okta", "\"a line of text\""), event("another", own)]
+    {
+        assert_eq!(served.post("/services/collector", sent).json()["code"], 0);
+    }
+    let sent = event("okta", &record("c"));
+    let taken = served.ask("POST", "/services/collector", &[("authorization", &bound)], sent.as_bytes());
+    assert_eq!(taken.json()["code"], 0);
+    assert_eq!(served.post("/okta/_bulk", format!("{{\"index\":{{}}}}\n{}\n", record("d"))).json()["errors"], false);
+    let records = served.records();
+    let sources: Vec<&str> = records.iter().map(|record| record["alert"]["source"].as_str().unwrap()).collect();
+    assert_eq!(sources, ["okta", "generic", "text", "okta", "okta", "okta"]);
+    for record in [&records[0], &records[4], &records[5]] {
+        assert_eq!(field(record, "user.email"), (json!("homer@corp.example"), json!("actor.alternateId")));
+    }
+}
+
 #[test]
 fn whoever_speaks_to_elastic_is_welcome() {
     let served = Served::start("");
@@ -64,7 +117,7 @@ fn whoever_speaks_to_elastic_is_welcome() {
     let told = ask("POST", "/okta/_bulk", lines);
     let answer = told.json();
     assert!(told.status == 200 && is_elastic(&told) && answer["errors"] == true, "{answer}");
-    let statuses = |answer: &serde_json::Value| -> Vec<u64> {
+    let statuses = |answer: &Value| -> Vec<u64> {
         let items = answer["items"].as_array().unwrap().iter();
         items.map(|item| item.as_object().unwrap().values().next().unwrap()["status"].as_u64().unwrap()).collect()
     };

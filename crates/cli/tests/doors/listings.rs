@@ -29,8 +29,6 @@ fn pages_lead_through_all_cases_and_each_is_there_once() {
     }
     let ids: BTreeSet<&str> = whole.iter().map(|case| case["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), whole.len());
-    assert_eq!(served.rows("/v1/decisions", 4), served.rows("/v1/decisions", 200));
-    assert_eq!(served.rows("/v1/decisions", 200).len(), CASES);
 
     let first = served.get("/v1/cases?limit=1").json();
     let next = first["next"].as_str().unwrap();
@@ -41,6 +39,31 @@ fn pages_lead_through_all_cases_and_each_is_there_once() {
     }
     assert_eq!(served.get("/v1/cases/ffffffffffff").status, 404);
     assert_eq!(served.get("/v1/decisions/ffffffffffff/raw").status, 404);
+}
+
+#[test]
+fn decisions_come_newest_first_page_by_page_while_others_are_made() {
+    let served = sent();
+    let whole = served.rows("/v1/decisions", 200);
+    assert_eq!(whole.len(), CASES);
+    assert!(whole.is_sorted_by(|a, b| a["seq"].as_u64() > b["seq"].as_u64()), "{whole:#?}");
+    for limit in [1, 4] {
+        assert_eq!(served.rows("/v1/decisions", limit), whole, "pages of {limit}");
+    }
+    let items = |query: &str| served.get(&format!("/v1/decisions?{query}")).json()["items"].as_array().unwrap().clone();
+    let oldest = items("limit=200&oldest_first=true");
+    assert!(oldest.iter().eq(whole.iter().rev()), "{oldest:#?}");
+    let next = |query: &str| served.get(&format!("/v1/decisions?{query}")).json()["next"].as_str().unwrap().to_owned();
+    assert_eq!(items(&format!("limit=3&oldest_first=true&cursor={}", next("limit=2&oldest_first=true"))), oldest[2..5]);
+    let outcome = whole[0]["outcome"].as_str().unwrap();
+    let same: Vec<_> = whole.iter().filter(|row| row["outcome"] == outcome).cloned().collect();
+    assert_eq!(items(&format!("limit=200&outcome={outcome}&since=1h")), same);
+
+    let after = next("limit=5");
+    assert_eq!(served.post("/v1/alerts", "{\"id\":\"another\"}").status, 200);
+    assert_eq!(items(&format!("limit=5&cursor={after}")), whole[5..10], "what is new moves nothing");
+    assert_eq!(items("limit=2")[1], whole[0], "and comes first");
+    assert_eq!(items("since=2999-01-01T00:00:00Z"), Vec::<serde_json::Value>::new());
 }
 
 #[test]
@@ -59,6 +82,37 @@ fn who_has_the_queue_as_it_is_gets_no_body() {
     assert_eq!(served.post("/v1/alerts", "{\"id\":\"another\"}").status, 200);
     let changed = held("/v1/cases?limit=3");
     assert!(changed.status == 200 && changed.header("etag") != tag);
+}
+
+#[test]
+fn whatever_is_read_has_a_tag_and_is_left_out_while_it_is_the_same() {
+    let served = sent();
+    let reader = format!("Bearer {}", served.lead);
+    let case = format!("/v1/cases/{}", served.rows("/v1/cases", 1)[0]["id"].as_str().unwrap());
+    let decision = format!("/v1/decisions/{}", served.rows("/v1/decisions", 200)[0]["decision"].as_str().unwrap());
+    let (explained, raw) = (format!("{decision}/explanation"), format!("{decision}/raw"));
+    let same = [&*decision, &explained, &raw, "/v1/autonomy", "/v1/reviews", "/v1/ledger/entries?limit=3", "/v1/me"];
+    let changes = [&*case, "/v1/decisions?limit=3", "/v1/cases?limit=3"];
+    let tag = |path: &str| served.get(path).header("etag").to_owned();
+    let held = |path: &str, tag: &str| served.ask("GET", path, &[("authorization", &reader), ("if-none-match", tag)], b"");
+    let tags: Vec<(&str, String)> = same.iter().chain(&changes).map(|path| (*path, tag(path))).collect();
+    for (path, tag) in &tags {
+        let told = held(path, tag);
+        assert_eq!((told.status, told.body.len(), told.header("etag")), (304, 0, tag.as_str()), "{path}");
+        assert_eq!(served.ask("GET", path, &[("if-none-match", tag)], b"").status, 401, "{path}: a tag is no token");
+    }
+    let judge = served.ask(
+        "POST",
+        &format!("{case}/comments"),
+        &[("authorization", &reader), ("content-type", "application/json")],
+        br#"{"text":"called the owner"}"#,
+    );
+    assert_eq!(judge.status, 200);
+    assert_eq!(served.post("/v1/alerts", "{\"id\":\"another\"}").status, 200);
+    for (path, tag) in &tags {
+        assert_eq!(held(path, tag).status, if changes.contains(path) { 200 } else { 304 }, "{path}");
+    }
+    assert_eq!(served.ask("GET", "/healthz", &[], b"").header("etag"), "", "who is open has no tag");
 }
 
 #[test]

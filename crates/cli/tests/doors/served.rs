@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use ureq::http::{HeaderMap, Method, Request};
@@ -70,6 +70,13 @@ impl Served {
     /// Starts a service with this configuration.
     pub(crate) fn start(config: &str) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), config, None)
+    }
+
+    /// The same with what `prepare` puts into the folder of this test, which says the configuration.
+    pub(crate) fn start_prepared(prepare: impl FnOnce(&Path) -> String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = prepare(dir.path());
+        Self::start_in(dir, &config, None)
     }
 
     /// The same behind TLS with a certificate for `localhost` and its address, which is `tls.crt` in the folder.
@@ -148,6 +155,12 @@ impl Served {
         self.ask("GET", path, &[("authorization", &format!("Bearer {}", self.lead))], &[])
     }
 
+    /// Gets with another token.
+    #[track_caller]
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> Reply {
+        self.ask("GET", path, &[("authorization", &format!("Bearer {token}"))], &[])
+    }
+
     /// A number of `/metrics`.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = String::from_utf8(self.get("/metrics").body).unwrap();
@@ -185,7 +198,20 @@ impl Served {
             assert_eq!(raw.status, 200);
             Taken { sender: row["sender"].as_str().unwrap().to_owned(), raw: String::from_utf8(raw.body).unwrap() }
         };
-        self.rows("/v1/decisions", 200).into_iter().map(taken).collect()
+        self.decisions().into_iter().map(taken).collect()
+    }
+
+    /// What every decision led from and to, in the order of the decisions.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let record = |row: Value| self.get(&format!("/v1/decisions/{}", row["decision"].as_str().unwrap())).json();
+        self.decisions().into_iter().map(record).collect()
+    }
+
+    /// Every decision, in the order in which they were made.
+    fn decisions(&self) -> Vec<Value> {
+        let mut rows = self.rows("/v1/decisions", 200);
+        rows.sort_by_key(|row| row["seq"].as_u64());
+        rows
     }
 
     /// Waits until so many alerts were decided; `said` is shown when that does not happen.
@@ -221,6 +247,8 @@ fn pause() -> bool {
 
 fn agent(trusted: Option<&[u8]>) -> ureq::Agent {
     let mut config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
+    // Who is refused before the body was read loses the connection, which the next request would learn by failing.
+    config = config.max_idle_connections(0);
     if let Some(pem) = trusted {
         let roots = RootCerts::new_with_certs(&[Certificate::from_pem(pem).unwrap()]);
         config = config.tls_config(TlsConfig::builder().root_certs(roots).build());

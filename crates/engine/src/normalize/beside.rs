@@ -59,7 +59,7 @@ mod tests {
         let (alert, problems) = filled(Beside { time: Some("1433188255.500"), host: Some("Web-1.corp.example") }, false, false);
         let time = alert.row.cell(slots::ALERT_TIME);
         assert_eq!((time.value, time.origin), (Value::Time(adjutant_model::Time(1_433_188_255_500_000)), Origin::Inferred));
-        assert_eq!(alert.row.text(slots::HOST_NAME), Some("web-1.corp.example"));
+        assert_eq!(alert.row.text(slots::HOST_NAME), Some("Web-1.corp.example"), "as it was written");
         assert!(problems.is_empty());
         let (alert, _) = filled(Beside { time: None, host: Some("192.0.2.7") }, false, false);
         assert!(alert.row.value(slots::HOST_IP).is_known() && !alert.row.value(slots::HOST_NAME).is_known());

@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// What a person asked for waits so long for a second one (a day).
 const AGREE_WITHIN: Duration = Duration::from_hours(24);
 
+/// Who began to lead is not one of the two who raise a rung for so long (a day): others see the new name first.
+const COOL_OFF: Duration = Duration::from_hours(24);
+
 /// Characters of a note or comment.
 pub const NOTE_CHARS_MAX: usize = 4_000;
 
@@ -71,6 +74,8 @@ pub enum Command {
         rung: Rung,
         /// To what.
         level: Autonomy,
+        /// Since when who asks leads; none where that does not matter.
+        leads_since: Option<Time>,
     },
     /// Pause the whole or a playbook, or resume it.
     Pause {
@@ -170,6 +175,9 @@ pub enum Refused {
     /// A verdict without evidence.
     #[error("a verdict cites evidence: name rows of the case, such as E1")]
     NoEvidence,
+    /// Who leads for less than a day is none of the two who raise.
+    #[error("raising takes two people who lead for a day at least: you are one from {0} on, another lead may be one now")]
+    New(Time),
 }
 
 impl Driver {
@@ -178,7 +186,7 @@ impl Driver {
             Command::Judge { case, verdict, because, note } => self.judge(by, case, verdict, because, note)?,
             Command::Assign { case, to } => self.assign(by, case, to)?,
             Command::Comment { case, text } => self.comment(by, case, text)?,
-            Command::SetAutonomy { rung, level } => self.set_autonomy(by, rung, level)?,
+            Command::SetAutonomy { rung, level, leads_since } => self.set_autonomy(by, (rung, level), leads_since)?,
             Command::Pause { playbook, pause } => self.pause(by, playbook, pause),
             Command::Account { change, documents } => {
                 self.batch.documents.extend(documents);
@@ -309,12 +317,21 @@ impl Driver {
         Ok(Ok(Reply::Done(self.note_case(by, kept, What::Commented { text }))))
     }
 
-    fn set_autonomy(&mut self, by: &str, rung: Rung, level: Autonomy) -> Result<Result<Reply, Refused>, StoreError> {
+    fn set_autonomy(
+        &mut self,
+        by: &str,
+        (rung, level): (Rung, Autonomy),
+        leads_since: Option<Time>,
+    ) -> Result<Result<Reply, Refused>, StoreError> {
         if let Err(error) = Ladder::check(&self.policy.book, &rung, level) {
             return Ok(Err(error.into()));
         }
         let from = self.ladder.level(&rung);
         let name = format!("{} {} {}", rung.playbook, rung.verb, rung.scope);
+        let leads_from = leads_since.map(|since| since.plus(COOL_OFF)).filter(|leads_from| self.at < *leads_from);
+        if let Some(leads_from) = leads_from.filter(|_| level > from) {
+            return Ok(Err(Refused::New(leads_from)));
+        }
         let asked_by = if level > from { self.asked(&name, level, by)? } else { Some(String::new()) };
         let Some(asked_by) = asked_by else {
             let body = serde_json::json!({ "by": by, "level": level, "at": self.at.0 });

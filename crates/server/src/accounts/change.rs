@@ -137,12 +137,15 @@ impl Accounts {
             Change::TokenRevoked { id, at } => self.plan_revoke(id, *at),
             Change::SessionBegun { token } => self.plan_session(token),
             Change::UserMade { name, roles, at } => self.plan_user(name, roles, *at),
-            Change::RolesSet { name, roles, .. } => {
+            Change::RolesSet { name, roles, at } => {
                 fit_roles(roles)?;
                 if !roles.contains(&Role::Admin) {
                     self.keep_an_admin(name)?;
                 }
-                self.plan_change(name, |user| user.roles.clone_from(roles))
+                self.plan_change(name, |user| {
+                    user.raised = raises(&user.roles, roles).then_some(*at).or(user.raised);
+                    user.roles.clone_from(roles);
+                })
             }
             Change::PasswordSet { name, hash, .. } => self.plan_change(name, |user| user.password = Some(hash.clone())),
             Change::UserDisabled { name, at } => {
@@ -222,7 +225,8 @@ impl Accounts {
         if self.users.len() >= USERS_MAX {
             return Err(Refusal::TooMany("users"));
         }
-        let user = User { name: name.to_owned(), roles: roles.to_vec(), password: None, made: at, disabled: None };
+        let raised = raises(&[], roles).then_some(at);
+        let user = User { name: name.to_owned(), roles: roles.to_vec(), password: None, made: at, disabled: None, raised };
         Ok(vec![Write::User(user)])
     }
 
@@ -240,6 +244,11 @@ impl Accounts {
         let is_one = self.users.get(name).as_ref().is_some_and(can);
         if is_one && admins.all(|admin| admin == name) { Err(Refusal::LastAdmin(name.to_owned())) } else { Ok(()) }
     }
+}
+
+/// Whether these roles make a lead or administrator of who was none.
+fn raises(before: &[Role], after: &[Role]) -> bool {
+    [Role::Lead, Role::Admin].iter().any(|role| after.contains(role) && !before.contains(role))
 }
 
 fn fit_roles(roles: &[Role]) -> Result<(), Refusal> {

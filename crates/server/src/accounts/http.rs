@@ -1,16 +1,23 @@
 //! Login, own account, tokens and users over HTTP.
 
-use super::{Token, User};
+use super::{Token, User, tag};
 use crate::body::Input;
+use crate::cursor::Position;
+use crate::filter::{Page, Query};
 use crate::gate::{Caller, Endpoint, Gate, NewToken, Open, Peer, Permission, Role, Routes};
 use crate::problem::{Kind, Problem};
 use crate::secret::Secret;
+use adjutant_model::{Digest, Time};
 use axum::Json;
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, Path, RawQuery, State};
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Where tokens and users are listed.
+const TOKENS: &str = "/v1/tokens";
+const USERS: &str = "/v1/users";
 
 /// How long a token lives when nobody says.
 const TOKEN_DAYS: u32 = 90;
@@ -220,17 +227,23 @@ where
                 .takes::<OwnPassword>(),
             own_password,
         )
-        .add(Endpoint::get("/v1/tokens", ReadAccounts).says("Lists tools' tokens.").answers::<Vec<TokenView>>(), tokens)
         .add(
-            Endpoint::post("/v1/tokens", MakeTokens)
-                .says("Makes a token for a tool.")
-                .takes::<TokenWanted>()
-                .answers::<TokenGiven>(),
+            Endpoint::get(TOKENS, ReadAccounts)
+                .says("Lists tools' tokens, the oldest first.")
+                .lists(&[])
+                .answers::<Page<TokenView>>(),
+            tokens,
+        )
+        .add(
+            Endpoint::post(TOKENS, MakeTokens).says("Makes a token for a tool.").takes::<TokenWanted>().answers::<TokenGiven>(),
             make_token,
         )
         .add(Endpoint::delete("/v1/tokens/{id}", MakeTokens).says("Revokes a token or ends a session."), revoke_token)
-        .add(Endpoint::get("/v1/users", ReadAccounts).says("Lists users.").answers::<Vec<UserView>>(), users)
-        .add(Endpoint::post("/v1/users", ManageUsers).says("Makes a user.").takes::<UserWanted>(), make_user)
+        .add(
+            Endpoint::get(USERS, ReadAccounts).says("Lists users, the oldest first.").lists(&[]).answers::<Page<UserView>>(),
+            users,
+        )
+        .add(Endpoint::post(USERS, ManageUsers).says("Makes a user.").takes::<UserWanted>(), make_user)
         .add(
             Endpoint::put("/v1/users/{name}/roles", ManageUsers)
                 .says("Sets another user's roles and ends the user's sessions.")
@@ -285,8 +298,29 @@ async fn own_password(State(gate): At, caller: Caller, peer: Peer, Input(wanted)
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn tokens(State(gate): At) -> Json<Vec<TokenView>> {
-    Json(gate.accounts().tokens().map(TokenView::from).collect())
+/// A place in a listing: when it was made, then what of a name is a number.
+fn place(made: Time, name: &str) -> Position {
+    Position { rank: made.0, seq: tag(&Digest::of(name.as_bytes())) }
+}
+
+/// The page of `rows` that `query` asks for. What is made meanwhile comes behind them.
+fn page<'a, T: 'a, V: From<&'a T>>(
+    query: &Query,
+    rows: impl Iterator<Item = &'a T>,
+    place: impl Fn(&T) -> Position,
+) -> Json<Page<V>> {
+    let order = |place: Position| (place.rank, place.seq);
+    let after = query.after.map(order);
+    let mut rows: Vec<&T> = rows.filter(|row| after.is_none_or(|after| order(place(row)) > after)).collect();
+    rows.sort_by_key(|row| order(place(row)));
+    rows.truncate(query.limit as usize + 1);
+    let Page { items, next } = query.page(rows, |row| place(row));
+    Json(Page { items: items.into_iter().map(V::from).collect(), next })
+}
+
+async fn tokens(State(gate): At, RawQuery(query): RawQuery) -> Result<Json<Page<TokenView>>, Problem> {
+    let query = Query::read(TOKENS, query.as_deref(), &[])?;
+    Ok(page(&query, gate.accounts().tokens(), |token| place(token.made, &token.id)))
 }
 
 async fn make_token(State(gate): At, caller: Caller, Input(wanted): Input<TokenWanted>) -> Result<Json<TokenGiven>, Problem> {
@@ -301,8 +335,9 @@ async fn revoke_token(State(gate): At, caller: Caller, Path(id): Path<String>) -
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn users(State(gate): At) -> Json<Vec<UserView>> {
-    Json(gate.accounts().users().map(UserView::from).collect())
+async fn users(State(gate): At, RawQuery(query): RawQuery) -> Result<Json<Page<UserView>>, Problem> {
+    let query = Query::read(USERS, query.as_deref(), &[])?;
+    Ok(page(&query, gate.accounts().users(), |user| place(user.made, &user.name)))
 }
 
 async fn make_user(State(gate): At, caller: Caller, Input(wanted): Input<UserWanted>) -> Done {

@@ -155,3 +155,29 @@ fn a_token_is_revoked_once_and_stays_to_be_seen() {
     assert_eq!(accounts.token("t1").unwrap().revoked, Some(Time(5)));
     assert!(accounts.caller(&Digest::of(b"t1"), Time(5)).is_none());
 }
+
+#[test]
+fn since_when_somebody_leads_is_kept_and_counts_once_others_led() {
+    let mut accounts = Accounts::default();
+    let roles = |name: &str, roles: &[Role], at| Change::RolesSet { name: name.into(), roles: roles.to_vec(), at: Time(at) };
+    for name in ["bob", "cy"] {
+        apply(&mut accounts, &Change::UserMade { name: name.into(), roles: vec![Role::Analyst], at: Time(1) }).unwrap();
+    }
+    assert_eq!(accounts.user("bob").unwrap().raised, None);
+    apply(&mut accounts, &roles("bob", &[Role::Lead], 5)).unwrap();
+    assert_eq!((accounts.user("bob").unwrap().raised, accounts.leads_since("bob")), (Some(Time(5)), None), "the first lead");
+    apply(&mut accounts, &roles("cy", &[Role::Lead], 7)).unwrap();
+    assert_eq!((accounts.leads_since("bob"), accounts.leads_since("cy")), (Some(Time(5)), Some(Time(7))));
+    apply(&mut accounts, &roles("cy", &[Role::Lead, Role::Auditor], 9)).unwrap();
+    assert_eq!(accounts.leads_since("cy"), Some(Time(7)), "a lead already");
+    apply(&mut accounts, &roles("bob", &[Role::Analyst], 10)).unwrap();
+    assert_eq!(accounts.leads_since("cy"), Some(Time(7)), "nobody becomes the first");
+    apply(&mut accounts, &roles("bob", &[Role::Lead], 11)).unwrap();
+    assert_eq!(accounts.leads_since("bob"), Some(Time(11)), "a lead again");
+    apply(&mut accounts, &Change::UserMade { name: "di".into(), roles: vec![Role::Admin], at: Time(12) }).unwrap();
+    assert_eq!((accounts.leads_since("di"), accounts.leads_since("nobody")), (Some(Time(12)), None));
+
+    let old = r#"{"name":"di","roles":["lead"],"password":null,"made":1,"disabled":null}"#;
+    let old: User = serde_json::from_str(old).unwrap();
+    assert_eq!(old.raised, None, "what an earlier release wrote");
+}

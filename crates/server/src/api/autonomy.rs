@@ -3,7 +3,7 @@
 use super::Done;
 use crate::problem::{Kind, Problem};
 use adjutant_engine::autonomy::{CLOSE, Error as Wrong, Pause, Rung, Scope};
-use adjutant_model::Autonomy;
+use adjutant_model::{Autonomy, Time};
 use adjutant_runtime::drive::Command;
 use adjutant_runtime::service::Service;
 use schemars::JsonSchema;
@@ -93,13 +93,13 @@ pub fn raises(service: &Service, set: &Set) -> Result<bool, Problem> {
     Ok(level > service.ladder().level(&rung))
 }
 
-/// Sets a rung for `by`; raising waits for a second person.
+/// Sets a rung for `by`, who leads since then; raising waits for a second person.
 ///
 /// # Errors
-/// The rung cannot be, or it cannot be stored.
-pub async fn set(service: &Service, by: &str, set: &Set) -> Result<Done, Problem> {
+/// The rung cannot be, who asks leads not long enough to be the second, or it cannot be stored.
+pub async fn set(service: &Service, (by, leads_since): (&str, Option<Time>), set: &Set) -> Result<Done, Problem> {
     let (rung, level) = rung(set)?;
-    Ok(service.command(by, Command::SetAutonomy { rung, level }).await?.into())
+    Ok(service.command(by, Command::SetAutonomy { rung, level, leads_since }).await?.into())
 }
 
 fn rung(set: &Set) -> Result<(Rung, Autonomy), Problem> {

@@ -1,5 +1,6 @@
 //! The queue, one case with its evidence and story, and what people do with it.
 
+use super::blind::{Blind, Eyes};
 use super::{Done, digits};
 use crate::problem::{Kind, Problem};
 use adjutant_engine::step::{Status, Verdict};
@@ -8,7 +9,7 @@ use adjutant_runtime::drive::Command;
 use adjutant_runtime::event::Evidence;
 use adjutant_runtime::ports::{Kept, Position, Wanted};
 use adjutant_runtime::service::Service;
-use adjutant_runtime::view::{self, Moment, evidence, shown_outcome};
+use adjutant_runtime::view::{self, Moment, shown_outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +28,8 @@ pub struct Case {
     pub status: String,
     /// What is proposed: `close`, `escalate`, `respond`.
     pub outcome: String,
-    /// The highest score of its decisions.
-    pub score: i32,
+    /// The highest score of its decisions; none for people who judge, where the blind sample may have drawn it.
+    pub score: Option<i32>,
     /// The highest severity that a source stated: `info` to `critical`.
     pub severity: String,
     /// How many alerts joined it.
@@ -147,13 +148,13 @@ pub struct Comment {
 const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 
 impl Case {
-    /// The case as people see it.
-    pub fn of(kept: &Kept) -> Self {
+    /// The case, with what the machine made of it or without.
+    pub fn of(kept: &Kept, blind: bool) -> Self {
         Self {
             id: hex(&kept.id.0),
             status: kept.status.to_string(),
             outcome: shown_outcome(kept).to_string(),
-            score: kept.score,
+            score: (!blind).then_some(kept.score),
             severity: SEVERITIES.get(usize::from(kept.severity)).map_or_else(String::new, |name| (*name).to_owned()),
             alerts: kept.alerts,
             opened: kept.opened.to_string(),
@@ -171,7 +172,7 @@ impl Case {
 ///
 /// # Errors
 /// The filter names what does not exist, or the store cannot be read.
-pub fn queue(service: &Service, filter: &Filter) -> Result<Vec<(Case, i64, u64)>, Problem> {
+pub fn queue(service: &Service, filter: &Filter, eyes: Eyes) -> Result<Vec<(Case, i64, u64)>, Problem> {
     let wanted = Wanted {
         status: Some(status(filter.status.as_deref().unwrap_or("open"))?),
         outcome: filter.outcome.as_deref().map(outcome).transpose()?,
@@ -182,7 +183,8 @@ pub fn queue(service: &Service, filter: &Filter) -> Result<Vec<(Case, i64, u64)>
         limit: filter.limit,
     };
     let found = service.read(|reader| reader.cases(&wanted))?;
-    let placed = |kept: &Kept| (Case::of(kept), kept.position().rank, kept.first);
+    let blind = Blind::new(service, eyes);
+    let placed = |kept: &Kept| (Case::of(kept, blind.hides(kept)), kept.position().rank, kept.first);
     Ok(found.iter().map(placed).collect())
 }
 
@@ -222,18 +224,20 @@ fn named(service: &Service, id: &str) -> Result<Kept, Problem> {
 ///
 /// # Errors
 /// There is none, or the store cannot be read.
-pub fn case(service: &Service, id: &str) -> Result<Whole, Problem> {
+pub fn case(service: &Service, id: &str, eyes: Eyes) -> Result<Whole, Problem> {
     let kept = named(service, id)?;
+    let blind = Blind::new(service, eyes).hides(&kept);
+    let rows = if blind { view::unweighed } else { view::evidence };
     let (evidence, recommended, decision) = match service.decision(kept.worst)? {
         Some(decision) => {
             let record = decision.record();
-            (evidence(&record), record.recommended.clone(), decision.id())
+            (rows(&record), record.recommended.clone(), decision.id())
         }
         None => (Vec::new(), Vec::new(), String::new()),
     };
-    let (story, rest) = service.story(kept.last, STORY_MAX)?;
+    let (story, rest) = service.story(kept.last, STORY_MAX, blind)?;
     Ok(Whole {
-        case: Case::of(&kept),
+        case: Case::of(&kept, blind),
         decision,
         evidence: evidence.into_iter().map(|Evidence { row, name, says }| Row { row, name, says }).collect(),
         recommended,

@@ -1,6 +1,7 @@
 //! A handler behind the gate.
 
 use super::{Access, Caller, Endpoint, Gate};
+use crate::etag;
 use crate::problem::{Kind, Problem};
 use crate::traces::Route;
 use axum::body::{Body, to_bytes};
@@ -12,7 +13,7 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// Asks the gate, then runs the handler. Neither allocates for a caller who may.
+/// Asks the gate, then runs the handler. For a caller who may send, neither allocates.
 #[derive(Clone)]
 pub(super) struct Guarded<H> {
     pub(super) handler: H,
@@ -45,6 +46,11 @@ where
                 request.extensions_mut().insert(caller);
             }
             None => {}
+        }
+        if self.endpoint.is_tagged() {
+            let headers = request.headers().clone();
+            let answer = self.handler.call(request, state);
+            return Either::Right(Either::Right(Box::pin(async move { etag::tagged(&headers, answer.await).await })));
         }
         Either::Left(self.handler.call(request, state))
     }

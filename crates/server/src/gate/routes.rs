@@ -147,6 +147,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether its answers have tags, see [`crate::etag`].
+    pub fn is_tagged(&self) -> bool {
+        self.verb == Verb::Get && matches!(self.access, Access::Needs(_))
+    }
+
     /// A route that reads.
     pub fn get(path: &'static str, access: impl Into<Access>) -> Self {
         Self::new(Verb::Get, path, access.into())

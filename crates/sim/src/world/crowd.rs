@@ -137,7 +137,7 @@ fn set(rng: &mut Rng) -> Command {
     let scope = *rng.pick(&["*", "*", "*", "severity=low"]);
     let level = *rng.pick(&[Autonomy::Act, Autonomy::Act, Autonomy::Act, Autonomy::Ask, Autonomy::Observe]);
     let rung = Rung { playbook: playbook.into(), verb: CLOSE.into(), scope: scope.parse().unwrap_or_default() };
-    Command::SetAutonomy { rung, level }
+    Command::SetAutonomy { rung, level, leads_since: None }
 }
 
 fn pause(rng: &mut Rng) -> Command {

@@ -122,13 +122,68 @@ async fn an_administrator_makes_lists_and_revokes_tokens() {
     let tool = Secret::new(text.to_owned());
     assert_eq!(site.world.caller(&tool).unwrap().source(), Some("okta"));
     let (_, list) = site.ask("GET", "/v1/tokens", Some(&ann), None).await;
-    assert_eq!((&list[0]["name"], &list[0]["made_by"]), (&"okta-hook".into(), &"ann".into()));
-    assert!(text.ends_with(list[0]["last_four"].as_str().unwrap()));
+    let first = &list["items"][0];
+    assert_eq!((&first["name"], &first["made_by"]), (&"okta-hook".into(), &"ann".into()));
+    assert!(text.ends_with(first["last_four"].as_str().unwrap()));
     assert!(!list.to_string().contains(text));
     let path = format!("/v1/tokens/{}", given["id"].as_str().unwrap());
     assert_eq!(site.ask("DELETE", &path, Some(&ann), None).await.0, 204);
     assert_eq!(site.ask("DELETE", &path, Some(&ann), None).await.0, 404);
     assert!(site.world.caller(&tool).is_err());
+}
+
+impl Site {
+    /// The member `name` of all rows of a listing, page after page; `between` happens after the first.
+    async fn names(&self, ann: &Secret, (path, name): (&str, &str), limit: u32, between: impl AsyncFn()) -> Vec<String> {
+        let (mut names, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let (status, page) = self.ask("GET", &format!("{path}?limit={limit}{cursor}"), Some(ann), None).await;
+            assert_eq!(status, 200, "{page}");
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= limit as usize);
+            names.extend(items.iter().map(|item| item[name].as_str().unwrap().to_owned()));
+            if cursor.is_empty() {
+                between().await;
+            }
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return names,
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn tokens_and_users_are_listed_page_by_page_in_the_order_in_which_they_were_made() {
+    let site = Site::new().await;
+    let ann = site.session("ann").await;
+    let gate = &site.world.gate;
+    let token =
+        |name: &str| NewToken { name: name.into(), role: Role::Source, scopes: None, source: None, expires: gate.expiry(9) };
+    for number in 0..7 {
+        // Some are made at the same time.
+        site.world.pass(Duration::from_secs(number % 2));
+        gate.make_user("setup", &format!("u{number}"), vec![Role::Analyst], None).await.unwrap();
+        gate.make_token("setup", token(&format!("t{number}"))).await.unwrap();
+    }
+    let nothing = async || ();
+    for listing in [("/v1/users", "name"), ("/v1/tokens", "id")] {
+        let whole = site.names(&ann, listing, 200, nothing).await;
+        assert_eq!(whole.len(), if listing.0 == "/v1/users" { 9 } else { 7 });
+        for limit in [1, 4] {
+            assert_eq!(site.names(&ann, listing, limit, nothing).await, whole, "{listing:?}, pages of {limit}");
+        }
+    }
+    site.world.pass(Duration::from_secs(1));
+    let late = async || gate.make_user("setup", "aaa", vec![Role::Analyst], None).await.unwrap();
+    let names = site.names(&ann, ("/v1/users", "name"), 4, late).await;
+    assert_eq!((names.len(), names.last().unwrap().as_str()), (10, "aaa"), "what is made meanwhile comes last");
+    let (_, page) = site.ask("GET", "/v1/users?limit=1", Some(&ann), None).await;
+    for bad in ["limit=0", "colour=red", "cursor=x"] {
+        assert_eq!(site.ask("GET", &format!("/v1/users?{bad}"), Some(&ann), None).await.0, 400, "{bad}");
+    }
+    let next = page["next"].as_str().unwrap();
+    assert_eq!(site.ask("GET", &format!("/v1/tokens?cursor={next}"), Some(&ann), None).await.0, 400, "another listing's");
 }
 
 #[tokio::test]
@@ -184,7 +239,7 @@ async fn a_bad_password_makes_no_user() {
     let (status, problem) = site.ask("POST", "/v1/users", Some(&ann), Some(user)).await;
     assert!(status == 422 && !problem.to_string().contains("`short`"), "{problem}");
     let (_, users) = site.ask("GET", "/v1/users", Some(&ann), None).await;
-    assert_eq!(users.as_array().unwrap().len(), 2);
+    assert_eq!(users["items"].as_array().unwrap().len(), 2);
     assert!(!users.to_string().contains("argon2"));
 }
 
