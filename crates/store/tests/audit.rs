@@ -130,7 +130,7 @@ fn names_times_what_is_known_and_the_checkpoint_are_verified() {
     assert!(matches!(fault, Some(Error::Name(_))), "{fault:?}");
     let fault = after(store(|_| {}).path(), "UPDATE head SET at = at - 1");
     assert!(matches!(fault, Some(Error::Time(_))), "{fault:?}");
-    let fault = after(store(|_| {}).path(), "UPDATE known SET seq = seq + 1");
+    let fault = after(store(|_| {}).path(), "UPDATE head SET keys = zeroblob(length(keys))");
     assert!(matches!(fault, Some(Error::Known(_))), "{fault:?}");
     let fault = after(store(|_| {}).path(), "DELETE FROM documents WHERE kind = 'checkpoint'");
     assert!(matches!(fault, Some(Error::Unsealed)), "{fault:?}");
