@@ -10,7 +10,7 @@ use adjutant_runtime::drive::Settings;
 use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::policy::Policy;
 use adjutant_runtime::ports::{Bus, Clock, Commit, Store, StoreError};
-use adjutant_runtime::seal::Seal;
+use adjutant_runtime::seal::{CHECKPOINT, LATEST, Seal};
 use adjutant_runtime::service::{Parts, Service, Turn};
 use adjutant_runtime::{queue, watch};
 use adjutant_server::app::{App, Ledgered};
@@ -74,6 +74,9 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
         events,
         notices: Arc::default(),
     };
+    if let Some(latest) = service.read(|reader| reader.document(CHECKPOINT, LATEST))? {
+        folder.finish_turn(&latest)?;
+    }
     let seal = Seal::new(folder.key()?, ORIGIN.into());
     let watchers = watchers::spawn(&app, config, (watch, seal, bus), stop)?;
     Ok(Started { app, service, driver, watchers, broken })

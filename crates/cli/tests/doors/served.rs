@@ -22,7 +22,7 @@ pub(crate) struct Served {
     /// Where syslog is taken, in the order of the configuration.
     pub(crate) syslog: Vec<SocketAddr>,
     /// Makes tokens.
-    admin: String,
+    pub(crate) admin: String,
     /// Sends alerts of any source.
     pub(crate) source: String,
     /// Reads everything.
@@ -123,6 +123,13 @@ impl Served {
         (self.child, self.url, self.syslog, self._stdout) = (child, url, syslog, stdout);
         // The clock may be another one, and the token at its end.
         self.lead = self.reader();
+    }
+
+    /// Begins anew in the folder of one that was stopped, whose data is gone.
+    pub(crate) fn start_over(mut before: Self) -> Self {
+        let dir = std::mem::replace(&mut before.dir, tempfile::tempdir().unwrap());
+        let config = std::fs::read_to_string(dir.path().join("adjutant.toml")).unwrap();
+        Self::start_at(dir, &config, &[])
     }
 
     /// Runs another command of the program in the folder of the service: its exit code, and what it says.
