@@ -8,7 +8,8 @@ use adjutant_server::events::{Events, Topic};
 use adjutant_server::gate::SigningKey;
 use adjutant_server::secret::Secret;
 use anyhow::Context;
-use lettre::message::{Mailbox, header::ContentType};
+use lettre::message::Mailbox;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Message, SmtpTransport, Transport};
 use std::collections::BTreeMap;
@@ -106,10 +107,11 @@ impl Teller {
             _ => format!("Adjutant: {}", says("notice")),
         };
         // What an alert says must neither begin another header nor turn the line around.
-        let subject: String = subject.chars().filter(|c| !is_hostile(*c)).take(SUBJECT_CHARS_MAX).collect();
+        let tame = |c: char| if is_hostile(c) { ' ' } else { c };
+        let subject: String = subject.chars().map(tame).take(SUBJECT_CHARS_MAX).collect();
         let id = format!("<{}@{}>", name(message), from.email.domain());
         let mut letter = Message::builder().from(from.clone()).subject(subject).message_id(Some(id));
-        letter = letter.header(ContentType::TEXT_PLAIN);
+        letter = letter.header(MIME_VERSION_1_0).header(ContentType::TEXT_PLAIN);
         for one in to {
             letter = letter.to(one.clone());
         }

@@ -14,7 +14,7 @@ fn to_file(dir: &Path) -> String {
 /// How many entries the last checkpoint in a text counts; zero where there is none.
 fn counted(text: &str) -> u64 {
     let lines: Vec<&str> = text.lines().collect();
-    lines.windows(2).filter(|pair| pair[0] == "adjutant").filter_map(|pair| pair[1].parse().ok()).last().unwrap_or(0)
+    lines.windows(2).filter(|pair| pair[0] == "adjutant").filter_map(|pair| pair[1].parse().ok()).next_back().unwrap_or(0)
 }
 
 fn entries(served: &Served) -> u64 {

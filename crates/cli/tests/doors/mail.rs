@@ -1,6 +1,7 @@
 //! Notification by mail, through aiosmtpd (see [`super::clients`]): what a person reads, and that no alert writes headers.
 
 use super::clients::{Running, clients};
+use super::receiver::Receiver;
 use super::served::Served;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -47,6 +48,11 @@ struct Post {
 }
 
 fn start(to: &str) -> Option<Post> {
+    start_with(to, "")
+}
+
+/// The same with more in the configuration.
+fn start_with(to: &str, more: &str) -> Option<Post> {
     let clients = clients()?;
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| -> PathBuf { dir.path().join(name) };
@@ -56,15 +62,17 @@ fn start(to: &str) -> Option<Post> {
     Served::until("the mail server", || path("port").exists());
     let port = std::fs::read_to_string(path("port")).unwrap();
     let config = format!(
-        "[notify.smtp]\nserver = \"127.0.0.1:{port}\"\nfrom = \"adjutant@corp.example\"\nto = [\"{to}@corp.example\", \"boss@corp.example\"]\n"
+        "[notify.smtp]\nserver = \"127.0.0.1:{port}\"\nfrom = \"adjutant@corp.example\"\nto = [\"{to}@corp.example\", \"boss@corp.example\"]\n{more}"
     );
     Some(Post { served: Served::start_at(dir, &config, &[]), _server: server })
 }
 
 impl Post {
+    /// Letters about cases; what is worth a look comes in between.
     fn letters(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.served.path("letters")).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let letters = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        letters.filter(|letter| letter["body"].as_str().unwrap().contains("\"case\"")).collect()
     }
 
     fn send(&self, title: &str, host: &str) {
@@ -90,6 +98,7 @@ fn a_case_that_needs_people_is_a_letter() {
     assert_eq!(letter["to"], json!(["soc@corp.example", "boss@corp.example"]));
     assert_eq!(headers(letter, "subject"), ["Adjutant: escalate web-1"]);
     assert_eq!(headers(letter, "from"), ["adjutant@corp.example"]);
+    assert_eq!(headers(letter, "mime-version"), ["1.0"]);
     assert!(headers(letter, "message-id")[0].ends_with("@corp.example>"));
     let body: Value = serde_json::from_str(letter["body"].as_str().unwrap()).unwrap();
     assert_eq!((&body["title"], &body["outcome"]), (&json!("Ransomware läuft"), &json!("escalate")));
@@ -117,11 +126,11 @@ fn what_an_alert_says_writes_no_header() {
         let known = names.iter().all(|name| expected.contains(&name.as_str()));
         assert!(known && names.windows(2).all(|two| two[0] != two[1]), "{letter:#}");
         assert_eq!(letter["to"], json!(["soc@corp.example", "boss@corp.example"]));
-        let (subject, body) = (headers(&letter, "subject").remove(0), letter["body"].as_str().unwrap());
+        let (subject, body) = (headers(&letter, "subject").remove(0), letter["body"].as_str().unwrap().replace("\r\n", "\n"));
         assert!(subject.starts_with("Adjutant: escalate web-"), "{letter:#}");
         let acts = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{202e}');
         assert!(!subject.contains(acts) && !body.contains(|c| c != '\n' && acts(c)), "{letter:#}");
-        let said: Value = serde_json::from_str(body).unwrap();
+        let said: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(said["outcome"], "escalate");
     }
 }
@@ -139,4 +148,21 @@ fn a_busy_server_is_asked_again_and_a_refusal_is_not() {
     let db = rusqlite::Connection::open(post.served.path("data/adjutant.db")).unwrap();
     let waiting = || db.query_row("SELECT count(*) FROM outbox", [], |row| row.get::<_, i64>(0)).unwrap();
     Served::until("nothing left to send", || waiting() == 0);
+}
+
+#[test]
+fn a_webhook_that_fails_neither_holds_up_nor_repeats_a_letter() {
+    const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    for refusal in [410, 503] {
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), KEY).unwrap();
+        let receiver = Receiver::start(move |_| refusal);
+        let more = format!("[notify.webhook]\nurl = \"{}\"\nsecret = {{ file = {:?} }}\n", receiver.url, secret.path());
+        let Some(post) = start_with("soc", &more) else { return };
+        post.send("Ransomware", "web-1");
+        Served::until("a letter", || post.letters().len() == 1);
+        let tries = || receiver.received().iter().filter(|one| one.body.contains("\"case\"")).count();
+        Served::until("the webhook's tries", || tries() >= if refusal == 410 { 1 } else { 3 });
+        assert_eq!((post.letters().len(), refusal == 410 && tries() > 1), (1, false));
+    }
 }
