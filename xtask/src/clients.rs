@@ -1,4 +1,5 @@
-//! The senders that people have (rsyslog, syslog-ng, Alertmanager, Elastic's Python client), for the tests of our doors.
+//! The senders that people have (rsyslog, syslog-ng, Alertmanager, Elastic's Python client), a mail server (aiosmtpd) and another
+//! clock (libfaketime), for the tests of our doors.
 //!
 //! The packages of rsyslog and syslog-ng exclude each other and would start as services; so they are unpacked under the target
 //! directory, and only the libraries that they need are installed. Alertmanager runs from where it is installed only.
@@ -29,7 +30,7 @@ enum From {
     Pypi(&'static [&'static str]),
 }
 
-const CLIENTS: [Client; 4] = [
+const CLIENTS: [Client; 5] = [
     Client {
         name: "rsyslog",
         from: From::Debian(&["rsyslog", "rsyslog-elasticsearch", "rsyslog-gnutls"], &["libestr0", "libfastjson4", "libcurl4"]),
@@ -48,7 +49,16 @@ const CLIENTS: [Client; 4] = [
         from: From::Installed(&["prometheus-alertmanager"]),
         probe: &["/usr/bin/prometheus-alertmanager", "--version"],
     },
-    Client { name: "python", from: From::Pypi(&["elasticsearch"]), probe: &["bin/python", "-c", "import elasticsearch"] },
+    Client {
+        name: "python",
+        from: From::Pypi(&["elasticsearch", "aiosmtpd"]),
+        probe: &["bin/python", "-c", "import elasticsearch, aiosmtpd"],
+    },
+    Client {
+        name: "faketime",
+        from: From::Debian(&["libfaketime"], &[]),
+        probe: &["/bin/sh", "-c", "ls usr/lib/*/faketime/libfaketimeMT.so.1"],
+    },
 ];
 
 /// Runs the tests against all clients, or says which cannot be had here.
@@ -62,7 +72,8 @@ pub fn step() -> Result<Ending> {
             return Ok(Ending::Skipped(client.advice()));
         }
     }
-    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant", "--test", "doors", "clients::"]);
+    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant", "--test", "doors", "--"]);
+    command.args(["clients::", "mail::", "retention::"]);
     command.env("ADJUTANT_CLIENTS", dir());
     let (passed, text) = sh::captured(command, "clients")?;
     if !passed {

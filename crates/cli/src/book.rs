@@ -53,7 +53,7 @@ pub(crate) fn with_context(dir: Option<&Path>, asked: Option<&Path>) -> anyhow::
     let files = files(dir)?;
     let contracts = Book::contracts(&files);
     thread::scope(|scope| {
-        let context = scope.spawn(|| context(contracts, dir, asked, None));
+        let context = scope.spawn(|| context(contracts, dir, asked));
         let book = compile(files, dir).map_err(anyhow::Error::from).inspect_err(show_faults)?;
         Ok((book, context.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?))
     })
@@ -87,16 +87,20 @@ pub(crate) fn count(found: &[Diagnostic], severity: Severity) -> String {
 }
 
 /// What the organisation knows: the data in `asked`, else in the book's own directory, else the shipped data.
-/// `previous` is what was known before.
-pub(crate) fn context(
+pub(crate) fn context(contracts: Arc<[Contract]>, dir: Option<&Path>, asked: Option<&Path>) -> anyhow::Result<Snapshot> {
+    if let Some(missing) = asked.filter(|dir| !dir.is_dir()) {
+        anyhow::bail!("there is no directory `{}`", missing.display());
+    }
+    Ok(context_again(contracts, dir, asked, None))
+}
+
+/// The same where a folder may have gone since; `previous` is what was known before.
+pub(crate) fn context_again(
     contracts: Arc<[Contract]>,
     dir: Option<&Path>,
     asked: Option<&Path>,
     previous: Option<&Snapshot>,
-) -> anyhow::Result<Snapshot> {
-    if let Some(missing) = asked.filter(|dir| !dir.is_dir()) {
-        anyhow::bail!("there is no directory `{}`", missing.display());
-    }
+) -> Snapshot {
     let asked = asked.map(|dir| Directory(dir.into()));
     let own: Box<dyn Data> = match dir {
         Some(dir) => Box::new(Directory(dir.join(book_dir::DATA))),
@@ -105,7 +109,7 @@ pub(crate) fn context(
     let mut layers: Vec<&dyn Data> = Vec::new();
     layers.extend(asked.as_ref().map(|directory| directory as &dyn Data));
     layers.push(&*own);
-    Ok(context::load(contracts, &Layers(layers), previous))
+    context::load(contracts, &Layers(layers), previous)
 }
 
 /// That no source is called `name`, and which one was probably meant.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod doctor;
+mod kept;
 
 use crate::serve::{KEY, LOCK, PUBLIC};
 use crate::term;

@@ -1,5 +1,6 @@
 //! `adjutant serve`: the service in one process and one folder.
 
+mod export;
 mod folder;
 pub(crate) mod listen;
 mod settings;

@@ -15,7 +15,7 @@ mod warninglists;
 
 pub use data::{Data, Directory, Embedded, File, Layers};
 
-use adjutant_engine::context::{Builder, GeoDatabase, Snapshot, Table, check};
+use adjutant_engine::context::{Builder, GeoDatabase, Snapshot, State, Table, check};
 use adjutant_model::Time;
 use adjutant_rules::contract::{AsOf, Contract, From};
 use std::sync::Arc;
@@ -23,8 +23,13 @@ use std::sync::Arc;
 /// Reads every source of `contracts` from `data`. `previous` is the snapshot that was used before.
 pub fn load(contracts: Arc<[Contract]>, data: &dyn Data, previous: Option<&Snapshot>) -> Snapshot {
     let read = |contract: &Contract| {
-        let rows = previous.and_then(|snapshot| rows_before(snapshot, &contract.name));
-        table(contract, data, rows)
+        let before = previous.and_then(|snapshot| snapshot.table_named(&contract.name));
+        let was_there = before.is_some_and(|table| table.state() != State::Absent);
+        match table(contract, data, before.and_then(rows_before)) {
+            // Optional is what never was there. Decisions rest on what was, and nobody said that they need not any more.
+            table if was_there && table.state() == State::Absent => Table::broken(gone(contract)),
+            table => table,
+        }
     };
     let tables = std::thread::scope(|scope| {
         let reading: Vec<_> = contracts.iter().map(|contract| scope.spawn(move || read(contract))).collect();
@@ -35,9 +40,12 @@ pub fn load(contracts: Arc<[Contract]>, data: &dyn Data, previous: Option<&Snaps
 }
 
 /// How many rows a source had when it was last as its contract says.
-fn rows_before(snapshot: &Snapshot, name: &str) -> Option<u64> {
-    let table = snapshot.table_named(name)?;
-    (table.state() == adjutant_engine::context::State::Good).then(|| table.rows())
+fn rows_before(table: &Table) -> Option<u64> {
+    (table.state() == State::Good).then(|| table.rows())
+}
+
+fn gone(contract: &Contract) -> String {
+    format!("`{}` was there and is gone; put it back, or start again without it", contract.from.path())
 }
 
 /// Reads one source.

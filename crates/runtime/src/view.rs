@@ -259,6 +259,12 @@ fn rows(record: &Record, says: impl Fn(&Signal) -> String, sum: String) -> Vec<E
     (1..).zip(rows).map(|(number, (name, says))| Evidence { row: format!("E{number}"), name, says }).collect()
 }
 
+/// What is left to cite of a decision that retention removed: without it nobody could judge its case any more.
+pub fn removed(seq: u64) -> Evidence {
+    let says = format!("retention removed the decision; its leaf stays in the ledger as entry {seq}");
+    Evidence { row: "E1".into(), name: "removed".into(), says }
+}
+
 /// What a queue shows of a case: the blind sample must not show.
 pub fn shown_outcome(kept: &Kept) -> Outcome {
     if kept.sampled && kept.status == adjutant_engine::step::Status::Open {

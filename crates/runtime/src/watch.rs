@@ -24,18 +24,19 @@ pub type Load = dyn Fn(&Arc<Book>, Option<&Snapshot>) -> Snapshot + Send + Sync;
 pub struct Watch {
     folders: Vec<PathBuf>,
     load: Box<Load>,
-    seen: Option<Stamp>,
-    /// How each source was when it last changed.
-    conditions: BTreeMap<String, String>,
+    seen: Stamp,
+    /// How each source was when it last changed; none before the first look.
+    conditions: Option<BTreeMap<String, String>>,
 }
 
 /// When the files of some folders changed, and how large they are.
 type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 impl Watch {
-    /// Watches `folders`; `load` reads what is in them.
+    /// Watches `folders`; `load` reads what is in them. Made before they are read for the first time, so that no change
+    /// after that is missed.
     pub fn new(folders: Vec<PathBuf>, load: Box<Load>) -> Self {
-        Self { folders, load, seen: None, conditions: BTreeMap::new() }
+        Self { seen: stamp(&folders), folders, load, conditions: None }
     }
 
     /// Looks once: takes over what changed, and says what broke or is well again. Returns how every source is.
@@ -43,17 +44,17 @@ impl Watch {
     /// # Errors
     /// It cannot be written down.
     pub fn look(&mut self, service: &Service) -> Result<Vec<Quality>, Failed> {
-        if self.seen.is_none() {
+        if self.conditions.is_none() {
             let known = service.read(|reader| reader.documents(kind::CONTEXT)).unwrap_or_default();
-            self.conditions = known.into_iter().collect();
+            self.conditions = Some(known.into_iter().collect());
         }
         let stamp = stamp(&self.folders);
-        if self.seen.as_ref().is_some_and(|seen| *seen != stamp) {
+        if self.seen != stamp {
             let policy = service.policy();
             let context = Arc::new((self.load)(&policy.book, Some(&policy.context)));
             service.command_blocking("", Command::Adopt(Arc::new(Policy { context, ..Policy::clone(&policy) })))?;
         }
-        self.seen = Some(stamp);
+        self.seen = stamp;
         let qualities = service.policy().context.quality(service.clock().now(), &Tally::default());
         for quality in &qualities {
             self.tell(service, quality)?;
@@ -63,7 +64,8 @@ impl Watch {
 
     fn tell(&mut self, service: &Service, quality: &Quality) -> Result<(), Failed> {
         let condition = name(quality.condition);
-        let was = self.conditions.get(&quality.name);
+        let conditions = self.conditions.get_or_insert_default();
+        let was = conditions.get(&quality.name);
         // That a source is well, or not there, from the beginning is no news.
         let is_news = match was {
             Some(was) => was != condition,
@@ -73,7 +75,7 @@ impl Watch {
             let (source, because) = (quality.name.clone(), quality.breaches.clone());
             service.command_blocking("", Command::Context { source, condition: condition.into(), because })?;
         }
-        self.conditions.insert(quality.name.clone(), condition.into());
+        conditions.insert(quality.name.clone(), condition.into());
         Ok(())
     }
 }
@@ -101,10 +103,11 @@ fn walk(folder: &Path, stamp: &mut Stamp) {
         if stamp.len() >= FILES_MAX {
             return;
         }
-        match entry.metadata() {
-            Ok(data) if data.is_dir() => walk(&entry.path(), stamp),
-            Ok(data) => stamp.push((entry.path(), data.modified().ok(), data.len())),
-            Err(_) => {}
+        // What a link leads to changes without the link; a folder behind one could lead back, and is not entered.
+        match (entry.file_type(), fs::metadata(entry.path())) {
+            (Ok(kind), _) if kind.is_dir() => walk(&entry.path(), stamp),
+            (_, Ok(data)) => stamp.push((entry.path(), data.modified().ok(), data.len())),
+            _ => {}
         }
     }
 }

@@ -388,7 +388,7 @@ pub(crate) enum AuditCommand {
     Verify {
         #[command(flatten)]
         data: DataArg,
-        /// A checkpoint that was kept elsewhere; give it again for more.
+        /// Checkpoints that were kept elsewhere: one, many, or lines of syslog; give it again for more files.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         checkpoint: Vec<PathBuf>,
     },

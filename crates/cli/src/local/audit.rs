@@ -1,6 +1,7 @@
 //! `adjutant audit`: proves that the ledger is what it was, or names the first entry that is not.
 
-use super::{PUBLIC, open, public, small, under, unsigned, verdict};
+use super::kept::Kept;
+use super::{PUBLIC, open, public, under, unsigned, verdict};
 use crate::args::service::{Audit, AuditCommand};
 use crate::exit::Exit;
 use crate::serve::{Folder, ORIGIN};
@@ -54,11 +55,16 @@ fn rotate(folder: &Path) -> anyhow::Result<Exit> {
 fn verify(folder: &Path, checkpoints: &[PathBuf]) -> anyhow::Result<Exit> {
     let began = Instant::now();
     let mut reader = open(folder)?;
-    let read = |path: &PathBuf| {
-        small(path).and_then(|bytes| bytes.ok_or_else(|| anyhow::anyhow!("`{}`: there is no such file", path.display())))
-    };
-    let external = checkpoints.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let (mut external, mut unread) = (Vec::new(), Vec::new());
+    for path in checkpoints {
+        let kept = Kept::read(path)?;
+        external.extend(kept.checkpoints);
+        if kept.unread > 0 {
+            unread.push(under(&format!("`{}`: {} pieces are no whole checkpoint", path.display(), kept.unread)));
+        }
+    }
     let (well, mut lines) = verified(&mut reader, &external, public(&folder.join(PUBLIC))?.as_ref())?;
+    lines.extend(unread);
     lines.push(under(&format!("{:.2} s", began.elapsed().as_secs_f64())));
     term::output(painted(&lines).as_bytes())?;
     Ok(if well { Exit::Ok } else { Exit::Problems })

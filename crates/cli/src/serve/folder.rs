@@ -1,6 +1,6 @@
 //! The folder of the service: one process at a time, readable by its owner alone, with the key that signs the ledger.
 
-use adjutant_ledger::SigningKey;
+use adjutant_ledger::{Checkpoint, SigningKey};
 use anyhow::Context;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -63,18 +63,42 @@ impl Folder {
 
     /// Puts the next key in the place of the old one, and its public half under those that were.
     pub(crate) fn turn_key(&self, next: &SigningKey) -> anyhow::Result<()> {
-        let mut public = OpenOptions::new().append(true).open(self.path.join(PUBLIC))?;
-        writeln!(public, "{}", next.verifier())?;
-        public.sync_all()?;
+        let path = self.path.join(PUBLIC);
+        let text = next.verifier().to_string();
+        // An interrupted change may have come so far.
+        if fs::read_to_string(&path)?.lines().last() != Some(&*text) {
+            let mut public = OpenOptions::new().append(true).open(path)?;
+            writeln!(public, "{text}")?;
+            public.sync_all()?;
+        }
         fs::rename(self.path.join(NEXT), self.path.join(KEY))?;
         Ok(File::open(&self.path)?.sync_all()?)
+    }
+
+    /// Finishes a change of the key that was interrupted after the ledger held it, which `latest`, the store's checkpoint,
+    /// shows: what the old key signs from there on would be refused.
+    pub(crate) fn finish_turn(&self, latest: &str) -> anyhow::Result<()> {
+        if !self.path.join(NEXT).exists() {
+            return Ok(());
+        }
+        let next = self.next_key()?;
+        if Checkpoint::open(latest.as_bytes(), std::slice::from_ref(next.verifier())).is_ok() {
+            self.turn_key(&next)?;
+            eprintln!("adjutant: a change of the ledger's key was interrupted, and is finished now");
+        }
+        Ok(())
     }
 
     /// Sees to it that the public half lies beside the key, also where only the key was put back after a restore.
     fn publish(&self, key: &SigningKey) -> anyhow::Result<()> {
         let (path, text) = (self.path.join(PUBLIC), format!("{}\n", key.verifier()));
         match fs::read_to_string(&path) {
-            Ok(there) if there.lines().any(|line| line == text.trim()) => Ok(()),
+            Ok(there) if there.lines().last() == Some(text.trim()) => Ok(()),
+            Ok(there) if there.lines().any(|line| line == text.trim()) => anyhow::bail!(
+                "another key follows the one in `{KEY}`, and what this one signs is refused; put back the key that belongs to the \
+                 last line of `{}`",
+                path.display()
+            ),
             Ok(_) => anyhow::bail!(
                 "`{}` is not the public half of `{KEY}`; put back the key that belongs to it, or move it elsewhere",
                 path.display()

@@ -11,7 +11,7 @@ use adjutant_runtime::drive::{Settings, remembering};
 use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::policy::Policy;
 use adjutant_runtime::ports::{Bus, Clock, Commit, Store, StoreError};
-use adjutant_runtime::seal::Seal;
+use adjutant_runtime::seal::{CHECKPOINT, LATEST, Seal};
 use adjutant_runtime::service::{Parts, Service, Turn};
 use adjutant_runtime::{queue, watch};
 use adjutant_server::app::{App, Ledgered};
@@ -51,6 +51,7 @@ impl Clock for Wall {
 
 pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) -> anyhow::Result<Started> {
     let (book_dir, context_dir) = (config.book_dir.as_deref(), config.context_dir.as_deref());
+    let watch = watch::Watch::new(context_dir.map(Path::to_path_buf).into_iter().collect(), loader(book_dir, context_dir));
     let (book, context) = book::with_context(book_dir, context_dir)?;
     let key = memory_key(&folder.path)?;
     let at_arrival = config.decide_at == DecideAt::Arrival;
@@ -81,7 +82,9 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
         events,
         notices: Arc::default(),
     };
-    let watch = watch::Watch::new(context_dir.map(Path::to_path_buf).into_iter().collect(), loader(book_dir, context_dir));
+    if let Some(latest) = service.read(|reader| reader.document(CHECKPOINT, LATEST))? {
+        folder.finish_turn(&latest)?;
+    }
     let seal = Seal::new(folder.key()?, ORIGIN.into());
     let watchers = watchers::spawn(&app, config, (watch, seal, bus), stop)?;
     Ok(Started { app, service, driver, watchers, broken, traces })
@@ -128,10 +131,8 @@ fn ppm(percent: f64) -> u32 {
 fn loader(book_dir: Option<&Path>, context_dir: Option<&Path>) -> Box<watch::Load> {
     let (book_dir, context_dir) = (book_dir.map(Path::to_path_buf), context_dir.map(Path::to_path_buf));
     Box::new(move |policy_book, previous| {
-        let contracts = policy_book.contracts.clone();
-        // A folder that went away leaves every source absent, which is what people are then told.
-        let empty = adjutant_engine::context::Snapshot::empty(contracts.clone());
-        book::context(contracts, book_dir.as_deref(), context_dir.as_deref(), previous).unwrap_or(empty)
+        // A folder that went away leaves every source of it broken, which is what people are then told.
+        book::context_again(policy_book.contracts.clone(), book_dir.as_deref(), context_dir.as_deref(), previous)
     })
 }
 

@@ -1,5 +1,7 @@
 //! Tells people outside: by a signed request (Standard Webhooks), and by mail.
 
+use crate::term::is_hostile;
+use adjutant_model::Digest;
 use adjutant_runtime::ports::{Bus, CallError, Change, Outgoing};
 use adjutant_server::config::{Config, SecretPlaces, Smtp};
 use adjutant_server::events::{Events, Topic};
@@ -7,15 +9,30 @@ use adjutant_server::gate::SigningKey;
 use adjutant_server::secret::Secret;
 use adjutant_server::traces::took;
 use anyhow::Context;
-use lettre::message::{Mailbox, header::ContentType};
+use lettre::message::Mailbox;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Message, SmtpTransport, Transport};
 use opentelemetry::KeyValue;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A call may take so long.
 const CALL: Duration = Duration::from_secs(10);
+
+/// Ways that are remembered as settled while another one of the same message is tried again.
+const SETTLED_MAX: usize = 10_000;
+
+/// Characters of a subject.
+const SUBJECT_CHARS_MAX: usize = 120;
+
+/// Where a message goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Webhook,
+    Mail,
+}
 
 /// Tells readers that something changed, and the world what it is to know.
 pub(super) struct Teller {
@@ -26,6 +43,16 @@ pub(super) struct Teller {
     clock: adjutant_server::gate::Clock,
     /// Somebody collects traces.
     traced: bool,
+    /// Ways on which a message arrived, or was refused for ever (why), while another way is still to be tried again: one
+    /// that fails must neither hold back nor repeat the other. Lost with the process, which then repeats.
+    settled: Mutex<BTreeMap<(i64, Way), Option<String>>>,
+}
+
+/// What tells a message from every other. Numbers alone begin anew with a store, and go back with a restored one: who
+/// drops what came before would drop news.
+fn name(message: &Outgoing) -> String {
+    let digest = Digest::of(message.body.as_bytes()).to_string();
+    format!("msg_{}_{}", message.id, digest.get(..16).unwrap_or(&digest))
 }
 
 /// A secret where the configuration says that it stands.
@@ -53,7 +80,8 @@ impl Teller {
             .as_ref()
             .map(|webhook| -> anyhow::Result<_> { Ok((webhook.url.clone(), SigningKey::read(&secret(&webhook.secret)?)?)) });
         let mail = config.notify.smtp.as_ref().map(mail).transpose()?;
-        Ok(Self { events, webhook: webhook.transpose()?, mail, agent: agent(), clock, traced })
+        let settled = Mutex::default();
+        Ok(Self { events, webhook: webhook.transpose()?, mail, agent: agent(), clock, traced, settled })
     }
 
     /// Whether anybody is told.
@@ -63,7 +91,7 @@ impl Teller {
 
     fn by_webhook(&self, message: &Outgoing) -> Result<(), CallError> {
         let Some((url, key)) = &self.webhook else { return Ok(()) };
-        let (id, seconds) = (format!("msg_{}", message.id), (self.clock)().0 / 1_000_000);
+        let (id, seconds) = (name(message), (self.clock)().0 / 1_000_000);
         let sent = self
             .agent
             .post(url)
@@ -83,16 +111,23 @@ impl Teller {
     fn by_mail(&self, message: &Outgoing) -> Result<(), CallError> {
         let Some((transport, from, to)) = &self.mail else { return Ok(()) };
         let text: serde_json::Value = serde_json::from_str(&message.body).unwrap_or_default();
-        let says = |name: &str| text.get(name).and_then(|value| value.as_str()).unwrap_or("").chars().filter(|c| !c.is_control());
-        let subject: String = match message.topic.as_str() {
-            "case" => "Adjutant: ".chars().chain(says("outcome")).chain(" ".chars()).chain(says("subject")).take(120).collect(),
-            _ => "Adjutant: ".chars().chain(says("notice")).take(120).collect(),
+        let says = |name: &str| text.get(name).and_then(|value| value.as_str()).unwrap_or("");
+        let subject = match message.topic.as_str() {
+            "case" => format!("Adjutant: {} {}", says("outcome"), says("subject")),
+            _ => format!("Adjutant: {}", says("notice")),
         };
-        let mut letter = Message::builder().from(from.clone()).subject(subject).header(ContentType::TEXT_PLAIN);
+        // What an alert says must neither begin another header nor turn the line around.
+        let tame = |c: char| if is_hostile(c) { ' ' } else { c };
+        let subject: String = subject.chars().map(tame).take(SUBJECT_CHARS_MAX).collect();
+        let id = format!("<{}@{}>", name(message), from.email.domain());
+        let mut letter = Message::builder().from(from.clone()).subject(subject).message_id(Some(id));
+        letter = letter.header(MIME_VERSION_1_0).header(ContentType::TEXT_PLAIN);
         for one in to {
             letter = letter.to(one.clone());
         }
+        // In JSON a control character is an escape; the others that act instead of being seen are not.
         let body = serde_json::to_string_pretty(&text).unwrap_or_default();
+        let body: String = body.chars().filter(|c| *c == '\n' || !is_hostile(*c)).collect();
         let letter = letter.body(body).map_err(|error| CallError::Permanent(error.to_string()))?;
         match transport.send(&letter) {
             Ok(_) => Ok(()),
@@ -140,7 +175,7 @@ impl Bus for Teller {
 
     fn deliver(&self, message: &Outgoing) -> Result<(), CallError> {
         let began = (self.clock)();
-        let delivered = self.by_webhook(message).and_then(|()| self.by_mail(message));
+        let delivered = self.by_all_ways(message);
         if self.traced {
             let attributes = vec![
                 KeyValue::new("adjutant.topic", message.topic.clone()),
@@ -151,5 +186,35 @@ impl Bus for Teller {
             took("deliver", ended, ended.since(began).0.max(0).cast_unsigned(), attributes);
         }
         delivered
+    }
+}
+
+impl Teller {
+    fn by_all_ways(&self, message: &Outgoing) -> Result<(), CallError> {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        if settled.len() > SETTLED_MAX {
+            settled.clear();
+        }
+        let mut again = None;
+        for way in [Way::Webhook, Way::Mail] {
+            if settled.contains_key(&(message.id, way)) {
+                continue;
+            }
+            let sent = match way {
+                Way::Webhook => self.by_webhook(message),
+                Way::Mail => self.by_mail(message),
+            };
+            match sent {
+                Ok(()) => drop(settled.insert((message.id, way), None)),
+                Err(CallError::Permanent(why)) => drop(settled.insert((message.id, way), Some(why))),
+                Err(error) => again = Some(error),
+            }
+        }
+        if let Some(error) = again {
+            return Err(error);
+        }
+        let ways = [Way::Webhook, Way::Mail].into_iter();
+        let refused: Vec<String> = ways.filter_map(|way| settled.remove(&(message.id, way)).flatten()).collect();
+        if refused.is_empty() { Ok(()) } else { Err(CallError::Permanent(refused.join("; "))) }
     }
 }

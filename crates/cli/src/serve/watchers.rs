@@ -1,18 +1,16 @@
 //! Threads that look after the service while it runs: context, checkpoints, messages, retention, and what is worth a look.
 
-use super::teller::agent;
+use super::export::Export;
 use adjutant_model::{Duration as Span, Time};
-use adjutant_runtime::drive::Command;
+use adjutant_runtime::drive::{Command, Reply};
 use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::ports::{Bus, CallError, Outgoing};
 use adjutant_runtime::seal::Seal;
 use adjutant_runtime::service::{Service, State};
 use adjutant_runtime::watch::Watch;
 use adjutant_server::app::App;
-use adjutant_server::config::{Checkpoints, Config};
+use adjutant_server::config::{Config, Retention};
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -31,9 +29,12 @@ const POSTED_MAX: usize = 50;
 /// Commits that retention clears at a time, so that intake does not wait long.
 const FORGOT_MAX: u32 = 500;
 
-/// A message that could not be delivered is tried again after a minute, then twice as long each time, at most six hours.
-const AGAIN_SECONDS: i64 = 60;
-const AGAIN_DOUBLED_MAX: u32 = 9;
+/// A message that could not be delivered is tried again after some seconds, then twice as long each time, at most six hours.
+const AGAIN_SECONDS: i64 = 5;
+const AGAIN_DOUBLED_MAX: u32 = 13;
+
+/// After so many attempts, which are three days, nobody waits for a message any more: the queue says the same.
+const ATTEMPTS_MAX: u32 = 24;
 
 /// A queue fuller than this, in percent, is worth a look.
 const FULL_PERCENT: usize = 80;
@@ -50,16 +51,17 @@ pub(super) fn spawn(
     stop: &Arc<AtomicBool>,
 ) -> std::io::Result<Watchers> {
     let sealed: Arc<Mutex<Option<String>>> = Arc::default();
-    let (looked, minutes, broken) = (app.clone(), config.silent_source_minutes, Arc::clone(&sealed));
+    let posted: Arc<Mutex<Option<String>>> = Arc::default();
+    let (looked, minutes, faults) = (app.clone(), config.silent_source_minutes, [Arc::clone(&sealed), Arc::clone(&posted)]);
     let mut told = BTreeSet::new();
     let context = every("context", CONTEXT_EVERY, stop, move |_| {
         // What cannot be written down now is said again at the next look.
         let qualities = watch.look(&looked.service).unwrap_or_default();
-        let fault = broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let notices = notices(&looked, &qualities, minutes).into_iter().chain(fault);
+        let faults = faults.iter().filter_map(|fault| fault.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let notices = notices(&looked, &qualities, minutes).into_iter().chain(faults);
         tell(&looked, notices.collect(), &mut told);
     })?;
-    let (service, export) = (app.service.clone(), config.checkpoints.clone());
+    let (service, mut export) = (app.service.clone(), Export::new(&config.checkpoints));
     let every_seal = Duration::from_secs(config.checkpoints.every_seconds.into());
     // The first is made before anybody is answered: a store without one was tampered with.
     let mut first = Some(seal.seal(&service).map_err(std::io::Error::other)?);
@@ -67,19 +69,15 @@ pub(super) fn spawn(
         let checkpoint = first.take().map_or_else(|| seal.seal(&service), Ok);
         let fault = checkpoint
             .map_err(anyhow::Error::from)
-            .and_then(|made| handed_on(made, &export))
+            .and_then(|made| export.hand_on(made))
             .err()
-            .map(|error| format!("a checkpoint failed: {error}"));
+            .map(|error| format!("a checkpoint failed: {error:#}"));
         *sealed.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     })?;
-    let service = app.service.clone();
-    let posting = every("post", POST_EVERY, stop, move |_| post(&service, &*bus))?;
-    let (service, retention) = (app.service.clone(), config.retention.clone());
-    let retaining = every("retain", RETAIN_EVERY, stop, move |last| {
-        if !last {
-            retain(&service, retention.raw_days, retention.decisions_days);
-        }
-    })?;
+    let (service, stopping) = (app.service.clone(), Arc::clone(stop));
+    let posting = every("post", POST_EVERY, stop, move |_| post(&service, &*bus, &posted, &stopping))?;
+    let (service, retention, stopping) = (app.service.clone(), config.retention.clone(), Arc::clone(stop));
+    let retaining = every("retain", RETAIN_EVERY, stop, move |_| retain(&service, &retention, &stopping))?;
     Ok(Watchers(vec![context, sealing, posting, retaining]))
 }
 
@@ -161,65 +159,57 @@ fn tell(app: &App, notices: Vec<String>, told: &mut BTreeSet<String>) {
     *app.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
 }
 
-/// Hands a checkpoint to whoever keeps it elsewhere.
-fn handed_on(checkpoint: Option<String>, export: &Checkpoints) -> anyhow::Result<()> {
-    let Some(checkpoint) = checkpoint else { return Ok(()) };
-    if let Some(file) = &export.file {
-        write(file, &checkpoint)?;
-    }
-    if let Some(url) = &export.url {
-        let answer = agent().post(url).header("content-type", "text/plain; charset=utf-8").send(checkpoint.as_bytes())?;
-        anyhow::ensure!(answer.status().is_success(), "`{url}` answered {}", answer.status());
-    }
-    if let Some(address) = &export.syslog {
-        // Facility 13 (log audit), severity 5 (notice), RFC 5424.
-        let line = format!("<109>1 - - adjutant - checkpoint - {}", checkpoint.trim_end().replace('\n', " | "));
-        UdpSocket::bind("0.0.0.0:0")?.send_to(line.as_bytes(), address.as_str())?;
-    }
-    Ok(())
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    std::fs::write(&new, text)?;
-    std::fs::File::open(&new)?.sync_all()?;
-    std::fs::rename(new, path)
-}
-
-/// Delivers what is due. What was delivered and could not be noted is delivered again: its number tells who receives it.
-fn post(service: &Service, bus: &dyn Bus) {
+/// Delivers what is due. What was delivered and could not be noted is delivered again: its name tells who receives it.
+fn post(service: &Service, bus: &dyn Bus, fault: &Mutex<Option<String>>, stop: &AtomicBool) {
     let now = service.clock().now();
     let Ok(due) = service.read(|reader| reader.due(now, POSTED_MAX)) else { return };
     let mut delivered = Vec::new();
     for message in due {
+        // Whoever does not answer must not hold up the end; what is left is stored, and delivered after the next start.
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
         reach("outbox.before");
-        let again = match bus.deliver(&message) {
-            Ok(()) => None,
-            Err(CallError::Retry(_) | CallError::Unclear(_)) => {
+        let (why, again) = match bus.deliver(&message) {
+            Ok(()) => (None, None),
+            Err(CallError::Retry(why) | CallError::Unclear(why)) => {
                 let seconds = AGAIN_SECONDS << message.attempts.min(AGAIN_DOUBLED_MAX);
                 let due = now.plus(Span::from_secs(seconds.min(6 * 3600)));
-                Some(Outgoing { attempts: message.attempts + 1, due, ..message.clone() })
+                let again = Outgoing { attempts: message.attempts + 1, due, ..message.clone() };
+                (Some(why), Some(again).filter(|again| again.attempts < ATTEMPTS_MAX))
             }
-            Err(CallError::Permanent(why)) => {
-                eprintln!("adjutant: message {} cannot be delivered: {why}", message.id);
-                None
-            }
+            Err(CallError::Permanent(why)) => (Some(why), None),
         };
         reach("outbox.delivered");
+        say(fault, &message, why, again.is_some());
         delivered.push((message.id, again));
     }
     if !delivered.is_empty() {
-        // Not noted is delivered again, with the same number.
+        // Not noted is delivered again, under the same name.
         let _ = service.command_blocking("", Command::Delivered(delivered));
     }
 }
 
-/// Removes what retention says, and notes how far it went before it does.
-fn retain(service: &Service, raw_days: u32, decisions_days: u32) {
+/// Says in the log why a message does not arrive, and keeps for the page of health that this is so.
+fn say(fault: &Mutex<Option<String>>, message: &Outgoing, why: Option<String>, again: bool) {
+    if let Some(why) = &why {
+        let then = if again { "it is tried again" } else { "it is given up" };
+        eprintln!("adjutant: message {} was not delivered, {then}: {why}", message.id);
+    }
+    // Always the same words: each other sentence would be one more message.
+    let is = why.map(|_| "messages to people do not arrive: the service's log says why".to_owned());
+    *fault.lock().unwrap_or_else(PoisonError::into_inner) = is;
+}
+
+/// Removes what retention says, some commits at a time, and notes how far it went before it does.
+fn retain(service: &Service, days: &Retention, stop: &AtomicBool) {
     let before = |days: u32| service.clock().now().plus(Span::from_hours(-24 * i64::from(days)));
-    let (raw, entries) = (before(raw_days), before(decisions_days));
-    let command = Command::Forget { raw_before: raw, entries_before: entries, blocks_max: FORGOT_MAX };
-    // What was not removed now is at the next hour.
-    let _ = service.command_blocking("", command);
+    let (raw, entries) = (before(days.raw_days), before(days.decisions_days));
+    while !stop.load(Ordering::SeqCst) {
+        let command = Command::Forget { raw_before: raw, entries_before: entries, blocks_max: FORGOT_MAX };
+        // What was not removed now is at the next hour.
+        if !matches!(service.command_blocking("", command), Ok(Reply::Done(_))) {
+            return;
+        }
+    }
 }

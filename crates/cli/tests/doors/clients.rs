@@ -23,7 +23,7 @@ const BUSY: &str = "\n[limits]\nqueue_alerts_max = 1\n";
 
 /// The folder of the clients, or a word about it.
 #[expect(clippy::disallowed_methods, reason = "a test that needs programs of other people is told where they are")]
-fn clients() -> Option<PathBuf> {
+pub(crate) fn clients() -> Option<PathBuf> {
     let dir = std::env::var_os("ADJUTANT_CLIENTS").map(PathBuf::from);
     if dir.is_none() {
         eprintln!("skipped: ADJUTANT_CLIENTS is not set; run `cargo xtask test --only clients`");
@@ -32,7 +32,16 @@ fn clients() -> Option<PathBuf> {
 }
 
 /// A client at work; ends with the test.
-struct Running(Child);
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts a program, which says nothing.
+    pub(crate) fn start(program: &Path, arguments: &[String]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+        Self(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display())))
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -106,7 +115,7 @@ impl House {
 }
 
 /// The first folder in `dir` whose path ends with `end`, such as the one that holds rsyslog's modules on this architecture.
-fn below(dir: &Path, end: &str) -> PathBuf {
+pub(crate) fn below(dir: &Path, end: &str) -> PathBuf {
     let mut entries = std::fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path().join(end));
     entries.find(|path| path.is_dir()).unwrap_or_else(|| panic!("no {end} in {}", dir.display()))
 }

@@ -1,10 +1,17 @@
-//! The doors of the service as it runs: what each takes, what it answers, and that every alert arrives once and unchanged.
+//! The doors of the service as it runs: what each takes, what it answers, and that every alert arrives once and unchanged;
+//! what goes out to people and to whoever keeps checkpoints; what it does when context breaks and retention comes.
 
 mod alerts;
 mod blind;
+mod checkpoints;
 mod clients;
 mod collectors;
+mod contexts;
 mod listings;
+mod mail;
+mod receiver;
+mod retention;
 mod served;
 mod syslog;
 mod traces;
+mod webhook;

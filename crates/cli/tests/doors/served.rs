@@ -22,7 +22,7 @@ pub(crate) struct Served {
     /// Where syslog is taken, in the order of the configuration.
     pub(crate) syslog: Vec<SocketAddr>,
     /// Makes tokens.
-    admin: String,
+    pub(crate) admin: String,
     /// Sends alerts of any source.
     pub(crate) source: String,
     /// Reads everything.
@@ -31,6 +31,15 @@ pub(crate) struct Served {
     pub(crate) dir: tempfile::TempDir,
     /// Kept open, so that the service can still print.
     _stdout: BufReader<ChildStdout>,
+}
+
+/// A process of the service, and what it said when it began.
+struct Launched {
+    child: Child,
+    url: String,
+    syslog: Vec<SocketAddr>,
+    tokens: Vec<String>,
+    stdout: BufReader<ChildStdout>,
 }
 
 /// What was answered.
@@ -69,14 +78,19 @@ impl Drop for Served {
 impl Served {
     /// Starts a service with this configuration.
     pub(crate) fn start(config: &str) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), config, None)
+        Self::start_in(tempfile::tempdir().unwrap(), config, None, &[])
+    }
+
+    /// The same in this folder, whose path the configuration may name, and with this environment.
+    pub(crate) fn start_at(dir: tempfile::TempDir, config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_in(dir, config, None, environment)
     }
 
     /// The same with what `prepare` puts into the folder of this test, which says the configuration.
     pub(crate) fn start_prepared(prepare: impl FnOnce(&Path) -> String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = prepare(dir.path());
-        Self::start_in(dir, &config, None)
+        Self::start_in(dir, &config, None, &[])
     }
 
     /// The same behind TLS with a certificate for `localhost` and its address, which is `tls.crt` in the folder.
@@ -87,34 +101,59 @@ impl Served {
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
         let tls = format!("\n[http.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n");
-        Self::start_in(dir, &format!("{config}{tls}"), Some(made.cert.pem().as_bytes()))
+        Self::start_in(dir, &format!("{config}{tls}"), Some(made.cert.pem().as_bytes()), &[])
     }
 
-    fn start_in(dir: tempfile::TempDir, config: &str, trusted: Option<&[u8]>) -> Self {
-        let (file, data) = (dir.path().join("adjutant.toml"), dir.path().join("data"));
-        std::fs::write(&file, config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_adjutant"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).arg("--config").arg(&file);
-        // Whatever else begins so would be a setting.
-        command.env_remove("ADJUTANT_CLIENTS").env_remove("ADJUTANT_CONFIG");
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let (mut url, mut syslog, mut tokens) = (String::new(), Vec::new(), Vec::new());
-        while url.is_empty() || tokens.len() < 2 {
-            let mut line = String::new();
-            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "the service ended");
-            if let Some(said) = line.trim().strip_prefix("listening on ") {
-                url = said.to_owned();
-            } else if line.starts_with("syslog over ") {
-                syslog.extend(line.trim().rsplit(' ').next().map(|address| address.parse::<SocketAddr>().unwrap()));
-            }
-            tokens.extend(line.trim().split_once(" token: ").map(|(_, token)| token.to_owned()));
-        }
+    fn start_in(dir: tempfile::TempDir, config: &str, trusted: Option<&[u8]>, environment: &[(&str, &str)]) -> Self {
+        std::fs::write(dir.path().join("adjutant.toml"), config).unwrap();
+        let Launched { child, url, syslog, tokens, stdout } = launch(dir.path(), environment, 2);
         let [admin, source] = <[String; 2]>::try_from(tokens).unwrap();
         let agent = agent(trusted);
         let mut served = Self { child, url, syslog, admin, source, lead: String::new(), agent, dir, _stdout: stdout };
-        served.lead = served.token(r#"{"name":"reader","role":"lead","days":1}"#);
+        served.lead = served.reader();
         served
+    }
+
+    fn reader(&self) -> String {
+        self.token(r#"{"name":"reader","role":"lead","days":1}"#)
+    }
+
+    /// Asks the service to end, and waits until it did.
+    pub(crate) fn stop(&mut self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// Starts the service again in its folder, with this environment.
+    pub(crate) fn start_again(&mut self, environment: &[(&str, &str)]) {
+        let Launched { child, url, syslog, tokens: _, stdout } = launch(self.dir.path(), environment, 0);
+        (self.child, self.url, self.syslog, self._stdout) = (child, url, syslog, stdout);
+        // The clock may be another one, and the token at its end.
+        self.lead = self.reader();
+    }
+
+    /// Begins anew in the folder of one that was stopped, whose data is gone.
+    pub(crate) fn start_over(mut before: Self) -> Self {
+        let dir = std::mem::replace(&mut before.dir, tempfile::tempdir().unwrap());
+        let config = std::fs::read_to_string(dir.path().join("adjutant.toml")).unwrap();
+        Self::start_at(dir, &config, &[])
+    }
+
+    /// Runs another command of the program in the folder of the service: its exit code, and what it says.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_adjutant"));
+        command.env_remove("ADJUTANT_CLIENTS").env_remove("ADJUTANT_CONFIG").env("NO_COLOR", "1");
+        let output = command.args(arguments).arg("--data").arg(self.path("data")).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    }
+
+    /// What a command says that succeeds.
+    #[track_caller]
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+        let (code, said) = self.run(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+        said
     }
 
     /// Makes a token for a tool.
@@ -236,6 +275,29 @@ impl Served {
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
+}
+
+/// Starts the service in `dir`, which says so many tokens.
+fn launch(dir: &Path, environment: &[(&str, &str)], tokens_said: usize) -> Launched {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_adjutant"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(dir.join("data"));
+    command.arg("--config").arg(dir.join("adjutant.toml")).envs(environment.iter().copied());
+    // Whatever else begins so would be a setting.
+    command.env_remove("ADJUTANT_CLIENTS").env_remove("ADJUTANT_CONFIG");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (mut url, mut syslog, mut tokens) = (String::new(), Vec::new(), Vec::new());
+    while url.is_empty() || tokens.len() < tokens_said {
+        let mut line = String::new();
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "the service ended");
+        if let Some(said) = line.trim().strip_prefix("listening on ") {
+            url = said.to_owned();
+        } else if line.starts_with("syslog over ") {
+            syslog.extend(line.trim().rsplit(' ').next().map(|address| address.parse::<SocketAddr>().unwrap()));
+        }
+        tokens.extend(line.trim().split_once(" token: ").map(|(_, token)| token.to_owned()));
+    }
+    Launched { child, url, syslog, tokens, stdout }
 }
 
 /// Waits a moment for another process; false, so that a search goes on.

@@ -19,8 +19,8 @@ const TEXT_CHARS_MAX: usize = 160;
 
 /// Whether something arrived before.
 enum Arrival {
-    /// It is decided already, as this entry.
-    Again(u64),
+    /// It is decided already, like this.
+    Again(Answer),
     /// It is new, and known by this key from now on.
     New { key: u64, revised: bool },
 }
@@ -28,7 +28,7 @@ enum Arrival {
 impl Driver {
     pub(super) fn alert(&mut self, mut prepared: Prepared) -> Result<Done, StoreError> {
         let (key, revised) = match self.arrival(&prepared)? {
-            Arrival::Again(seq) => return self.answered(seq).map(Done::Known),
+            Arrival::Again(answer) => return Ok(Done::Known(answer)),
             Arrival::New { key, revised } => (key, revised),
         };
         let policy = std::sync::Arc::clone(&prepared.policy);
@@ -51,15 +51,20 @@ impl Driver {
 
     fn arrival(&mut self, prepared: &Prepared) -> Result<Arrival, StoreError> {
         let content = prepared.content();
-        let Some(known) = self.known(prepared.key)? else { return Ok(Arrival::New { key: prepared.key, revised: false }) };
-        if known.content == content {
-            return Ok(Arrival::Again(known.seq));
+        let (mut key, mut revised) = (prepared.key, false);
+        while let Some(known) = self.known(key)? {
+            if known.content == content || key != prepared.key {
+                match self.answered(known.seq) {
+                    // Retention removed what was decided, so nobody can say it again: it is decided anew, under a key of its own.
+                    Err(StoreError::Damaged(_)) => {}
+                    answered => return answered.map(Arrival::Again),
+                }
+            } else {
+                revised = true;
+            }
+            key = prepared.policy.key_of_revision(key, content);
         }
-        let key = prepared.policy.key_of_revision(prepared.key, content);
-        Ok(match self.known(key)? {
-            Some(known) => Arrival::Again(known.seq),
-            None => Arrival::New { key, revised: true },
-        })
+        Ok(Arrival::New { key, revised })
     }
 
     fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError> {

@@ -233,7 +233,7 @@ pub fn case(service: &Service, id: &str, eyes: Eyes) -> Result<Whole, Problem> {
             let record = decision.record();
             (rows(&record), record.recommended.clone(), decision.id())
         }
-        None => (Vec::new(), Vec::new(), String::new()),
+        None => (vec![view::removed(kept.worst)], Vec::new(), String::new()),
     };
     let (story, rest) = service.story(kept.last, STORY_MAX, blind)?;
     Ok(Whole {
@@ -267,7 +267,7 @@ pub async fn judge(service: &Service, by: &str, id: &str, judge: &Judge) -> Resu
         }
     };
     let decision = service.decision(kept.worst)?;
-    let rows = decision.map_or_else(Vec::new, |decision| view::evidence(&decision.record()));
+    let rows = decision.map_or_else(|| vec![view::removed(kept.worst)], |decision| view::evidence(&decision.record()));
     if judge.because.len() > CITED_MAX {
         return Err(Problem::new(Kind::Invalid, format!("a verdict cites at most {CITED_MAX} rows of evidence")));
     }
