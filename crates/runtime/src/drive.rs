@@ -45,15 +45,15 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries; 60,000 users, addresses
-    /// and other things remembered each.
+    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries; 40,000 users,
+    /// addresses and other things remembered each.
     fn default() -> Self {
         Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 200_000, memory: remembering(REMEMBERED) }
     }
 }
 
 /// Of users, addresses and other things a service remembers so many each, unless it is told otherwise.
-pub const REMEMBERED: usize = 60_000;
+pub const REMEMBERED: usize = 40_000;
 
 /// What memory keeps when it remembers so many users, addresses and other things each: of what is smaller, more.
 pub const fn remembering(each: usize) -> Limits {
@@ -62,8 +62,8 @@ pub const fn remembering(each: usize) -> Limits {
         addresses_max: each,
         entities_max: each,
         rules_max: each / 3,
-        pairs_max: each / 2 * 5,
-        duplicates_max: each / 2 * 5,
+        pairs_max: each / 2 * 3,
+        duplicates_max: each / 2 * 3,
     }
 }
 

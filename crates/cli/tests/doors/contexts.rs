@@ -2,6 +2,10 @@
 //! broken, stale or gone, which is said wherever somebody looks, and goes on by itself afterwards.
 
 use super::served::Served;
+use adjutant_engine::autonomy::{CLOSE, Pause, Rung};
+use adjutant_model::Autonomy;
+use adjutant_runtime::ports::{Commit, Store as _};
+use adjutant_store::{Options, Sqlite};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -39,25 +43,18 @@ fn started() -> Served {
     let tables = dir.path().join("tables");
     std::fs::create_dir(&tables).unwrap();
     std::fs::write(tables.join("machines.csv"), TABLE).unwrap();
+    allow(&dir.path().join("data"));
     let config = format!("book_dir = {:?}\ncontext_dir = {tables:?}\nblind_sample_percent = 0.1\n", dir.path().join("book"));
     Served::start_at(dir, &config, &[])
 }
 
-/// Two people let the playbook close by itself.
-fn allow(served: &Served) {
-    for name in ["leo", "lea"] {
-        let user = json!({ "name": name, "roles": ["lead"], "password": "a sentence nobody guesses" });
-        let bearer = format!("Bearer {}", served.admin);
-        let typed = ("content-type", "application/json");
-        let made = served.ask("POST", "/v1/users", &[("authorization", &bearer), typed], user.to_string().as_bytes());
-        assert!(made.status < 300, "{}", made.json());
-        let login = json!({ "name": name, "password": "a sentence nobody guesses" }).to_string();
-        let session = served.ask("POST", "/v1/login", &[typed], login.as_bytes()).json();
-        let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
-        let set = json!({ "playbook": "probes", "verb": "close", "scope": "*", "level": "act" }).to_string();
-        let answer = served.ask("POST", "/v1/autonomy", &[("authorization", &bearer), typed], set.as_bytes());
-        assert_eq!(answer.status, 200, "{}", answer.json());
-    }
+/// The playbook may close by itself, as two people who lead for long said before.
+fn allow(data: &Path) {
+    let rung = Rung { playbook: "probes".into(), verb: CLOSE.into(), scope: "*".parse().unwrap() };
+    let ladder = json!({ "rungs": [(rung, Autonomy::Act)], "pause": Pause::None, "paused": {} }).to_string();
+    std::fs::create_dir(data).unwrap();
+    let mut store = Sqlite::open(data, Options::default()).unwrap();
+    store.commit(&Commit { documents: &[("ladder", "current".into(), Some(ladder))], ..Commit::default() }).unwrap();
 }
 
 /// Sends an alert about a machine that nobody needs; whether its decision may act, and its case closed itself.
@@ -117,7 +114,6 @@ fn age(path: &Path, days: u64) {
 fn what_depends_on_a_table_waits_for_people_while_it_is_broken_stale_or_gone() {
     let served = started();
     let (folder, table) = (served.path("tables"), served.path("tables/machines.csv"));
-    allow(&served);
     assert!(closes(&served, "lab-1"), "all is well");
     let well = |n: u32| {
         std::fs::write(&table, format!("{TABLE}lab-new-{n},true\n")).unwrap();

@@ -154,7 +154,9 @@ fn tree(reader: &mut dyn Read) -> Result<(Tree, Time), StoreError> {
 
 /// The snapshot that there is, or nothing seen yet. One that cannot be read, or is from a longer ledger, is as none.
 fn memory(store: &mut dyn Store, policy: &Policy, limits: Limits, len: u64) -> Result<(u64, Memory), StoreError> {
-    let rules = correlate::Policy::of(&policy.book.correlate);
+    let mut rules = correlate::Policy::of(&policy.book.correlate);
+    // What is open is remembered as other things are, whatever the book would allow a triage of files.
+    rules.cases_max = rules.cases_max.min(limits.entities_max);
     if let Some((next, mut from)) = store.memory()?.filter(|(next, _)| *next <= len)
         && let Some(memory) = read(&mut *from, limits, rules.clone())
         && memory.key() == policy.key
