@@ -1,4 +1,5 @@
-//! The driver's thread: takes what waits, turns, hands on what is to be settled; snapshots when it is idle; begins anew when the store failed.
+//! The driver's thread: takes what waits, turns, hands on what is to be settled; snapshots when it is idle; begins anew when
+//! the store failed.
 
 use super::settle::{self, Handed, Turned};
 use super::{Ended, Service, State, Waiting, count, lock};
