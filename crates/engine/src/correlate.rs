@@ -24,6 +24,7 @@ use adjutant_rules::correlate::Correlate;
 use evidence::{Evidence, Owner};
 use links::Active;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// How alerts become cases. From the book; these are the defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,9 +147,9 @@ struct Open {
     unusual: Option<Box<Evidence>>,
 }
 
-/// A small set of hashes that stops growing.
+/// A small set of hashes that stops growing. Most have a few, which stand in the case itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Few(Vec<u64>);
+struct Few(SmallVec<[u64; 4]>);
 
 impl Few {
     /// Adds `item`; returns whether it is in the set only now.
@@ -240,11 +241,7 @@ impl Cases {
     pub(crate) fn look_ahead(&self, entities: &Entities) -> usize {
         let lead = |role: &Role| self.leads.get(lead_key(*role, entities.get(*role)?.0));
         let cases = self.policy.by.iter().filter_map(lead).filter_map(|lead| self.open.get(lead.case));
-        cases
-            .map(|case| {
-                [&case.rules, &case.detectors, &case.entities].into_iter().filter(|few| few.0.first() == Some(&0)).count()
-            })
-            .sum()
+        cases.filter(|case| case.alerts == 0).count()
     }
 
     /// The case that the alert joins.

@@ -54,6 +54,9 @@ pub struct Row {
 /// Room for text that a cleared row keeps: without a bound, each of thousands would be as large as the largest alert.
 const TEXT_BYTES_KEPT: usize = 4 << 10;
 
+/// Room for list items that a cleared row keeps.
+const ITEMS_KEPT: usize = 256;
+
 /// The first place that is the number of a cell; those below are why nothing is known.
 const CELLS_FROM: u16 = 64;
 
@@ -71,17 +74,23 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Shares `cells`, the first 32,768 of them; text and lists are left out.
+    /// Shares `cells`, up to 32,768 that differ; text and lists are left out. Cells alike have one place, by which
+    /// [`Row::runs`] sees that they are alike.
     pub fn new(cells: &[(Slot, Cell)]) -> Self {
         let whole = |(_, cell): &&(Slot, Cell)| !matches!(cell.value, Value::Text(_) | Value::List(_));
-        let cells: Vec<(Slot, Cell)> = cells.iter().filter(whole).copied().collect();
         let mut places = vec![0; cells.iter().map(|(slot, _)| slot.index() + 1).max().unwrap_or(0)];
-        for ((slot, _), number) in cells.iter().zip(SHARED_FROM..=u16::MAX) {
-            if let Some(place) = places.get_mut(slot.index()) {
+        let mut different: Vec<Cell> = Vec::new();
+        for (slot, cell) in cells.iter().filter(whole) {
+            let number = different.iter().position(|other| other == cell).unwrap_or_else(|| {
+                different.push(*cell);
+                different.len() - 1
+            });
+            let number = u16::try_from(number).ok().and_then(|number| SHARED_FROM.checked_add(number));
+            if let (Some(place), Some(number)) = (places.get_mut(slot.index()), number) {
                 *place = number;
             }
         }
-        Self { places: places.into(), cells: cells.iter().map(|(_, cell)| *cell).collect() }
+        Self { places: places.into(), cells: different.into() }
     }
 }
 
@@ -99,18 +108,16 @@ impl Row {
         self.text.clear();
         self.text.shrink_to(TEXT_BYTES_KEPT);
         self.list.clear();
+        self.list.shrink_to(ITEMS_KEPT);
     }
 
     /// The cell in `slot`; unknown when the row has no such slot.
     pub fn cell(&self, slot: Slot) -> Cell {
-        self.places.get(slot.index()).map_or_else(Cell::default, |place| self.cell_at(*place))
+        self.places.get(slot.index()).map_or(NOTHING, |place| *self.cell_at(*place))
     }
 
-    fn cell_at(&self, place: u16) -> Cell {
-        match self.known(place) {
-            Some(cell) => *cell,
-            None => Cell { value: unknown(place), ..Cell::default() },
-        }
+    fn cell_at(&self, place: u16) -> &Cell {
+        self.known(place).or_else(|| UNKNOWN.get(usize::from(place))).unwrap_or(&NOTHING)
     }
 
     fn known(&self, place: u16) -> Option<&Cell> {
@@ -266,7 +273,20 @@ impl Row {
 
     /// Every cell with its slot, in slot order.
     pub fn cells(&self) -> impl Iterator<Item = (Slot, Cell)> + '_ {
-        self.places.iter().enumerate().map(|(index, place)| (Slot::new(index), self.cell_at(*place)))
+        self.places.iter().enumerate().map(|(index, place)| (Slot::new(index), *self.cell_at(*place)))
+    }
+
+    /// The cells that say something, neighbours that say the same together: where each run begins, its cell, and how many
+    /// there are. What a context source knows nothing of is dozens of neighbours that say the same.
+    pub fn runs(&self) -> impl Iterator<Item = (Slot, &Cell, usize)> + Clone {
+        let same = |a: &u16, b: &u16| a == b || (*a >= CELLS_FROM && *b >= CELLS_FROM && self.known(*a) == self.known(*b));
+        let mut next = 0;
+        let runs = self.places.chunk_by(same).map(move |run| {
+            let start = next;
+            next += run.len();
+            (Slot::new(start), run.first().map_or(&NOTHING, |place| self.cell_at(*place)), run.len())
+        });
+        runs.filter(|(_, cell, _)| **cell != NOTHING)
     }
 }
 
@@ -281,6 +301,21 @@ fn own_place(number: usize) -> Option<u16> {
     let place = number.checked_add(usize::from(CELLS_FROM))?;
     u16::try_from(place).ok().filter(|place| *place < SHARED_FROM)
 }
+
+/// A cell of which nothing is said.
+const NOTHING: Cell = Cell { value: Value::Unknown(Why::NotStated), origin: Origin::Nothing, observed_at: Time(0) };
+
+/// The cells that places below [`CELLS_FROM`] stand for, by their codes.
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
+static UNKNOWN: [Cell; Why::ALL.len()] = {
+    let mut cells = [NOTHING; Why::ALL.len()];
+    let mut code = 0;
+    while code < cells.len() {
+        cells[code].value = Value::Unknown(Why::ALL[code]);
+        code += 1;
+    }
+    cells
+};
 
 /// What a place below [`CELLS_FROM`] says.
 fn unknown(place: u16) -> Value {
@@ -348,6 +383,20 @@ mod tests {
         assert_eq!(row, Row::new(3));
         row.share(&one);
         assert_eq!(row.cell(Slot::new(0)), cell(1, 7));
+    }
+
+    #[test]
+    fn runs_are_neighbours_that_say_the_same() {
+        let cell = |number| Cell { value: Value::Int(number), origin: Origin::Context(7), ..Cell::default() };
+        let mut row = Row::new(9);
+        for (slot, number) in [(1, 5), (2, 5), (3, 6), (6, 5)] {
+            row.set_cell(Slot::new(slot), cell(number));
+        }
+        row.set_unknown(Slot::new(7), Why::Stale, Origin::Nothing);
+        row.share(&Shared::new(&[(Slot::new(4), cell(6)), (Slot::new(5), cell(5)), (Slot::new(0), cell(9))]));
+        let runs: Vec<_> = row.runs().map(|(slot, cell, len)| (slot.index(), cell.value, len)).collect();
+        let int = Value::Int;
+        assert_eq!(runs, [(0, int(9), 1), (1, int(5), 2), (3, int(6), 2), (5, int(5), 2), (7, Value::Unknown(Why::Stale), 1)]);
     }
 
     #[test]

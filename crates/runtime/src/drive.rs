@@ -21,10 +21,10 @@ use crate::event::Slots;
 use crate::failpoint::reach;
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
-use crate::policy::{Policy, Prepared};
+use crate::policy::{Policy, Prepared, Spare};
 use crate::ports::{Read, Store, StoreError};
 use adjutant_engine::autonomy::Ladder;
-use adjutant_engine::memory::{Limits, Memory};
+use adjutant_engine::memory::{Keys, Limits, Memory};
 use adjutant_ledger::{Hash, Tree};
 use adjutant_model::{CaseId, Digest, Outcome, Time};
 use batch::Batch;
@@ -130,6 +130,17 @@ pub struct Driver {
     /// What is to be removed once it is noted: raw alerts and entries from before, at most so many commits.
     forgetting: Option<(Time, Time, u32)>,
     batch: Batch,
+    /// What the alerts of the last turn were read into.
+    spent: Vec<Spare>,
+}
+
+impl Work {
+    fn keys(&self) -> Option<&Keys> {
+        match self {
+            Work::Alert(prepared) => Some(&prepared.keys),
+            Work::Command { .. } => None,
+        }
+    }
 }
 
 impl Driver {
@@ -144,6 +155,8 @@ impl Driver {
         self.commit_late()?;
         self.at = self.at.max(now);
         self.batch.clear(self.tree.len(), self.at);
+        self.spent.clear();
+        self.memory.look_ahead(work.iter().filter_map(Work::keys));
         for piece in work.drain(..) {
             done.push(match piece {
                 Work::Alert(prepared) => self.alert(*prepared)?,
@@ -216,6 +229,11 @@ impl Driver {
             .keep_memory(self.tree.len(), &mut |out| postcard::to_io(memory, out).map(|_| ()).map_err(std::io::Error::other))?;
         self.snapshot = self.tree.len();
         Ok(())
+    }
+
+    /// What the alerts of the last turn were read into, for others to be read into.
+    pub fn spent(&mut self) -> impl Iterator<Item = Spare> + '_ {
+        self.spent.drain(..)
     }
 
     /// The store, for another driver.

@@ -77,8 +77,8 @@ impl Beside {
 pub struct Prepared {
     /// What decides about it.
     pub policy: Arc<Policy>,
-    /// The record as it came.
-    pub raw: Bytes,
+    /// The record as it came: a copy, so that the buffer of a connection is free for the next request.
+    pub raw: Vec<u8>,
     /// Who sent it.
     pub sender: Arc<str>,
     /// What was read of it.
@@ -97,6 +97,32 @@ pub struct Prepared {
     pub severity: u8,
 }
 
+/// What an alert was read into, emptied for another: an alert that is decided on one thread would otherwise be freed there,
+/// which waits for the allocator of the thread that read it.
+#[derive(Debug, Default)]
+pub struct Spare {
+    raw: Vec<u8>,
+    alert: Alert,
+    problems: Vec<Problem>,
+}
+
+/// Room for a raw record that is kept.
+const RAW_BYTES_KEPT: usize = 4 << 10;
+
+/// Room for problems that is kept.
+const PROBLEMS_KEPT: usize = 16;
+
+impl From<Prepared> for Spare {
+    fn from(Prepared { mut raw, mut alert, mut problems, .. }: Prepared) -> Self {
+        raw.clear();
+        raw.shrink_to(RAW_BYTES_KEPT);
+        alert.row.clear(0);
+        problems.clear();
+        problems.shrink_to(PROBLEMS_KEPT);
+        Self { raw, alert, problems }
+    }
+}
+
 /// Name spaces of the keyed hash.
 mod space {
     pub(super) const ID: u8 = 200;
@@ -111,7 +137,7 @@ impl Policy {
         Desk::new(Options { book: &self.book, context: &self.context, source: None, now: None }).with_key(self.key)
     }
 
-    /// Reads a record that came from `source`, as far as that takes no state.
+    /// Reads a record that came from `source` into `spare`, as far as that takes no state.
     ///
     /// # Errors
     /// The bytes are no record at all.
@@ -119,7 +145,7 @@ impl Policy {
         self: &Arc<Self>,
         (record, source): (Incoming, Option<&str>),
         (sender, now): (&Arc<str>, Time),
-        scratch: &mut Scratch,
+        (scratch, spare): (&mut Scratch, Spare),
     ) -> Result<Prepared, Problem> {
         let beside = record.beside.as_deref();
         let kind = beside.and_then(|beside| beside.kind.as_deref());
@@ -127,9 +153,9 @@ impl Policy {
         let now = self.at_arrival.then_some(now);
         let options = Options { book: &self.book, context: &self.context, source: known, now };
         let desk = Desk::new(options).with_key(self.key);
-        let raw = RawAlert { bytes: &record.bytes, place: Place { input: 0, line: record.line } };
-        let (mut alert, mut problems) = (Alert::default(), Vec::new());
-        desk.normalize(&raw, scratch, &mut alert, &mut problems)?;
+        let read = RawAlert { bytes: &record.bytes, place: Place { input: 0, line: record.line } };
+        let Spare { mut raw, mut alert, mut problems } = spare;
+        desk.normalize(&read, scratch, &mut alert, &mut problems)?;
         if let Some(Beside { time, host, .. }) = beside {
             normalize::Beside { time: time.as_deref(), host: host.as_deref() }.fill(&mut alert, &mut problems);
         }
@@ -137,9 +163,10 @@ impl Policy {
         let keys = desk.keys(&mut alert, scratch);
         let key = self.key_of(&alert, source, beside);
         let severity = autonomy::severity(&alert.row).unwrap_or(0);
+        raw.extend_from_slice(&record.bytes);
         Ok(Prepared {
             policy: Arc::clone(self),
-            raw: record.bytes,
+            raw,
             sender: Arc::clone(sender),
             alert,
             problems,

@@ -226,6 +226,13 @@ pub trait Read: Send {
     /// # Errors
     /// A [`StoreError`].
     fn known(&mut self, key: u64) -> Result<Option<Known>, StoreError>;
+    /// Writes what is in a log back to where it belongs, as far as nobody uses it, so that whoever writes need not.
+    ///
+    /// # Errors
+    /// A [`StoreError`]; nothing is lost but after [`StoreError::Unclear`].
+    fn write_back(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Whatever is read until [`Read::release`] is what is stored now, however much is written meanwhile.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! answer for each when its commit is durable, or a refusal at once. When the store cannot be written, everything is refused
 //! and the driver begins anew from what is stored, until a write succeeds again.
 
+mod back;
 mod basket;
 mod settle;
 mod thread;
@@ -11,7 +12,7 @@ mod thread;
 pub use basket::Basket;
 
 use crate::drive::{Answer, Command, Done, Driver, Refused, Reply, Settings, Work};
-use crate::policy::{Incoming, Policy};
+use crate::policy::{Incoming, Policy, Spare};
 use crate::ports::{Bus, Clock, Read, Store, StoreError};
 use crate::queue::{self, COMMANDS, Entered, Queue};
 use crate::view::Library;
@@ -143,6 +144,7 @@ struct Inner {
     head: Mutex<(u64, Hash)>,
     marks: settle::Marks,
     scratch: Mutex<Vec<Scratch>>,
+    spares: Mutex<Vec<Spare>>,
     readers: Mutex<Vec<Box<dyn Read>>>,
     /// What further readers are made from.
     origin: Mutex<Box<dyn Read>>,
@@ -157,6 +159,9 @@ struct Waiting {
     work: Work,
     place: Place,
 }
+
+/// Kept of what alerts were read into, some 6 KB each.
+const SPARES_KEPT: usize = 512;
 
 /// Readers kept for the next who asks.
 const READERS_KEPT: usize = 8;
@@ -180,6 +185,7 @@ impl Service {
             marks: settle::Marks::default(),
             origin: Mutex::new(reader),
             scratch: Mutex::default(),
+            spares: Mutex::default(),
             readers: Mutex::default(),
             state: AtomicU8::new(State::Running as u8),
             why: Mutex::default(),
@@ -204,7 +210,7 @@ impl Service {
                 continue;
             }
             let bytes = record.bytes.len();
-            match policy.prepare((record, source), (sender, now), &mut scratch) {
+            match policy.prepare((record, source), (sender, now), (&mut scratch, self.spare())) {
                 Ok(prepared) => {
                     let severity = prepared.severity;
                     self.enter(Waiting { work: Work::Alert(Box::new(prepared)), place }, severity, bytes);
@@ -275,6 +281,17 @@ impl Service {
         lock(&self.0.scratch).pop().unwrap_or_default()
     }
 
+    fn spare(&self) -> Spare {
+        lock(&self.0.spares).pop().unwrap_or_default()
+    }
+
+    /// Keeps what alerts were read into for others.
+    fn keep(&self, spent: impl Iterator<Item = Spare>) {
+        let mut spares = lock(&self.0.spares);
+        let room = SPARES_KEPT.saturating_sub(spares.len());
+        spares.extend(spent.take(room));
+    }
+
     /// Reads what was committed, with a reader that is given back.
     ///
     /// # Errors
@@ -342,10 +359,14 @@ impl Service {
         &self.0.counters
     }
 
-    /// How many alerts wait, their bytes, and how many may.
-    pub fn waiting(&self) -> (usize, usize, queue::Limits) {
-        let (alerts, bytes) = self.0.queue.len();
-        (alerts, bytes, self.0.queue.limits())
+    /// How many alerts wait, and their bytes.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.0.queue.len()
+    }
+
+    /// How many alerts may wait.
+    pub fn limits(&self) -> queue::Limits {
+        self.0.queue.limits()
     }
 
     /// The clock.

@@ -92,11 +92,7 @@ impl Service {
     pub fn decision(&self, seq: u64) -> Result<Option<Decision>, StoreError> {
         let policy = self.policy();
         self.read(|reader| {
-            let bytes = match entry_at(reader, seq) {
-                Ok(bytes) => bytes,
-                Err(StoreError::Damaged(_)) => return Ok(None),
-                Err(error) => return Err(error),
-            };
+            let Some(bytes) = entry_at(reader, seq)? else { return Ok(None) };
             let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
             let Kind::Decided(head, sender, rest) = event::kind(&bytes).map_err(broken)? else { return Ok(None) };
             let book = self.library().book(head.book, &policy, reader)?;
@@ -135,11 +131,8 @@ impl Service {
         self.read(|reader| {
             let mut story = Vec::new();
             while let (Some(seq), true) = (last.checked_sub(1), story.len() < most) {
-                let bytes = match entry_at(reader, seq) {
-                    Ok(bytes) => bytes,
-                    Err(StoreError::Damaged(_)) => return Ok((story, 0)), // Retention removed what was before.
-                    Err(error) => return Err(error),
-                };
+                // Retention removed what was before.
+                let Some(bytes) = entry_at(reader, seq)? else { return Ok((story, 0)) };
                 let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
                 let (moment, previous) = moment(seq, event::kind(&bytes).map_err(broken)?, blind);
                 story.push(moment);

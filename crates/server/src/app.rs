@@ -84,13 +84,14 @@ impl App {
     ///
     /// What holds more than the queue has room for goes in part after part. Refused at once, the end of it would never get
     /// in: whoever repeats the whole fills the room with its beginning again.
-    pub async fn offer(&self, source: Option<&str>, sender: &str, records: Vec<Incoming>) -> Vec<service::Fate> {
+    pub async fn offer(&self, source: Option<&str>, sender: &Arc<str>, records: Vec<Incoming>) -> Vec<service::Fate> {
         self.heard.note(source.unwrap_or("(unnamed)"), self.service.clock().now().0);
-        let sender: Arc<str> = sender.into();
-        let (_, _, limits) = self.service.waiting();
+        if records.len() == 1 {
+            return self.service.submit(source, sender, records).await;
+        }
         let mut fates = Vec::with_capacity(records.len());
-        for part in parts(records, limits) {
-            fates.append(&mut self.offer_part(source, &sender, part).await);
+        for part in parts(records, self.service.limits()) {
+            fates.append(&mut self.offer_part(source, sender, part).await);
         }
         fates
     }
@@ -129,7 +130,7 @@ fn parts(records: Vec<Incoming>, limits: Limits) -> Vec<Vec<Incoming>> {
 
 impl Sink for App {
     fn submit<'a>(&'a self, source: Option<&'a str>, sender: &'a str, records: Vec<Incoming>) -> Pending<'a, Vec<Fate>> {
-        Box::pin(async move { self.offer(source, sender, records).await.into_iter().map(fate).collect() })
+        Box::pin(async move { self.offer(source, &sender.into(), records).await.into_iter().map(fate).collect() })
     }
 
     fn report<'a>(&'a self, _: Option<&'a str>, _: &'a str, faults: Vec<Fault>) -> Pending<'a, ()> {

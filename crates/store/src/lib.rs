@@ -5,6 +5,8 @@
 //! found by a hash goes into trees later, many to a page. Every tool that reads SQLite reads it.
 
 mod error;
+mod filter;
+mod keys;
 mod pack;
 mod queue;
 mod read;

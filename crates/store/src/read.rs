@@ -5,7 +5,7 @@ use crate::pack::unpack;
 use crate::queue;
 use crate::recent::{KEY, Recent, Tree, key_and_content};
 use crate::schema;
-use crate::write::{Options, connect};
+use crate::write::{Options, checkpoint, connect};
 use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
 use adjutant_model::{CaseId, Outcome, Time};
@@ -134,6 +134,10 @@ pub(crate) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
 impl Read for Reader {
     fn another(&self) -> Result<Box<dyn Read>, StoreError> {
         Ok(Box::new(Self::open_as(&self.path, &self.options)?))
+    }
+
+    fn write_back(&mut self) -> Result<(), StoreError> {
+        checkpoint(&self.connection)
     }
 
     fn blocks(&mut self, from: u64, parts: Parts, each: &mut BlockVisitor<'_>) -> Result<(), StoreError> {

@@ -7,11 +7,12 @@
 //! O'Neil et al., The Log-Structured Merge-Tree, 1996, and its rolling merge.)
 
 use crate::error::from_sqlite;
+use crate::filter::{self, Filter};
+use crate::keys::Keys;
 #[cfg(feature = "planted")]
 use adjutant_runtime::planted::{Bug, is};
 use adjutant_runtime::ports::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::BTreeMap;
 
 /// Keys that are kept beside a tree before the hand begins to write.
 pub const RECENT_KEYS: usize = 65_536;
@@ -46,6 +47,13 @@ impl Tree {
         }
     }
 
+    fn keys_sql(self) -> &'static str {
+        match self {
+            Tree::Known => "SELECT key FROM known",
+            Tree::Named => "SELECT key FROM named",
+        }
+    }
+
     fn put_sql(self) -> &'static str {
         match self {
             Tree::Known => "INSERT OR REPLACE INTO known (key, seq) VALUES (?1, ?2)",
@@ -62,45 +70,76 @@ impl Tree {
 
     /// The first entry whose key may not be in the tree yet.
     fn from(self, connection: &Connection) -> Result<u64, StoreError> {
-        let sql = "SELECT body FROM documents WHERE kind = ?1 AND id = ?2";
-        let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
-        let text = statement.query_row([TREE, self.name()], |row| row.get::<_, String>(0)).optional().map_err(from_sqlite)?;
-        // A tree of which nothing is said is read again from the first entry, which is slower and never wrong.
-        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+        whole_to(connection, self.name())
     }
+}
+
+/// Up to which entry `tree` has everything. One of which nothing is said is read again from the first, which is slower and never
+/// wrong.
+pub(crate) fn whole_to(connection: &Connection, tree: &str) -> Result<u64, StoreError> {
+    let sql = "SELECT body FROM documents WHERE kind = ?1 AND id = ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
+    let text = statement.query_row([TREE, tree], |row| row.get::<_, String>(0)).optional().map_err(from_sqlite)?;
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Says up to which entry `tree` has everything.
+pub(crate) fn say_whole_to(connection: &Connection, tree: &str, entry: u64) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO documents (kind, id, body) VALUES (?1, ?2, ?3)";
+    let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
+    statement.execute(params![TREE, tree, entry.to_string()]).map(|_| ()).map_err(from_sqlite)
 }
 
 /// The keys that may not be in the tree yet.
 pub(crate) struct Recent {
     tree: Tree,
-    keys: BTreeMap<i64, u64>,
+    keys: Keys,
     keys_max: usize,
-    /// Where the hand is.
-    hand: i64,
+    /// The bucket where the hand is.
+    hand: usize,
     /// How many entries there were when the hand began its round.
     round: u64,
     /// Entries before are read, those before `from` are in the tree.
     read: u64,
     from: u64,
+    /// Which keys are in the tree, where that is watched.
+    filter: Option<Filter>,
 }
 
 /// What the hand writes in one transaction.
 pub(crate) struct Sweep {
     keys: Vec<(i64, u64)>,
+    /// The bucket that the hand comes to; none when it has gone round.
+    next: Option<usize>,
     /// The hand has gone round: up to this entry everything is in the tree.
     whole: Option<u64>,
 }
 
 impl Recent {
     pub(crate) fn new(tree: Tree, keys_max: usize) -> Self {
-        Self { tree, keys: BTreeMap::new(), keys_max, hand: i64::MIN, round: 0, read: 0, from: 0 }
+        Self { tree, keys: Keys::default(), keys_max, hand: 0, round: 0, read: 0, from: 0, filter: None }
+    }
+
+    /// Watches which keys are in the tree, so that most that are not need not be looked for there. Only who writes can: a
+    /// reader would not hear of new ones.
+    pub(crate) fn watch(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let mut filter = Filter::new();
+        if self.read <= filter::KEYS_MAX {
+            let mut statement = connection.prepare(self.tree.keys_sql()).map_err(from_sqlite)?;
+            let mut rows = statement.query([]).map_err(from_sqlite)?;
+            while let Some(row) = rows.next().map_err(from_sqlite)? {
+                filter.add(row.get(0).map_err(from_sqlite)?);
+            }
+            self.filter = Some(filter);
+        }
+        Ok(())
     }
 
     /// Reads what was committed since the last time.
     pub(crate) fn refresh(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let from = self.tree.from(connection)?;
         if from > self.from {
-            self.keys.retain(|_, seq| *seq >= from);
+            self.keys.retain(|seq| seq >= from);
         }
         self.from = from;
         let begin = self.read.max(from);
@@ -114,29 +153,29 @@ impl Recent {
 
     /// What is known of a key here or in the tree.
     pub(crate) fn find(&self, connection: &Connection, key: i64) -> Result<Option<u64>, StoreError> {
-        match self.keys.get(&key) {
-            Some(seq) => Ok(Some(*seq)),
+        match self.keys.get(key) {
+            Some(seq) => Ok(Some(seq)),
+            None if self.filter.as_ref().is_some_and(|filter| !filter.may_hold(key)) => Ok(None),
             None => self.tree.find(connection, key),
         }
     }
 
     /// The recent keys in a range.
     pub(crate) fn range(&self, low: i64, high: i64) -> impl Iterator<Item = u64> {
-        self.keys.range(low..=high).map(|(_, seq)| *seq)
+        self.keys.range(low, high)
     }
 
     pub(crate) fn contains(&self, key: i64) -> bool {
-        self.keys.contains_key(&key)
+        self.keys.get(key).is_some()
     }
 
     /// What is to be written with so many new keys.
     pub(crate) fn sweep(&self, new: usize) -> Sweep {
         if self.keys.len() + new <= self.keys_max {
-            return Sweep { keys: Vec::new(), whole: None };
+            return Sweep { keys: Vec::new(), next: Some(self.hand), whole: None };
         }
-        let keys: Vec<(i64, u64)> = self.keys.range(self.hand..).take(PACE * new).map(|(key, seq)| (*key, *seq)).collect();
-        let whole = (keys.len() < PACE * new).then_some(self.round);
-        Sweep { keys, whole }
+        let (keys, next) = self.keys.after(self.hand, PACE * new);
+        Sweep { keys, next, whole: next.is_none().then_some(self.round) }
     }
 
     pub(crate) fn write(&self, connection: &Connection, sweep: &Sweep) -> Result<(), StoreError> {
@@ -153,24 +192,21 @@ impl Recent {
         let Some(whole) = sweep.whole else { return Ok(()) };
         #[cfg(feature = "planted")]
         let whole = if is(Bug::RoundTooLate) { self.read } else { whole };
-        let sql = "INSERT OR REPLACE INTO documents (kind, id, body) VALUES (?1, ?2, ?3)";
-        let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
-        statement.execute(params![TREE, self.tree.name(), whole.to_string()]).map_err(from_sqlite)?;
-        Ok(())
+        say_whole_to(connection, self.tree.name(), whole)
     }
 
     /// Takes over what was committed: the hand's work, new keys, and how many entries there are now.
     pub(crate) fn swept(&mut self, sweep: Sweep, new: impl Iterator<Item = (i64, u64)>, entries: u64) {
-        for (key, _) in &sweep.keys {
-            self.keys.remove(key);
-        }
+        self.keys.remove(self.hand, sweep.next);
+        self.hand = sweep.next.unwrap_or(0);
         if let Some(whole) = sweep.whole {
-            (self.hand, self.round, self.from) = (i64::MIN, entries, whole);
-        } else if let Some((last, _)) = sweep.keys.last() {
-            // The greatest key begins the next round by itself: nothing is left from it on.
-            self.hand = last.saturating_add(1);
+            (self.round, self.from) = (entries, whole);
         }
-        self.keys.extend(new);
+        if let Some(filter) = &mut self.filter {
+            sweep.keys.iter().for_each(|(key, _)| filter.add(*key));
+        }
+        self.filter = self.filter.take().filter(|filter| !filter.is_full());
+        new.for_each(|(key, seq)| self.keys.insert(key, seq));
         self.read = entries;
     }
 }
@@ -178,7 +214,7 @@ impl Recent {
 /// Bytes that `head.keys` has for each entry: the key and the beginning of the content's digest, little-endian.
 pub(crate) const KEY: usize = 16;
 
-fn read_keys(connection: &Connection, begin: u64, into: &mut BTreeMap<i64, u64>) -> Result<u64, StoreError> {
+fn read_keys(connection: &Connection, begin: u64, into: &mut Keys) -> Result<u64, StoreError> {
     let sql = "SELECT first, keys FROM head WHERE first >= ?1 ORDER BY first";
     let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
     let mut rows = statement.query([begin.cast_signed()]).map_err(from_sqlite)?;
@@ -196,7 +232,7 @@ fn read_keys(connection: &Connection, begin: u64, into: &mut BTreeMap<i64, u64>)
     Ok(next)
 }
 
-fn read_names(connection: &Connection, begin: u64, into: &mut BTreeMap<i64, u64>) -> Result<u64, StoreError> {
+fn read_names(connection: &Connection, begin: u64, into: &mut Keys) -> Result<u64, StoreError> {
     let mut statement = connection.prepare_cached("SELECT first, id FROM cases WHERE first >= ?1").map_err(from_sqlite)?;
     let mut rows = statement.query([begin.cast_signed()]).map_err(from_sqlite)?;
     let mut next = begin;

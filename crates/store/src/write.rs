@@ -38,7 +38,7 @@ pub struct Options {
 }
 
 /// Pages of the cache, as negative KiB: enough that the upper levels of every tree stay in memory.
-const CACHE_KIB: i64 = -16 * 1024;
+const CACHE_KIB: i64 = -12 * 1024;
 
 /// The log is written back into the file after so many pages (of 4 KiB).
 pub const LOG_PAGES: u32 = 4_000;
@@ -80,7 +80,8 @@ impl Sqlite {
         schema::migrate(&mut connection)?;
         let recent = |tree| -> Result<Recent, StoreError> {
             let mut recent = Recent::new(tree, options.recent_keys.unwrap_or(RECENT_KEYS));
-            recent.refresh(&connection).map(|()| recent)
+            recent.refresh(&connection)?;
+            recent.watch(&connection).map(|()| recent)
         };
         let (known, named) = (recent(Tree::Known)?, recent(Tree::Named)?);
         let listed_to = queue::listed_to(&connection)?;
@@ -208,7 +209,12 @@ fn write_back(connection: &Connection) -> Result<(), StoreError> {
     if is(Bug::LogTrusted) {
         return Ok(());
     }
-    let mut statement = connection.prepare("PRAGMA wal_checkpoint(PASSIVE)").map_err(from_sqlite)?;
+    checkpoint(connection)
+}
+
+/// Writes back as much of the log as nobody uses.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").map_err(from_sqlite)?;
     let rows = statement.query_map([], |_| Ok(())).map_err(from_sqlite)?;
     rows.collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(from_sqlite)
 }

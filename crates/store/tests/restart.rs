@@ -9,9 +9,9 @@ use adjutant_runtime::book_dir;
 use adjutant_runtime::context::{self, Embedded};
 use adjutant_runtime::drive::{Command, Done, Driver, Settings, Work};
 use adjutant_runtime::event::Evidence;
-use adjutant_runtime::policy::{Incoming, Policy};
+use adjutant_runtime::policy::{Incoming, Policy, Spare};
 use adjutant_runtime::ports::Store;
-use adjutant_store::{MEMORY, Options, Sqlite};
+use adjutant_store::{FILE, MEMORY, Options, Sqlite};
 use bytes::Bytes;
 use std::io::Read as _;
 use std::path::Path;
@@ -27,14 +27,26 @@ fn policy() -> Arc<Policy> {
 }
 
 fn open(folder: &Path, policy: &Arc<Policy>) -> Driver {
-    let store = Sqlite::open(folder, Options::default()).unwrap();
+    open_as(folder, policy, Options::default())
+}
+
+fn open_as(folder: &Path, policy: &Arc<Policy>, options: Options) -> Driver {
+    let store = Sqlite::open(folder, options).unwrap();
     Driver::open(Box::new(store), Arc::clone(policy), Settings::default(), NOW).unwrap()
 }
 
 fn alert(policy: &Arc<Policy>) -> Work {
-    let line = include_str!("../../cli/demo/corp.jsonl").lines().next().unwrap();
+    alerts(policy).next().unwrap()
+}
+
+fn alerts(policy: &Arc<Policy>) -> impl Iterator<Item = Work> {
+    include_str!("../../cli/demo/corp.jsonl").lines().map(|line| work(policy, line))
+}
+
+fn work(policy: &Arc<Policy>, line: &'static str) -> Work {
     let record = Incoming::new(Bytes::from_static(line.as_bytes()), 1);
-    Work::Alert(Box::new(policy.prepare((record, None), (&"test".into(), NOW), &mut Scratch::default()).unwrap()))
+    let room = (&mut Scratch::default(), Spare::default());
+    Work::Alert(Box::new(policy.prepare((record, None), (&"test".into(), NOW), room).unwrap()))
 }
 
 fn judged(case: CaseId) -> Work {
@@ -71,4 +83,25 @@ fn a_verdict_in_the_same_commit_as_its_alert_is_learnt_at_once_as_it_is_after_a_
     std::fs::remove_file(folder.path().join(MEMORY)).unwrap();
     let (after, _) = memory(open(folder.path(), &policy));
     assert!(before == after, "memory differs after a restart");
+}
+
+#[test]
+fn what_was_written_back_is_in_the_file_and_known_without_the_log() {
+    let (policy, folder, other) = (policy(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Few keys stay in memory, so most of them have gone into their trees.
+    let options = || Options { recent_keys: Some(4), log_pages: Some(u32::MAX >> 1), ..Options::default() };
+    let mut driver = open_as(folder.path(), &policy, options());
+    let decided = alerts(&policy).take(60).map(|alert| turn(&mut driver, vec![alert]).remove(0));
+    let decided: Vec<Done> = decided.collect();
+    driver.store().reader().unwrap().write_back().unwrap();
+    std::fs::copy(folder.path().join(FILE), other.path().join(FILE)).unwrap();
+    let mut again = open_as(other.path(), &policy, options());
+    for (alert, before) in alerts(&policy).zip(&decided) {
+        let done = turn(&mut again, vec![alert]).remove(0);
+        let (Done::Known(now), Done::Decided(then) | Done::Known(then)) = (&done, before) else { panic!("{done:?}") };
+        assert_eq!(now, then);
+    }
+    let (entries, _) = again.head();
+    turn(&mut again, alerts(&policy).skip(60).collect());
+    assert!(again.head().0 > entries, "what is new is not taken for known");
 }

@@ -128,7 +128,7 @@ fn notices(app: &App, qualities: &[adjutant_engine::context::Quality], silent_mi
             notices.push(format!("source `{source}` is silent for more than {silent_minutes} minutes"));
         }
     }
-    let (waiting, _, limits) = app.service.waiting();
+    let ((waiting, _), limits) = (app.service.waiting(), app.service.limits());
     if waiting * 100 > limits.alerts_max * FULL_PERCENT {
         notices.push(format!("the queue is more than {FULL_PERCENT} % full"));
     }

@@ -91,15 +91,14 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
     out.put_bytes(text.as_bytes());
     out.put_uint(list.len() as u64);
     for value in list {
-        out.put_byte(kind_of(*value));
-        put_value(out, *value);
+        out.put_byte(kind_of(value));
+        put_value(out, value);
     }
-    let runs = runs(row);
-    out.put_uint(runs.len() as u64);
+    out.put_uint(row.runs().count() as u64);
     let mut next = 0;
-    for (slot, cell, len) in runs {
-        out.put_uint((slot - next) as u64);
-        next = slot + len;
+    for (slot, cell, len) in row.runs() {
+        out.put_uint((slot.index() - next) as u64);
+        next = slot.index() + len;
         if len > 1 {
             out.put_byte(kind::RUN);
             out.put_uint(len as u64);
@@ -108,23 +107,7 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
     }
 }
 
-/// The cells that say something: where each run of cells alike begins, the cell, and how many there are. What a
-/// context source knows nothing of is dozens of neighbours that say the same.
-fn runs(row: &Row) -> Vec<(usize, Cell, usize)> {
-    let mut runs: Vec<(usize, Cell, usize)> = Vec::with_capacity(RUNS_USUAL);
-    for (slot, cell) in row.cells().filter(|(_, cell)| *cell != Cell::default()) {
-        match runs.last_mut() {
-            Some((start, same, len)) if *start + *len == slot.index() && *same == cell => *len += 1,
-            _ => runs.push((slot.index(), cell, 1)),
-        }
-    }
-    runs
-}
-
-/// Room for the runs of most rows.
-const RUNS_USUAL: usize = 64;
-
-fn put_cell(out: &mut Vec<u8>, cell: Cell) {
+fn put_cell(out: &mut Vec<u8>, cell: &Cell) {
     let (origin, number) = match cell.origin {
         Origin::Nothing => (0, None),
         Origin::Raw(number) => (1, Some(number)),
@@ -134,17 +117,17 @@ fn put_cell(out: &mut Vec<u8>, cell: Cell) {
         Origin::Inferred => (5, None),
     };
     let observed = if cell.observed_at == Time(0) { 0 } else { OBSERVED };
-    out.put_byte(kind_of(cell.value) | origin << 4 | observed);
+    out.put_byte(kind_of(&cell.value) | origin << 4 | observed);
     if let Some(number) = number {
         out.put_uint(u64::from(number));
     }
     if observed != 0 {
         out.put_slice(&cell.observed_at.0.to_le_bytes());
     }
-    put_value(out, cell.value);
+    put_value(out, &cell.value);
 }
 
-fn kind_of(value: Value) -> u8 {
+fn kind_of(value: &Value) -> u8 {
     match value {
         Value::Unknown(_) => kind::UNKNOWN,
         Value::Bool(false) => kind::FALSE,
@@ -163,22 +146,22 @@ fn kind_of(value: Value) -> u8 {
     }
 }
 
-fn put_value(out: &mut Vec<u8>, value: Value) {
+fn put_value(out: &mut Vec<u8>, value: &Value) {
     match value {
-        Value::Unknown(why) => out.put_byte(why as u8),
+        Value::Unknown(why) => out.put_byte(*why as u8),
         Value::Bool(_) => {}
         Value::Time(Time(micros)) => out.put_slice(&micros.to_le_bytes()),
         Value::Int(number)
         | Value::Duration(Duration(number))
         | Value::Distance(Distance(number))
         | Value::Speed(Speed(number)) => {
-            out.put_int(number);
+            out.put_int(*number);
         }
         Value::Geo(Geo { lat, lon }) => {
             out.put_slice(&lat.to_le_bytes());
             out.put_slice(&lon.to_le_bytes());
         }
-        Value::Level(level) => out.put_byte(level),
+        Value::Level(level) => out.put_byte(*level),
         Value::Addr(addr) => {
             let bytes = addr.bytes();
             out.put_slice(bytes.strip_prefix(&MAPPED).unwrap_or(&bytes));

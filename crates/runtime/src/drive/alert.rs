@@ -27,7 +27,13 @@ enum Arrival {
 
 impl Driver {
     pub(super) fn alert(&mut self, mut prepared: Prepared) -> Result<Done, StoreError> {
-        let (key, revised) = match self.arrival(&prepared)? {
+        let done = self.arrived(&mut prepared)?;
+        self.spent.push(prepared.into());
+        Ok(done)
+    }
+
+    fn arrived(&mut self, prepared: &mut Prepared) -> Result<Done, StoreError> {
+        let (key, revised) = match self.arrival(prepared)? {
             Arrival::Again(answer) => return Ok(Done::Known(answer)),
             Arrival::New { key, revised } => (key, revised),
         };
@@ -38,12 +44,12 @@ impl Driver {
         policy.desk().travel(&mut prepared.alert);
         let kept = self.case(observed.joined.case)?;
         let case = kept.as_ref().map_or_else(|| Case::new(observed.joined.case), as_case);
-        let step = self.step(&case, &prepared, &observed)?;
+        let step = self.step(&case, prepared, &observed)?;
         let Some(Event::Decided(decision)) = step.events.first() else {
             return Err(StoreError::Damaged("a step without a decision; please report this".into()));
         };
-        let answer = self.write(&prepared, &observed, (key, revised), (&step, decision), kept.as_ref());
-        self.keep_case((kept, case), &prepared, (&step, decision), answer.seq);
+        let answer = self.write(prepared, &observed, (key, revised), (&step, decision), kept.as_ref());
+        self.keep_case((kept, case), prepared, (&step, decision), answer.seq);
         self.batch.know(key, Known { seq: answer.seq, content: prepared.content() });
         self.batch.answer(answer);
         Ok(Done::Decided(answer))
@@ -54,10 +60,9 @@ impl Driver {
         let (mut key, mut revised) = (prepared.key, false);
         while let Some(known) = self.known(key)? {
             if known.content == content || key != prepared.key {
-                match self.answered(known.seq) {
-                    // Retention removed what was decided, so nobody can say it again: it is decided anew, under a key of its own.
-                    Err(StoreError::Damaged(_)) => {}
-                    answered => return answered.map(Arrival::Again),
+                // When retention removed what was decided, nobody can say it again: it is decided anew, under a key of its own.
+                if let Some(answer) = self.answered(known.seq)? {
+                    return Ok(Arrival::Again(answer));
                 }
             } else {
                 revised = true;
@@ -74,14 +79,14 @@ impl Driver {
         }
     }
 
-    /// What was decided as the entry `seq`.
-    fn answered(&mut self, seq: u64) -> Result<Answer, StoreError> {
+    /// What was decided as the entry `seq`; none when retention removed it.
+    fn answered(&mut self, seq: u64) -> Result<Option<Answer>, StoreError> {
         if let Some(answer) = self.batch.answered(seq) {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
-        let entry = entry_at(&mut *self.reader, seq)?;
+        let Some(entry) = entry_at(&mut *self.reader, seq)? else { return Ok(None) };
         match event::kind(&entry) {
-            Ok(Kind::Decided(head, ..)) => Ok(answer(&head, seq)),
+            Ok(Kind::Decided(head, ..)) => Ok(Some(answer(&head, seq))),
             _ => Err(StoreError::Damaged(format!("entry {seq} is no decision"))),
         }
     }
@@ -242,13 +247,19 @@ pub(crate) fn answer(head: &Head, seq: u64) -> Answer {
     }
 }
 
-/// The bytes of the entry `seq`.
-pub(crate) fn entry_at(reader: &mut dyn crate::ports::Read, seq: u64) -> Result<Vec<u8>, StoreError> {
-    let mut found = None;
+/// The bytes of the entry `seq`; none when retention removed it, or there is no such entry.
+pub(crate) fn entry_at(reader: &mut dyn crate::ports::Read, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut found = Ok(None);
     reader.blocks(seq, crate::ports::Parts::Entries, &mut |block| {
-        let nth = seq.checked_sub(block.first).and_then(|nth| usize::try_from(nth).ok()).unwrap_or(usize::MAX);
-        found = event::pieces(&block.entries).nth(nth).and_then(Result::ok).map(<[u8]>::to_vec);
+        if !block.entries.is_empty() {
+            let nth = seq.checked_sub(block.first).and_then(|nth| usize::try_from(nth).ok()).unwrap_or(usize::MAX);
+            let bytes = event::pieces(&block.entries).nth(nth).and_then(Result::ok);
+            found = match bytes {
+                Some(bytes) => Ok(Some(bytes.to_vec())),
+                None => Err(StoreError::Damaged(format!("entry {seq} cannot be read"))),
+            };
+        }
         Ok(false)
     })?;
-    found.ok_or_else(|| StoreError::Damaged(format!("entry {seq} is not there")))
+    found
 }

@@ -292,11 +292,7 @@ impl Driver {
     fn alert_of(&mut self, seq: u64) -> Result<Option<Alert>, StoreError> {
         // What was decided in this very transaction is not stored yet; a replay will find it there.
         let mine = self.batch.entry_bytes(seq).map(<[u8]>::to_vec);
-        let bytes = match mine.map_or_else(|| entry_at(&mut *self.reader, seq), Ok) {
-            Ok(bytes) => bytes,
-            Err(StoreError::Damaged(_)) => return Ok(None), // Retention removed it.
-            Err(error) => return Err(error),
-        };
+        let Some(bytes) = mine.map_or_else(|| entry_at(&mut *self.reader, seq), |mine| Ok(Some(mine)))? else { return Ok(None) };
         let Ok(Kind::Decided(head, _, rest)) = event::kind(&bytes) else { return Ok(None) };
         let slots = self.slots(head.book)?;
         let mut entry = crate::archive::Entry::default();

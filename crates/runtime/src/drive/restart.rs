@@ -51,6 +51,7 @@ impl Driver {
             snapshot,
             forgetting: None,
             batch: Batch::default(),
+            spent: Vec::new(),
         };
         driver.replay(snapshot)?;
         driver.know_book(now)?;

@@ -25,7 +25,7 @@ pub(super) struct Place {
 }
 
 impl Basket {
-    pub(super) fn new(len: usize) -> (Self, Vec<Place>) {
+    pub(super) fn new(len: usize) -> (Self, impl Iterator<Item = Place>) {
         let (sender, full) = oneshot::channel();
         let shared = Arc::new(Shared {
             ended: Mutex::new((0..len).map(|_| None).collect()),
@@ -35,7 +35,8 @@ impl Basket {
         if len == 0 {
             shared.fill();
         }
-        let places = (0..len).map(|at| Place { shared: Arc::clone(&shared), at }).collect();
+        let of = Arc::clone(&shared);
+        let places = (0..len).map(move |at| Place { shared: Arc::clone(&of), at });
         (Self { shared, full }, places)
     }
 

@@ -1,6 +1,7 @@
 //! The driver's thread: takes what waits, turns, hands on what is to be settled; snapshots when it is idle; begins anew when
 //! the store failed.
 
+use super::back;
 use super::settle::{self, Handed, Turned};
 use super::{Ended, Service, State, Waiting, count, lock};
 use crate::drive::{Command, Done, Driver, Work};
@@ -27,15 +28,21 @@ const PROBE_BYTES: usize = 64 << 10;
 pub(super) fn spawn(service: Service, mut driver: Driver) -> Result<JoinHandle<()>, StoreError> {
     let settler = settled(&mut driver)?;
     let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-    let (sender, settling) = settle::spawn(service.clone(), settler).map_err(unavailable)?;
+    let (settle, settling) = settle::spawn(service.clone(), settler).map_err(unavailable)?;
+    let (commits, writing_back) = back::spawn(service.clone()).map_err(unavailable)?;
     let run = move || {
-        run(&service, driver, &sender);
-        drop(sender);
+        run(&service, driver, &Told { settle, commits });
         // A panic there has ended the process already.
-        let _ = settling.join();
+        let _ = (settling.join(), writing_back.join());
         service.0.state.store(State::Stopped as u8, Ordering::Release);
     };
     std::thread::Builder::new().name("driver".into()).spawn(run).map_err(unavailable)
+}
+
+/// Who is told of a commit.
+struct Told {
+    settle: SyncSender<Handed>,
+    commits: SyncSender<()>,
 }
 
 /// What settles the driver's commits, after it settled what there is.
@@ -45,18 +52,18 @@ fn settled(driver: &mut Driver) -> Result<Box<dyn Settle>, StoreError> {
     Ok(settler)
 }
 
-fn run(service: &Service, mut driver: Driver, settle: &SyncSender<Handed>) {
+fn run(service: &Service, mut driver: Driver, told: &Told) {
     let mut turn = Making::default();
     let settings = service.0.parts.turn;
     while service.0.queue.wait(IDLE) {
         service.0.queue.take(&mut turn.waiting, settings.alerts_max, TURN_BYTES_MAX);
         let idle = turn.waiting.is_empty();
-        if !idle && let Err(error) = turn.run(service, &mut driver, settle) {
+        if !idle && let Err(error) = turn.run(service, &mut driver, told) {
             match recovered(service, driver, error) {
                 Some((again, settler)) => {
                     driver = again;
                     // Nobody there is nobody who could answer: the process is about to end.
-                    let _ = settle.send(Handed::Store(settler));
+                    let _ = told.settle.send(Handed::Store(settler));
                 }
                 None => return,
             }
@@ -80,7 +87,7 @@ struct Making {
 }
 
 impl Making {
-    fn run(&mut self, service: &Service, driver: &mut Driver, settle: &SyncSender<Handed>) -> Result<(), StoreError> {
+    fn run(&mut self, service: &Service, driver: &mut Driver, told: &Told) -> Result<(), StoreError> {
         for Waiting { work, place } in self.waiting.drain(..) {
             self.work.push(work);
             self.places.push(place);
@@ -98,9 +105,10 @@ impl Making {
             }
             // Nothing of it can be seen: it is as settled as those before it.
             let nothing = Turned { places: Vec::new(), done: Vec::new(), head: driver.head(), number, began };
-            let _ = settle.send(Handed::Turn(nothing));
+            let _ = told.settle.send(Handed::Turn(nothing));
             return Err(error);
         }
+        service.keep(driver.spent());
         self.count(service, clock.now().since(began).0);
         if commands {
             *service.0.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(driver.policy());
@@ -111,7 +119,9 @@ impl Making {
         let turned = Turned { places, done, head: driver.head(), number, began };
         service.0.queue.busy(true);
         // Where nobody settles any more, places that are dropped count as answered: the process is about to end.
-        let _ = settle.send(Handed::Turn(turned));
+        let _ = told.settle.send(Handed::Turn(turned));
+        // One that was not heard of yet is as good.
+        let _ = told.commits.try_send(());
         Ok(())
     }
 

@@ -61,7 +61,7 @@ pub struct Missed {
 
 /// How well the machine is.
 pub fn health(service: &Service, notices: Vec<String>) -> Health {
-    let (waiting, _, limits) = service.waiting();
+    let ((waiting, _), limits) = (service.waiting(), service.limits());
     let qualities = service.policy().context.quality(service.clock().now(), &Tally::default());
     let context = qualities.into_iter().map(|quality| Source {
         name: quality.name,
@@ -118,7 +118,7 @@ pub fn missed(service: &Service) -> Result<Vec<Missed>, Problem> {
 /// Numbers for Prometheus, in its text format 0.0.4; `unread` pieces of what came in were no records at all.
 pub fn prometheus(service: &Service, unread: u64) -> String {
     let counters = service.counters();
-    let (waiting, bytes, limits) = service.waiting();
+    let ((waiting, bytes), limits) = (service.waiting(), service.limits());
     let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let mut text = String::new();
     let mut one = |name: &str, kind: &str, help: &str, values: &[(&str, u64)]| {

@@ -15,7 +15,7 @@ pub struct Caller(Arc<Known>);
 #[derive(Debug)]
 struct Known {
     token_id: String,
-    name: String,
+    name: Arc<str>,
     user: Option<String>,
     roles: Vec<Role>,
     grants: Grants,
@@ -26,7 +26,7 @@ impl Caller {
     pub(crate) fn of(token: &Token, grants: Grants) -> Self {
         Self(Arc::new(Known {
             token_id: token.id.clone(),
-            name: token.user.clone().unwrap_or_else(|| token.name.clone()),
+            name: token.user.as_deref().unwrap_or(&token.name).into(),
             user: token.user.clone(),
             roles: token.roles.clone(),
             grants,
@@ -39,7 +39,7 @@ impl Caller {
         let roles = vec![Role::Source];
         Self(Arc::new(Known {
             token_id: format!("signature:{source}"),
-            name: source.to_owned(),
+            name: source.into(),
             user: None,
             grants: Grants::new(&roles, None),
             roles,
@@ -54,6 +54,11 @@ impl Caller {
 
     /// What people call it: the user's name, or the token's.
     pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The same for what is kept with each alert.
+    pub fn sender(&self) -> &Arc<str> {
         &self.0.name
     }
 

@@ -1,12 +1,13 @@
 //! Our own intake: one alert, JSON Lines, an array, or anything else that a file may hold; gzip and Zstandard.
 
-use super::collectors::{cut, encoding, is_packed};
+use super::collectors::{Sent, cut};
 use super::{
-    App, Bytes, Caller, Endpoint, Fate, HeaderMap, IntoResponse, Kind, Path, Permission, Piece, Problem, Refused, Response,
-    Routes, State, StatusCode, body, header,
+    App, Caller, Endpoint, Fate, IntoResponse, Kind, Path, Permission, Piece, Problem, Refused, Response, Routes, State,
+    StatusCode, body, header,
 };
 use crate::intake::{Fault, Sink as _};
 use adjutant_runtime::drive::Answer;
+use axum::http::{HeaderMap, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -60,26 +61,24 @@ pub(super) fn add(routes: Routes<App>, limits: &body::Limits) -> Routes<App> {
         .add(intake("/v1/alerts/{source}", "Takes alerts of a source."), named)
 }
 
-async fn unnamed(State(app): State<App>, caller: Caller, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    take(&app, &caller, None, &headers, body).await
+async fn unnamed(State(app): State<App>, caller: Caller, sent: Sent) -> Result<Response, Problem> {
+    take(&app, &caller, None, sent).await
 }
 
 pub(super) async fn named(
     State(app): State<App>,
     caller: Caller,
     Path(source): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    take(&app, &caller, Some(&source), &headers, body).await
+    take(&app, &caller, Some(&source), sent).await
 }
 
-async fn take(app: &App, caller: &Caller, asked: Option<&str>, headers: &HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn take(app: &App, caller: &Caller, asked: Option<&str>, sent: Sent) -> Result<Response, Problem> {
     let source = caller.source_for(asked)?;
-    let (encoding, limits) = (encoding(headers), app.limits);
-    let (len, packed) = (body.len(), is_packed(&body, encoding.as_deref()));
+    let (limits, len, packed) = (app.limits, sent.body.len(), sent.is_packed());
     let work = move || {
-        let body = body::unpack(body, encoding.as_deref(), &limits)?;
+        let body = body::unpack(sent.body, sent.encoding.as_deref(), &limits)?;
         let is_list = body.bytes.trim_ascii_start().starts_with(b"[");
         Ok((is_list, body::cut(&body.bytes, body.broken, &limits)?))
     };
@@ -93,7 +92,7 @@ async fn take(app: &App, caller: &Caller, asked: Option<&str>, headers: &HeaderM
         }
     }
     report(app, source, caller, faults).await;
-    let fates = app.offer(source, caller.name(), records).await;
+    let fates = app.offer(source, caller.sender(), records).await;
     Ok(match (&lines[..], &fates[..]) {
         ([Line::Record(_)], [fate]) if !is_list => one(fate),
         _ => many(&lines, fates),
@@ -141,8 +140,16 @@ fn one(fate: &Fate) -> Response {
 }
 
 fn json(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+    let mut response = Response::new(text.into());
+    // Room also for what every answer says.
+    let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.headers_mut() = headers;
+    response
 }
+
+/// Headers that most answers have.
+const HEADERS_USUAL: usize = 8;
 
 fn single(answer: &Answer, known: bool) -> String {
     let Answer { seq, decision, alert, case, revision, outcome, score } = answer;
@@ -189,7 +196,7 @@ fn many(lines: &[Line], fates: Vec<Fate>) -> Response {
     };
     let mut response = (status, axum::Json(many)).into_response();
     if full + unavailable > 0 {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }

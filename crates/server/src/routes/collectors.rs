@@ -10,7 +10,8 @@ use super::{
 use crate::gate::{Open, Signed};
 use crate::intake::body::Limits;
 use crate::intake::{Fate, Sink as _, alertmanager, bulk, hand, hec};
-use axum::extract::{Query, RawQuery};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Query, RawQuery, Request};
 use axum::http::HeaderValue;
 use std::collections::HashMap;
 
@@ -74,15 +75,32 @@ fn alertmanagers(routes: Routes<App>, limits: &Limits) -> Routes<App> {
         .add(intake(signed, "Takes alerts of a source that signs them (Standard Webhooks).", limits), super::alerts::named)
 }
 
-pub(super) fn encoding(headers: &HeaderMap) -> Option<String> {
+/// The body of a request, and how it says that it is packed.
+pub(super) struct Sent {
+    pub(super) encoding: Option<String>,
+    pub(super) body: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = BytesRejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, BytesRejection> {
+        let encoding = encoding(request.headers());
+        Bytes::from_request(request, state).await.map(|body| Self { encoding, body })
+    }
+}
+
+impl Sent {
+    pub(super) fn is_packed(&self) -> bool {
+        self.encoding.is_some() || self.body.starts_with(&[0x1f, 0x8b]) || self.body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+    }
+}
+
+fn encoding(headers: &HeaderMap) -> Option<String> {
     // Several headers, or one that is no text, are as unknown as any other name.
     let mut all = headers.get_all(header::CONTENT_ENCODING).iter();
     let first = all.next()?.to_str().unwrap_or("?");
     Some(if all.next().is_some() { "several" } else { first }.to_owned())
-}
-
-pub(super) fn is_packed(body: &[u8], encoding: Option<&str>) -> bool {
-    encoding.is_some() || body.starts_with(&[0x1f, 0x8b]) || body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
 }
 
 /// Runs `work` on a body here when it is short and not packed, else where it may take long.
@@ -99,36 +117,22 @@ fn hec_reply(reply: hec::Reply) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], reply.body()).into_response()
 }
 
-async fn hec_events(
-    State(app): State<App>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
+async fn hec_events(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery, sent: Sent) -> Result<Response, Problem> {
     let work = |body, encoding: Option<String>, limits: Limits| hec::events(body, encoding.as_deref(), &limits);
-    hec_take(&app, &caller, query.as_deref(), &headers, body, work).await
+    hec_take(&app, &caller, query.as_deref(), sent, work).await
 }
 
 async fn hec_raw(
     State(app): State<App>,
     caller: Caller,
     (RawQuery(query), Query(parameters)): (RawQuery, Query<HashMap<String, String>>),
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
     let work = move |body, encoding: Option<String>, limits: Limits| hec::raw(body, encoding.as_deref(), &parameters, &limits);
-    hec_take(&app, &caller, query.as_deref(), &headers, body, work).await
+    hec_take(&app, &caller, query.as_deref(), sent, work).await
 }
 
-async fn hec_take<W>(
-    app: &App,
-    caller: &Caller,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    body: Bytes,
-    work: W,
-) -> Result<Response, Problem>
+async fn hec_take<W>(app: &App, caller: &Caller, query: Option<&str>, sent: Sent, work: W) -> Result<Response, Problem>
 where
     W: FnOnce(Bytes, Option<String>, Limits) -> Result<Vec<Piece>, body::Refused> + Send + 'static,
 {
@@ -136,8 +140,8 @@ where
     if let Err(reply) = hec::token(Some("Splunk x"), query) {
         return Ok(hec_reply(reply));
     }
-    let (encoding, limits) = (encoding(headers), app.limits);
-    let packed = is_packed(&body, encoding.as_deref());
+    let (limits, packed) = (app.limits, sent.is_packed());
+    let Sent { encoding, body } = sent;
     let pieces = cut(body.len(), packed, move || work(body, encoding, limits).map_err(Problem::from)).await?;
     Ok(hec_reply(hec::reply(&hand(app, caller.source(), caller.name(), pieces).await)))
 }
@@ -148,36 +152,23 @@ fn elastic_reply(reply: bulk::Reply) -> Response {
     (status, product, [(header::CONTENT_TYPE, "application/json")], reply.body).into_response()
 }
 
-async fn bulk_all(State(app): State<App>, caller: Caller, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    bulk_as(&app, &caller, None, &headers, body).await
+async fn bulk_all(State(app): State<App>, caller: Caller, sent: Sent) -> Result<Response, Problem> {
+    bulk_as(&app, &caller, None, sent).await
 }
 
-async fn bulk_index(
-    State(app): State<App>,
-    caller: Caller,
-    Path(index): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    bulk_as(&app, &caller, Some(index), &headers, body).await
+async fn bulk_index(State(app): State<App>, caller: Caller, Path(index): Path<String>, sent: Sent) -> Result<Response, Problem> {
+    bulk_as(&app, &caller, Some(index), sent).await
 }
 
-async fn unpacked(app: &App, headers: &HeaderMap, body: Bytes) -> Result<Bytes, Problem> {
-    let (encoding, limits) = (encoding(headers), app.limits);
-    let packed = is_packed(&body, encoding.as_deref());
-    let work = move || Ok(body::unpack(body, encoding.as_deref(), &limits).and_then(body::Unpacked::whole)?);
+async fn unpacked(app: &App, sent: Sent) -> Result<Bytes, Problem> {
+    let (limits, packed) = (app.limits, sent.is_packed());
+    let work = move || Ok(body::unpack(sent.body, sent.encoding.as_deref(), &limits).and_then(body::Unpacked::whole)?);
     cut(0, packed, work).await
 }
 
-async fn bulk_as(
-    app: &App,
-    caller: &Caller,
-    index: Option<String>,
-    headers: &HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
+async fn bulk_as(app: &App, caller: &Caller, index: Option<String>, sent: Sent) -> Result<Response, Problem> {
     let began = app.service.clock().now();
-    let (body, limits) = (unpacked(app, headers, body).await?, app.limits);
+    let (body, limits) = (unpacked(app, sent).await?, app.limits);
     let items = cut(body.len(), false, move || Ok(bulk::items(&body, index.as_deref(), &limits))).await?;
     let items = match items {
         Ok(items) => items,
@@ -189,57 +180,38 @@ async fn bulk_as(
     Ok(elastic_reply(bulk::reply(&items, &fates, took_ms.max(0).cast_unsigned())))
 }
 
-async fn document(
-    State(app): State<App>,
-    caller: Caller,
-    Path(index): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    document_as(&app, &caller, (index, None), &headers, body).await
+async fn document(State(app): State<App>, caller: Caller, Path(index): Path<String>, sent: Sent) -> Result<Response, Problem> {
+    document_as(&app, &caller, (index, None), sent).await
 }
 
 async fn document_id(
     State(app): State<App>,
     caller: Caller,
     Path((index, id)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    document_as(&app, &caller, (index, Some(id)), &headers, body).await
+    document_as(&app, &caller, (index, Some(id)), sent).await
 }
 
-async fn document_as(
-    app: &App,
-    caller: &Caller,
-    (index, id): (String, Option<String>),
-    headers: &HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let body = unpacked(app, headers, body).await?;
+async fn document_as(app: &App, caller: &Caller, (index, id): (String, Option<String>), sent: Sent) -> Result<Response, Problem> {
+    let body = unpacked(app, sent).await?;
     let item = bulk::single(&body, bulk::Action::Index, &index, id.as_deref());
     let fates = hand(app, caller.source(), caller.name(), vec![item.piece.clone()]).await;
     let fate = fates.first().cloned().unwrap_or(Fate::Unavailable { detail: "nothing was said about it".into() });
     Ok(elastic_reply(bulk::document(&item, &fate)))
 }
 
-async fn group(State(app): State<App>, caller: Caller, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    group_as(&app, &caller, "alertmanager", &headers, body).await
+async fn group(State(app): State<App>, caller: Caller, sent: Sent) -> Result<Response, Problem> {
+    group_as(&app, &caller, "alertmanager", sent).await
 }
 
-async fn group_of(
-    State(app): State<App>,
-    caller: Caller,
-    Path(source): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    group_as(&app, &caller, &source, &headers, body).await
+async fn group_of(State(app): State<App>, caller: Caller, Path(source): Path<String>, sent: Sent) -> Result<Response, Problem> {
+    group_as(&app, &caller, &source, sent).await
 }
 
-async fn group_as(app: &App, caller: &Caller, wanted: &str, headers: &HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn group_as(app: &App, caller: &Caller, wanted: &str, sent: Sent) -> Result<Response, Problem> {
     let source = caller.source_for(Some(wanted))?;
-    let body = unpacked(app, headers, body).await?;
+    let body = unpacked(app, sent).await?;
     let pieces = alertmanager::records(&body, &app.limits).map_err(|malformed| {
         let status = StatusCode::from_u16(malformed.status()).unwrap_or(StatusCode::BAD_REQUEST);
         Problem::new(Kind::of_status(status), malformed.to_string())

@@ -48,7 +48,7 @@ pub(super) fn work(jobs: Vec<Job>, number: usize, now: Time) -> (Vec<Work>, Vec<
     let work = |job: Job| {
         let work = match &job {
             Job::Alert(record) => {
-                let prepared = policy.prepare((record.clone(), None), (&sender, now), &mut scratch).ok()?;
+                let prepared = policy.prepare((record.clone(), None), (&sender, now), (&mut scratch, Default::default())).ok()?;
                 Work::Alert(Box::new(prepared))
             }
             Job::Command { by, command } => Work::Command { by: (*by).into(), command: command.clone() },

@@ -105,25 +105,22 @@ impl Running {
             fs::remove_dir_all(&data)?;
         }
         fs::create_dir_all(&data).with_context(|| format!("create {}", data.display()))?;
-        let log = place.dir.join(format!("{}.log", side.name()));
-        let mut command = side.command(place, &data);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
-        let started = Instant::now();
-        let mut child = command.spawn().with_context(|| format!("run {command:?}"))?;
-        let stdout = child.stdout.take().context("its output")?;
-        let target = Target { address: SocketAddr::from(([127, 0, 0, 1], 0)), token: None };
-        let mut running = Self { child, data, target, start_s: 0.0 };
-        let said = listen(stdout);
-        let Ok(Said::Address(address)) = said.recv_timeout(READY_WITHIN) else {
-            bail!("{} does not start: see {}", side.name(), log.display())
-        };
-        running.start_s = started.elapsed().as_secs_f64();
-        running.target.address = address;
+        let Launched { child, said, address, start_s } = launch(side, place, &data)?;
+        let mut running = Self { child, data, target: Target { address, token: None }, start_s };
         if side == Side::Adjutant {
             let Ok(Said::Token(token)) = said.recv_timeout(READY_WITHIN) else { bail!("it shows no token for a source") };
             running.target.token = Some(token);
         }
         Ok(running)
+    }
+
+    /// Kills it and starts it on what it left; seconds until it is ready.
+    pub fn restart(&mut self, side: Side, place: &Place) -> Result<f64> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let Launched { child, address, start_s, .. } = launch(side, place, &self.data)?;
+        (self.child, self.target.address) = (child, address);
+        Ok(start_s)
     }
 
     /// Its process.
@@ -144,6 +141,33 @@ impl Drop for Running {
         // What is left of this turn must not be the next one's burden: its files, and what waits to be written.
         let _ = fs::remove_dir_all(&self.data);
         sh::works("sync", &[]);
+    }
+}
+
+/// A server that has just become ready.
+struct Launched {
+    child: Child,
+    said: Receiver<Said>,
+    address: SocketAddr,
+    start_s: f64,
+}
+
+/// Starts `side` on what is in `data`, and waits until it is ready.
+fn launch(side: Side, place: &Place, data: &Path) -> Result<Launched> {
+    let log = place.dir.join(format!("{}.log", side.name()));
+    let mut command = side.command(place, data);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
+    let started = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("run {command:?}"))?;
+    let said = listen(child.stdout.take().context("its output")?);
+    match said.recv_timeout(READY_WITHIN) {
+        Ok(Said::Address(address)) => Ok(Launched { child, said, address, start_s: started.elapsed().as_secs_f64() }),
+        _ => {
+            // It may have ended by itself.
+            let _ = child.kill();
+            child.wait()?;
+            bail!("{} does not start: see {}", side.name(), log.display())
+        }
     }
 }
 

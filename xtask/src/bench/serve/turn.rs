@@ -42,6 +42,8 @@ pub struct Measured {
     pub others_cores: f64,
     /// Seconds until the server was ready.
     pub start_s: f64,
+    /// Seconds until it was ready again after a kill, where that was tried.
+    pub restart_s: Option<f64>,
     /// Memory at the end, and the most.
     pub memory_mb: (f64, f64),
     /// Whether this is the side that is measured.
@@ -54,23 +56,25 @@ struct Shape {
     per_request: usize,
     connections: usize,
     per_s: Option<f64>,
+    /// Whether the server is killed and started again at the end.
+    restarts: bool,
 }
 
 impl Bench {
     /// One alert in a request, so many requests under way at any time.
     pub fn single(&self, side: Side, alerts: u64, concurrency: usize) -> Result<Measured> {
-        self.turn(side, &Shape { alerts: alerts.max(1), per_request: 1, connections: concurrency, per_s: None })
+        self.turn(side, &Shape { alerts: alerts.max(1), per_request: 1, connections: concurrency, per_s: None, restarts: false })
     }
 
     /// One alert in a request, so many a second.
     pub fn at_rate(&self, side: Side, per_s: f64) -> Result<Measured> {
         let alerts = (per_s * RATE_SECONDS).ceil() as u64;
-        self.turn(side, &Shape { alerts, per_request: 1, connections: RATE_CONNECTIONS, per_s: Some(per_s) })
+        self.turn(side, &Shape { alerts, per_request: 1, connections: RATE_CONNECTIONS, per_s: Some(per_s), restarts: false })
     }
 
-    /// Many alerts in a request.
+    /// Many alerts in a request, and a restart on all that is stored then.
     pub fn batched(&self, side: Side, alerts: u64) -> Result<Measured> {
-        self.turn(side, &Shape { alerts, per_request: BATCH, connections: BATCH_CONNECTIONS, per_s: None })
+        self.turn(side, &Shape { alerts, per_request: BATCH, connections: BATCH_CONNECTIONS, per_s: None, restarts: true })
     }
 
     /// Makes a turn until nobody disturbs it, but not too often.
@@ -89,7 +93,7 @@ impl Bench {
     }
 
     fn once(&self, side: Side, shape: &Shape) -> Result<Measured> {
-        let server = Running::start(side, &self.place)?;
+        let mut server = Running::start(side, &self.place)?;
         let sources = (&self.world, &self.tables);
         // The first alerts are for warming up; the very first numbers are theirs.
         let warm = Stock::make(sources, &server.target, 0..WARM.min(shape.alerts), 1)?;
@@ -100,7 +104,9 @@ impl Bench {
         let others_cores = watch.others_cores();
         load.wrong += warm.wrong;
         let is_subject = side == self.subject;
-        let measured = Measured { load, others_cores, start_s: server.start_s, memory_mb: server.memory_mb()?, is_subject };
+        let memory_mb = server.memory_mb()?;
+        let restart_s = if shape.restarts { Some(server.restart(side, &self.place)?) } else { None };
+        let measured = Measured { load, others_cores, start_s: server.start_s, restart_s, memory_mb, is_subject };
         measured.show(side, shape);
         Ok(measured)
     }
