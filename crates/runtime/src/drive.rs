@@ -45,10 +45,10 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Two of a hundred sampled; nobody is told; a snapshot every 200,000 entries; 40,000 users,
+    /// Two of a hundred sampled; nobody is told; a snapshot every 150,000 entries; 40,000 users,
     /// addresses and other things remembered each.
     fn default() -> Self {
-        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 200_000, memory: remembering(REMEMBERED) }
+        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 150_000, memory: remembering(REMEMBERED) }
     }
 }
 

@@ -161,7 +161,10 @@ struct Waiting {
 }
 
 /// Kept of what alerts were read into, some 6 KB each.
-const SPARES_KEPT: usize = 512;
+const SPARES_KEPT: usize = 256;
+
+/// Requests of more alerts are read into new memory.
+const SPARES_FOR: usize = 64;
 
 /// Readers kept for the next who asks.
 const READERS_KEPT: usize = 8;
@@ -204,13 +207,19 @@ impl Service {
         let policy = self.policy();
         let mut scratch = self.scratch();
         let now = self.0.parts.clock.now();
+        // Memory that many alerts at once were read into is better given back: kept, it would hold whole regions of the allocator.
+        let few = records.len() <= SPARES_FOR;
         for (record, place) in records.into_iter().zip(places) {
             if self.state() != State::Running {
                 place.fill(self.unavailable());
                 continue;
             }
             let bytes = record.bytes.len();
-            match policy.prepare((record, source), (sender, now), (&mut scratch, self.spare())) {
+            match policy.prepare(
+                (record, source),
+                (sender, now),
+                (&mut scratch, if few { self.spare() } else { Spare::default() }),
+            ) {
                 Ok(prepared) => {
                     let severity = prepared.severity;
                     self.enter(Waiting { work: Work::Alert(Box::new(prepared)), place }, severity, bytes);

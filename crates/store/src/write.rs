@@ -38,7 +38,7 @@ pub struct Options {
 }
 
 /// Pages of the cache, as negative KiB: enough that the upper levels of every tree stay in memory.
-const CACHE_KIB: i64 = -12 * 1024;
+const CACHE_KIB: i64 = -6 * 1024;
 
 /// The log is written back into the file after so many pages (of 4 KiB).
 pub const LOG_PAGES: u32 = 4_000;

@@ -14,6 +14,9 @@ use adjutant_engine::record;
 use adjutant_engine::step::{Case, Effect, Event, Input, Leave, Status, Step, step};
 use adjutant_model::{CaseId, Decision, Outcome, Revision};
 
+/// Of a turn's alerts, so many leave what they were read into; that of the others is free before the turn ends.
+const SPENT_MAX: usize = 64;
+
 /// Characters of a case's subject and title that are kept.
 const TEXT_CHARS_MAX: usize = 160;
 
@@ -28,7 +31,9 @@ enum Arrival {
 impl Driver {
     pub(super) fn alert(&mut self, mut prepared: Prepared) -> Result<Done, StoreError> {
         let done = self.arrived(&mut prepared)?;
-        self.spent.push(prepared.into());
+        if self.spent.len() < SPENT_MAX {
+            self.spent.push(prepared.into());
+        }
         Ok(done)
     }
 
