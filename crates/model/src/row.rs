@@ -278,7 +278,7 @@ impl Row {
 
     /// The cells that say something, neighbours that say the same together: where each run begins, its cell, and how many
     /// there are. What a context source knows nothing of is dozens of neighbours that say the same.
-    pub fn runs(&self) -> impl Iterator<Item = (Slot, &Cell, usize)> + Clone {
+    pub fn runs(&self) -> impl Iterator<Item = (Slot, &Cell, usize)> {
         let same = |a: &u16, b: &u16| a == b || (*a >= CELLS_FROM && *b >= CELLS_FROM && self.known(*a) == self.known(*b));
         let mut next = 0;
         let runs = self.places.chunk_by(same).map(move |run| {

@@ -123,8 +123,8 @@ impl Recent {
     /// Watches which keys are in the tree, so that most that are not need not be looked for there. Only who writes can: a
     /// reader would not hear of new ones.
     pub(crate) fn watch(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let mut filter = Filter::new();
         if self.read <= filter::KEYS_MAX {
+            let mut filter = Filter::new();
             let mut statement = connection.prepare(self.tree.keys_sql()).map_err(from_sqlite)?;
             let mut rows = statement.query([]).map_err(from_sqlite)?;
             while let Some(row) = rows.next().map_err(from_sqlite)? {
