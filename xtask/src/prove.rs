@@ -2,9 +2,12 @@
 
 use crate::gate::{Ending, Gate};
 use crate::measured::{self, Size};
-use crate::{fuzz, reliable, sim};
+use crate::{fuzz, reliable, sh, sim};
 use anyhow::Result;
 use std::time::Duration;
+
+/// What runs for longer hangs.
+const MINUTES_MAX: u64 = 24 * 60;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -18,6 +21,7 @@ pub struct Arguments {
 
 /// `cargo xtask prove`.
 pub fn run(arguments: &Arguments) -> Result<bool> {
+    sh::allow(MINUTES_MAX);
     let mut gate = Gate::new(arguments.only.as_deref());
     measured::build(&mut gate);
     sim::full(&mut gate);

@@ -70,6 +70,8 @@ const LOOKED_AT: &[&str] = &[
     "sha2",
     "simd-json",
     "siphasher",
+    // A vector whose first cells need no memory of their own.
+    "smallvec",
     "strsim",
     "thiserror",
     "zeroize",

@@ -6,18 +6,39 @@
 
 use super::{Service, thread};
 use crate::ports::{Read, StoreError};
+use adjutant_model::{Duration, Time};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// Between two times: often enough that little is left to the driver, and seldom enough that a page which changes with every
 /// commit is written back once for many.
-const EVERY: Duration = Duration::from_millis(50);
+const EVERY: Duration = Duration(50_000);
 
-/// Starts the thread; it is told of commits, and ends when nobody is left to tell it.
-pub(super) fn spawn(service: Service) -> std::io::Result<(SyncSender<()>, JoinHandle<()>)> {
-    let (sender, receiver) = sync_channel(1);
-    Ok((sender, std::thread::Builder::new().name("write back".into()).spawn(move || run(&service, &receiver))?))
+/// Tells the thread of commits, not of each.
+pub(super) struct Commits {
+    told: Time,
+    thread: SyncSender<()>,
+}
+
+impl Commits {
+    /// A commit began at `now`.
+    pub(super) fn one_more(&mut self, now: Time) {
+        // A clock that was set back is as good as one that went on.
+        if now.since(self.told).0.abs() >= EVERY.0 {
+            self.told = now;
+            // One that it did not take up yet is as good.
+            let _ = self.thread.try_send(());
+        }
+    }
+}
+
+/// Starts the thread; it ends when nobody is left to tell it of commits.
+pub(super) fn spawn(service: Service) -> std::io::Result<(Commits, JoinHandle<()>)> {
+    let (thread, receiver) = sync_channel(1);
+    Ok((
+        Commits { told: Time::default(), thread },
+        std::thread::Builder::new().name("write back".into()).spawn(move || run(&service, &receiver))?,
+    ))
 }
 
 fn run(service: &Service, commits: &Receiver<()>) {
@@ -34,6 +55,5 @@ fn run(service: &Service, commits: &Receiver<()>) {
             // The log still holds everything; the driver meets what is wrong, and says so.
             Err(_) => reader = None,
         }
-        std::thread::park_timeout(EVERY);
     }
 }

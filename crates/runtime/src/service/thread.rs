@@ -37,7 +37,7 @@ pub(super) fn spawn(service: Service, mut driver: Driver) -> Result<JoinHandle<(
     let (settle, settling) = settle::spawn(service.clone(), settler).map_err(unavailable)?;
     let (commits, writing_back) = back::spawn(service.clone()).map_err(unavailable)?;
     let run = move || {
-        run(&service, driver, &Told { settle, commits });
+        run(&service, driver, Told { settle, commits });
         // A panic there has ended the process already.
         let _ = (settling.join(), writing_back.join());
         service.0.state.store(State::Stopped as u8, Ordering::Release);
@@ -48,7 +48,7 @@ pub(super) fn spawn(service: Service, mut driver: Driver) -> Result<JoinHandle<(
 /// Who is told of a commit.
 struct Told {
     settle: SyncSender<Handed>,
-    commits: SyncSender<()>,
+    commits: back::Commits,
 }
 
 /// What settles the driver's commits, after it settled what there is.
@@ -58,14 +58,14 @@ fn settled(driver: &mut Driver) -> Result<Box<dyn Settle>, StoreError> {
     Ok(settler)
 }
 
-fn run(service: &Service, mut driver: Driver, told: &Told) {
+fn run(service: &Service, mut driver: Driver, mut told: Told) {
     let mut turn = Making::default();
     let settings = service.0.parts.turn;
     while service.0.queue.wait(IDLE) {
         let_others_go_first(service);
         service.0.queue.take(&mut turn.waiting, settings.alerts_max, TURN_BYTES_MAX);
         let idle = turn.waiting.is_empty();
-        if !idle && let Err(error) = turn.run(service, &mut driver, told) {
+        if !idle && let Err(error) = turn.run(service, &mut driver, &mut told) {
             match recovered(service, driver, error) {
                 Some((again, settler)) => {
                     driver = again;
@@ -105,7 +105,7 @@ struct Making {
 }
 
 impl Making {
-    fn run(&mut self, service: &Service, driver: &mut Driver, told: &Told) -> Result<(), StoreError> {
+    fn run(&mut self, service: &Service, driver: &mut Driver, told: &mut Told) -> Result<(), StoreError> {
         for Waiting { work, place } in self.waiting.drain(..) {
             self.work.push(work);
             self.places.push(place);
@@ -138,8 +138,7 @@ impl Making {
         service.0.queue.busy(true);
         // Where nobody settles any more, places that are dropped count as answered: the process is about to end.
         let _ = told.settle.send(Handed::Turn(turned));
-        // One that was not heard of yet is as good.
-        let _ = told.commits.try_send(());
+        told.commits.one_more(began);
         Ok(())
     }
 
