@@ -20,6 +20,7 @@ pub mod entities;
 pub mod explain;
 pub mod flip;
 pub mod geo;
+pub mod guard;
 pub mod headline;
 pub mod memory;
 pub mod normalize;

@@ -7,6 +7,7 @@
 //! its name, each either a [`Value`] with where it came from or *unknown, because …* ([`Why`]).
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod act;
 pub mod alert;
 pub mod case;
 pub mod decision;
@@ -16,8 +17,10 @@ pub mod quantity;
 pub mod role;
 pub mod row;
 pub mod schema;
+pub mod secret;
 pub mod value;
 
+pub use act::{Action, Plan, Stage};
 pub use alert::{Alert, AlertId, Place, Problem, RawAlert, SourceId};
 pub use case::{CaseId, Revision};
 pub use decision::{Autonomy, Decision, Outcome, SignalState};
@@ -27,4 +30,5 @@ pub use quantity::{Distance, Duration, Geo, Speed, Time};
 pub use role::Role;
 pub use row::{Cell, Origin, Row};
 pub use schema::{Schema, Slot, Type};
+pub use secret::Secret;
 pub use value::{Addr, Range, Value, Why};

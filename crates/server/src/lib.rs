@@ -16,6 +16,6 @@ pub mod limits;
 pub mod openapi;
 pub mod problem;
 pub mod routes;
-pub mod secret;
+pub use adjutant_model::secret;
 pub mod serve;
 pub mod traces;

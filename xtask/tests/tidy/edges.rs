@@ -13,12 +13,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("engine", &["model", "rules", "mail"]),
     ("runtime", &["model", "rules", "mail", "ledger", "engine"]),
     ("store", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
-    ("connect", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
+    ("hand", &["model", "rules", "mail", "ledger", "engine"]),
+    ("connect", &["model", "hand"]),
     ("server", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime", "store"]),
-    ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server"]),
+    ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "hand", "connect", "server"]),
     ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime", "server"]),
-    ("xtask", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "connect", "server", "sim"]),
+    ("xtask", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "hand", "connect", "server", "sim"]),
 ];
 
 /// What cargo knows of the workspace.

@@ -1,0 +1,1 @@
+//! Connectors: one vendor or protocol per file, each behind [`adjutant_hand::connector::Connector`].

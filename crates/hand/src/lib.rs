@@ -1,0 +1,7 @@
+//! The hand: the process that acts.
+//!
+//! It alone holds credentials. Whoever asks it to act, the brain included, is not believed: it resolves each target again,
+//! asks the guard again with its own limits, its own protected set and its own copies of the approvers' keys, writes down
+//! what it is about to do, and only then makes the [permit](connector::Permit) that a connector takes.
+
+pub mod connector;
