@@ -5,3 +5,4 @@
 //! what it is about to do, and only then makes the [permit](connector::Permit) that a connector takes.
 
 pub mod connector;
+pub mod secret_ref;

@@ -6,13 +6,12 @@
 
 mod check;
 mod layers;
-mod secret_ref;
 mod settings;
 mod tree;
 
+pub use adjutant_hand::secret_ref::{NoSecret, SecretPlaces, SecretRef};
 pub use check::network;
 pub use layers::{Fault, Faults, Layers, Place};
-pub use secret_ref::{NoSecret, SecretPlaces, SecretRef};
 pub use settings::{
     Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Limits, Notify, NotifyWebhook, Protocol, Retention, Smtp, Syslog,
     Tls, Webhook,

@@ -15,10 +15,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("hand", &["model", "rules", "mail", "ledger", "engine"]),
     ("connect", &["model", "hand"]),
-    ("server", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
+    ("server", &["model", "rules", "mail", "ledger", "engine", "runtime", "hand"]),
     ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime", "store"]),
     ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "hand", "connect", "server"]),
-    ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime", "server"]),
+    ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime", "hand", "server"]),
     ("xtask", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "hand", "connect", "server", "sim"]),
 ];
 

@@ -1,6 +1,6 @@
 //! Where a secret stands. The configuration never holds one.
 
-use crate::secret::Secret;
+use adjutant_model::Secret;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -78,7 +78,7 @@ impl SecretRef {
     }
 
     /// What is wrong with the reference itself.
-    pub(super) fn fault(&self) -> Option<&'static str> {
+    pub fn fault(&self) -> Option<&'static str> {
         match self {
             SecretRef::Env(name) if name.is_empty() || name.contains(['=', '\0']) => Some("is no name of a variable"),
             SecretRef::File(path) if path.as_os_str().is_empty() => Some("names no file"),
