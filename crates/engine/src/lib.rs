@@ -6,6 +6,7 @@
 //! immutable snapshot, and the same inputs give the same decision, byte for byte.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod act;
 pub mod autonomy;
 pub mod backtest;
 pub mod binomial;

@@ -121,7 +121,6 @@ pub struct Permit {
 
 impl Permit {
     /// Leave for the call with this key.
-    #[expect(dead_code, reason = "made where the hand acts")]
     pub(crate) fn new(key: &str) -> Self {
         Self { key: key.to_owned() }
     }

@@ -4,5 +4,21 @@
 //! asks the guard again with its own limits, its own protected set and its own copies of the approvers' keys, writes down
 //! what it is about to do, and only then makes the [permit](connector::Permit) that a connector takes.
 
+mod answer;
 pub mod connector;
+pub mod draft;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
+mod hand;
+pub mod protocol;
+mod saga;
 pub mod secret_ref;
+pub mod socket;
+pub mod statement;
+pub mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use draft::{Draft, Wish};
+pub use hand::{Clock, Connectors, Hand, Heard, Parts, Refused, Rule, Settings};

@@ -122,6 +122,9 @@ pub enum OnFailure {
 pub struct Plan {
     /// The case that it is for.
     pub case: String,
+    /// Who asked for it; empty when the machine did. Nobody approves a plan of their own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// The decision that it follows from.
     pub decision: String,
     /// Digest of the evidence: of the decision's record.
@@ -190,9 +193,20 @@ impl Plan {
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// The least that the guard allows of all its steps; a plan without steps is refused.
+    /// The least that the guard allows of the steps that it does not refuse; a plan without any is refused.
     pub fn answer(&self) -> Answer {
-        self.steps.iter().map(|step| step.ruling.answer).min().unwrap_or(Answer::Refuse)
+        let answers = self.steps.iter().map(|step| step.ruling.answer).filter(|answer| *answer != Answer::Refuse);
+        answers.min().unwrap_or(Answer::Refuse)
+    }
+
+    /// Who must approve: for each role the most that any step asks for.
+    pub fn approvals(&self) -> Vec<Need> {
+        let mut most: BTreeMap<&str, u8> = BTreeMap::new();
+        for need in self.steps.iter().filter(|step| step.ruling.answer == Answer::Ask).flat_map(|step| &step.ruling.approvals) {
+            let people = most.entry(&need.role).or_default();
+            *people = need.people.max(*people);
+        }
+        most.into_iter().map(|(role, people)| Need { people, role: role.to_owned() }).collect()
     }
 }
 

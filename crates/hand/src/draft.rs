@@ -1,0 +1,191 @@
+//! A plan from what the brain would like: every target resolved, every step ruled on.
+
+use crate::connector::{CallError, Connector, Found, Offer};
+use crate::hand::{Hand, Refused};
+use crate::statement;
+use adjutant_engine::guard::{Asked, By, Subject};
+use adjutant_model::act::{Action, Answer, Clause, OnFailure, Plan, Planned, Ruling, Target};
+use adjutant_model::{Autonomy, Digest, EntityKind};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Steps of a plan.
+pub const STEPS_MAX: usize = 20;
+
+/// Characters of a name that is looked up.
+pub const NAME_CHARS_MAX: usize = 320;
+
+/// What the brain would like to be done. Names only: it is the hand that says who they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// The case.
+    pub case: String,
+    /// Who asked for it; empty when the machine did.
+    #[serde(default)]
+    pub by: String,
+    /// The decision that it follows from.
+    pub decision: String,
+    /// Digest of the decision's record.
+    pub evidence: Digest,
+    /// Digest of the book.
+    pub book: Digest,
+    /// The playbook.
+    pub playbook: String,
+    /// The least of how far the playbook may go with each of the verbs, as the brain sees it.
+    pub autonomy: Autonomy,
+    /// What would be done, in order.
+    pub steps: Vec<Wish>,
+    /// What happens when a step fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
+/// One step of a draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// The verb.
+    pub verb: String,
+    /// What kind of thing it is done to.
+    pub kind: EntityKind,
+    /// Its name, as our own context has it.
+    pub name: String,
+    /// What else the verb needs, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, String>,
+    /// What takes it back, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+}
+
+impl Hand {
+    /// Makes a plan of what is wished, and keeps it.
+    ///
+    /// # Errors
+    /// There is nothing to do, too much, or the store cannot be used.
+    pub fn plan(&self, draft: Draft) -> Result<(Digest, Plan), Refused> {
+        if draft.steps.is_empty() {
+            return Err(Refused::Form("a plan has at least one step: nothing is to be done".into()));
+        }
+        if draft.steps.len() > STEPS_MAX {
+            return Err(Refused::Form(format!("a plan has at most {STEPS_MAX} steps, not {}", draft.steps.len())));
+        }
+        let now = self.now();
+        let autonomy = draft.autonomy;
+        let steps = draft.steps.iter().map(|wish| self.planned(wish, &draft)).collect();
+        let plan = Plan {
+            case: draft.case,
+            by: draft.by,
+            decision: draft.decision,
+            evidence: draft.evidence,
+            book: draft.book,
+            playbook: draft.playbook,
+            autonomy,
+            steps,
+            on_failure: draft.on_failure,
+            made: now,
+            expires: now.plus(self.settings().plan_lives),
+            nonce: statement::nonce().map_err(|error| Refused::Form(error.to_string()))?,
+            epoch: self.epoch(),
+        };
+        let digest = plan.digest();
+        self.store().keep(&plan, &digest)?;
+        self.settle_refused(&plan, &digest)?;
+        Ok((digest, plan))
+    }
+
+    fn planned(&self, wish: &Wish, draft: &Draft) -> Planned {
+        let refused = |connector: &str, clause: Clause| Planned {
+            action: action(
+                wish,
+                connector,
+                Target { kind: wish.kind, id: String::new(), name: wish.name.clone() },
+                BTreeMap::new(),
+            ),
+            undo: None,
+            ruling: Ruling { answer: Answer::Refuse, clauses: vec![clause], approvals: Vec::new() },
+            ends_after: None,
+        };
+        let (name, connector, offer) = match self.offering(&wish.verb, wish.kind) {
+            Ok(offering) => offering,
+            Err(clause) => return refused("", clause),
+        };
+        let resolved = resolve(connector, wish.kind, &wish.name).and_then(|found| Ok((found, with(connector, offer, wish)?)));
+        let (found, with) = match resolved {
+            Ok(resolved) => resolved,
+            Err(clause) => return refused(name, clause),
+        };
+        let action = action(wish, name, found.target.clone(), with);
+        let undo = offer.reversible.then(|| wish.undo.clone().unwrap_or_else(|| "restore the state before".into()));
+        let ruling = self.foreseen(&action, &found, draft);
+        Planned { action, undo, ruling, ends_after: None }
+    }
+
+    /// What the guard says now: of the playbook by itself where it may run, and else of a person who asks for it.
+    fn foreseen(&self, action: &Action, found: &Found, draft: &Draft) -> Ruling {
+        let rung = self.autonomy(&draft.playbook, &action.verb, draft.autonomy);
+        let ask = |by| self.rule(&Asked { action, subject: subject(found), by, undo: false, now: self.now() });
+        let alone = ask(By::Playbook(&draft.playbook, rung));
+        if alone.answer == Answer::Run { alone } else { ask(By::Person(&draft.by, &[])) }
+    }
+
+    /// The connector that offers `verb` for this kind of thing: exactly one, or the one that the settings name.
+    pub(crate) fn offering(&self, verb: &str, kind: EntityKind) -> Result<(&str, &dyn Connector, &Offer), Clause> {
+        let chosen = self.settings().verbs.get(verb);
+        let mut offering = self.connectors().iter().filter(|(name, _)| chosen.is_none_or(|chosen| chosen == *name)).filter_map(
+            |(name, connector)| {
+                let offer = connector.verbs().iter().find(|offer| offer.verb == verb && offer.kind == kind)?;
+                Some((name.as_str(), &**connector, offer))
+            },
+        );
+        let none = || clause("connector.none", format!("no connector offers `{verb}` for a {}", kind.name()));
+        let first = offering.next().ok_or_else(none)?;
+        match offering.next() {
+            Some(second) => {
+                let says = format!("`{}` and `{}` both offer `{verb}`: say in the settings which does it", first.0, second.0);
+                Err(clause("connector.ambiguous", says))
+            }
+            None => Ok(first),
+        }
+    }
+}
+
+fn action(wish: &Wish, connector: &str, target: Target, with: BTreeMap<String, String>) -> Action {
+    Action { verb: wish.verb.clone(), target, connector: connector.to_owned(), with }
+}
+
+pub(crate) fn subject(found: &Found) -> Subject<'_> {
+    Subject { target: &found.target, aliases: &found.aliases, groups: found.groups.as_deref(), facts: &found.facts }
+}
+
+pub(crate) fn clause(name: &str, says: String) -> Clause {
+    Clause { name: name.to_owned(), says }
+}
+
+/// What else the verb needs, each resolved to its identifier.
+fn with(connector: &dyn Connector, offer: &Offer, wish: &Wish) -> Result<BTreeMap<String, String>, Clause> {
+    let needed = offer.with.iter().map(|(name, kind)| {
+        let given = wish.with.get(*name).ok_or_else(|| clause("target.incomplete", format!("`{}` needs a {name}", wish.verb)))?;
+        Ok(((*name).to_owned(), resolve(connector, *kind, given)?.target.id))
+    });
+    needed.collect()
+}
+
+/// The one thing that `name` means.
+pub(crate) fn resolve(connector: &dyn Connector, kind: EntityKind, name: &str) -> Result<Found, Clause> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(clause("target.name", format!("the name of the {} is empty, too long or no text", kind.name())));
+    }
+    let mut found = connector.lookup(kind, name).map_err(|error| unknown(kind, name, &error))?;
+    match (found.pop(), found.is_empty()) {
+        (Some(found), true) if !found.target.id.is_empty() => Ok(found),
+        (Some(_), false) => Err(clause("target.ambiguous", format!("more than one {} is called {name}", kind.name()))),
+        _ => Err(clause("target.unresolved", format!("no {} is called {name}", kind.name()))),
+    }
+}
+
+fn unknown(kind: EntityKind, name: &str, error: &CallError) -> Clause {
+    clause("target.unknown", format!("who the {} {name} is could not be found out: {error}", kind.name()))
+}

@@ -1,0 +1,217 @@
+//! What the brain and the hand say to each other over a Unix socket: one JSON text on a line each way.
+//!
+//! Either side believes nothing that it cannot check. The hand takes wishes, signed notes and a pause; there is no request
+//! that makes it act without what the notes say.
+
+use crate::draft::Draft;
+use crate::hand::Heard;
+use crate::store::{Approver, Kept, Line};
+use adjutant_model::act::{Need, Plan, Ruling};
+use adjutant_model::{Digest, EntityKind};
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, Read as _, Write};
+
+/// Bytes of a request or an answer.
+pub const LINE_BYTES_MAX: u64 = 4 << 20;
+
+/// Lines of the journal in one answer.
+pub const JOURNAL_LINES_MAX: usize = 500;
+
+/// What the hand is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Make a plan of this.
+    Plan {
+        /// What is wished.
+        draft: Draft,
+    },
+    /// Show a plan with its actions.
+    Show {
+        /// The first digits of its digest.
+        plan: String,
+    },
+    /// Show an action.
+    Action {
+        /// The first digits of its key.
+        action: String,
+    },
+    /// Hear what a person signed.
+    Hear {
+        /// The note.
+        note: String,
+    },
+    /// What could be taken back: the actions of a case, or of a playbook since.
+    Effective {
+        /// The case.
+        #[serde(default)]
+        case: String,
+        /// The playbook.
+        #[serde(default)]
+        playbook: String,
+        /// Begun since, in microseconds since 1970.
+        #[serde(default)]
+        since: i64,
+    },
+    /// Begin nothing more.
+    Pause {
+        /// Who wants it.
+        by: String,
+    },
+    /// Lines of the journal after this one.
+    Journal {
+        /// Its number.
+        after: u64,
+    },
+    /// What the guard would say if a person asked for this now.
+    Check {
+        /// The verb.
+        verb: String,
+        /// What kind of thing.
+        kind: EntityKind,
+        /// Its name.
+        name: String,
+    },
+    /// Who may approve.
+    Keys,
+    /// How the hand and its connectors are; with a name, ask that connector.
+    Health {
+        /// The connector.
+        #[serde(default)]
+        connector: Option<String>,
+    },
+}
+
+/// What the hand answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Reply {
+    /// A plan with its actions.
+    Plan(Box<Shown>),
+    /// Actions.
+    Actions {
+        /// They.
+        actions: Vec<Kept>,
+    },
+    /// What a note led to.
+    Heard {
+        /// It.
+        heard: Heard,
+    },
+    /// It is paused, under this name.
+    Paused {
+        /// The name that two people sign to resume.
+        pause: String,
+    },
+    /// Lines of the journal.
+    Journal {
+        /// They.
+        lines: Vec<Line>,
+    },
+    /// What the guard says.
+    Ruled {
+        /// Who was found.
+        target: Option<adjutant_model::act::Target>,
+        /// The ruling.
+        ruling: Ruling,
+    },
+    /// Approvers.
+    Keys {
+        /// Their keys.
+        keys: Vec<Approver>,
+    },
+    /// How it is.
+    Health(Box<Health>),
+    /// It is not done.
+    Refused {
+        /// Why.
+        why: String,
+        /// There is none of what was named.
+        #[serde(default)]
+        none: bool,
+    },
+}
+
+/// A plan as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Its digest.
+    pub digest: Digest,
+    /// It.
+    pub plan: Plan,
+    /// Its actions.
+    pub actions: Vec<Kept>,
+    /// Who approved it.
+    pub approved: Vec<String>,
+    /// Who must still approve it.
+    pub missing: Vec<Need>,
+}
+
+/// How the hand is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// Its epoch.
+    pub epoch: u64,
+    /// The pause in force.
+    pub pause: Option<String>,
+    /// The number of the last line of its journal.
+    pub journal: u64,
+    /// Its connectors.
+    pub connectors: Vec<ConnectorHealth>,
+}
+
+/// How a connector is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectorHealth {
+    /// Its name.
+    pub name: String,
+    /// What it offers.
+    pub verbs: Vec<OfferShown>,
+    /// What answered there; none when it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// Whether it answered.
+    #[serde(default)]
+    pub answers: bool,
+}
+
+/// A verb that a connector offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfferShown {
+    /// The verb.
+    pub verb: String,
+    /// What it is done to.
+    pub kind: EntityKind,
+    /// Whether it can be taken back.
+    pub reversible: bool,
+    /// Calls a minute.
+    pub per_minute: u32,
+}
+
+/// Writes one line.
+///
+/// # Errors
+/// The other side is gone, or it is longer than [`LINE_BYTES_MAX`].
+pub fn send(to: &mut impl Write, what: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(what)?;
+    if line.len() as u64 >= LINE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "longer than a line between brain and hand may be"));
+    }
+    line.push(b'\n');
+    to.write_all(&line)?;
+    to.flush()
+}
+
+/// Reads one line; none at the end.
+///
+/// # Errors
+/// The other side is gone, or it is no such line.
+pub fn receive<T: for<'de> Deserialize<'de>>(from: &mut impl BufRead) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    from.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+    match line.split_last() {
+        None => Ok(None),
+        Some((b'\n', line)) => Ok(Some(serde_json::from_slice(line)?)),
+        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a line between brain and hand does not end")),
+    }
+}

@@ -1,0 +1,399 @@
+//! Doing a plan and taking actions back, so that whatever ends this process or loses an answer in between, it is known
+//! afterwards what became of each action, or a person is told that it is not.
+//!
+//! For each action: look again who it is and how it is, ask the guard again, write down that it is about to be done, call
+//! once, read back, write down what was seen. After a lost answer nothing is called again; the target is read instead.
+
+use crate::connector::{CallError, Connector, Found, Permit};
+use crate::draft::subject;
+use crate::hand::{Hand, Job, locked};
+use crate::store::{Approver, Kept, StoreError, With};
+use adjutant_engine::act::Happened;
+use adjutant_engine::guard::{Asked, By};
+use adjutant_model::act::{Answer, OnFailure, Plan, Ruling, State};
+use adjutant_model::{Stage, Time};
+use std::collections::HashSet;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Plans that are done at the same time.
+const WORKERS: usize = 8;
+
+/// A call that certainly changed nothing is made so often in all.
+const CALLS_MAX: u32 = 4;
+
+/// Before the second call; twice as long before each further one.
+const BACKOFF: Duration = Duration::from_millis(250);
+
+/// Between two looks at a target whose change does not show yet.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Between two looks for plans that expired and actions that end by themselves.
+const TICK: Duration = Duration::from_millis(500);
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+impl Hand {
+    /// Starts the threads that act, after whatever an earlier process left unfinished is taken up. They end after
+    /// [`Hand::close`].
+    ///
+    /// # Errors
+    /// The store cannot be used, or the system gives no threads.
+    pub fn work(self: &Arc<Self>) -> Result<Vec<JoinHandle<()>>> {
+        self.take_up()?;
+        let spawn = |name: &str, run: fn(&Hand)| {
+            let hand = Arc::clone(self);
+            let spawned = std::thread::Builder::new().name(name.into()).spawn(move || run(&hand));
+            spawned.map_err(|error| StoreError::Unusable(error.to_string()))
+        };
+        let mut threads = vec![spawn("tick", Hand::tick)?];
+        for _ in 0..WORKERS {
+            threads.push(spawn("act", Hand::act)?);
+        }
+        Ok(threads)
+    }
+
+    /// Goes on with what an earlier process left: what was intended may have been done, and is looked at.
+    pub(crate) fn take_up(&self) -> Result<()> {
+        for action in self.store().moving()? {
+            match action.stage {
+                Stage::Undoing => self.enter(Job::Undo(action.key)),
+                Stage::Intended => {
+                    let says = "the process ended between the intent and its record".to_owned();
+                    self.happen(&action.key, Happened::Lost, With { says, ..With::default() })?;
+                    self.enter(Job::Do(action.plan));
+                }
+                _ => self.enter(Job::Do(action.plan)),
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&self) {
+        while let Some(job) = self.next_job() {
+            let done = match &job {
+                Job::Do(plan) => self.store().plan(plan).and_then(|plan| self.carry_out(&plan)),
+                Job::Undo(key) => self.take_back(key),
+            };
+            if done.is_err() && !self.is_closed() {
+                // The store did not take what happened. Nothing is lost: what was intended stands there, and is read back.
+                std::thread::park_timeout(TICK);
+                self.enter(job);
+            }
+        }
+    }
+
+    fn tick(&self) {
+        while !self.is_closed() {
+            // What fails now is done the next time.
+            let _ = self.expire();
+            std::thread::park_timeout(TICK);
+        }
+    }
+
+    /// Ends plans that nobody answered, and takes back what was done for a time.
+    pub(crate) fn expire(&self) -> Result<()> {
+        let now = self.now();
+        {
+            let _gate = locked(&self.gate);
+            for action in self.store().unanswered(now)? {
+                self.happen(&action.key, Happened::Expired, says("nobody answered in time"))?;
+            }
+        }
+        self.store().ended(now)?.into_iter().for_each(|action| self.enter(Job::Undo(action.key)));
+        Ok(())
+    }
+
+    /// Does what of a plan was approved and is not done, in its order.
+    pub(crate) fn carry_out(&self, plan: &Plan) -> Result<()> {
+        let digest = plan.digest();
+        for action in self.store().actions(&digest)? {
+            let stage = match action.stage {
+                Stage::Approved => self.perform(plan, &action)?,
+                Stage::Intended | Stage::Unclear => self.found_out(&action)?,
+                stage => stage,
+            };
+            if matches!(stage, Stage::Failed | Stage::Unclear | Stage::Stuck)
+                || (stage == Stage::Refused && action.stage == Stage::Approved)
+            {
+                return self.stop_after(plan, action.nth);
+            }
+        }
+        Ok(())
+    }
+
+    /// A step was not done: the ones after it are not begun, and those before stay or are taken back, as the plan says.
+    fn stop_after(&self, plan: &Plan, nth: u32) -> Result<()> {
+        let actions = self.store().actions(&plan.digest())?;
+        for action in actions.iter().filter(|action| action.stage == Stage::Approved) {
+            self.happen(&action.key, Happened::Cancelled, says(&format!("step {} was not done", nth + 1)))?;
+        }
+        if plan.on_failure == OnFailure::Undo {
+            for action in actions.iter().rev().filter(|action| action.nth < nth && action.stage == Stage::Done) {
+                self.take_back(&action.key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&self, plan: &Plan, action: &Kept) -> Result<Stage> {
+        let _target = self.hold(&action.action.target.id);
+        // Somebody may have worked on it while this waited for its target.
+        let action = &self.store().action(&action.key)?;
+        if action.stage != Stage::Approved {
+            return Ok(action.stage);
+        }
+        let seen = patiently(|| self.look(action));
+        let (connector, found, before) = match seen {
+            Ok(seen) => seen,
+            Err(error) => return self.happen(&action.key, Happened::Failed, says(&error.to_string())),
+        };
+        if connector.is_done(&action.action, &before) {
+            let with = With { before: Some(before.clone()), after: Some(before), says: "it was so before".into(), ends: None };
+            return self.happen(&action.key, Happened::SeenSo, with);
+        }
+        if let Some(stage) = self.not_allowed(plan, action, &found, &before)? {
+            return Ok(stage);
+        }
+        self.called(connector, action, &before)
+    }
+
+    /// How the target is now; it must still be who was approved.
+    fn look(&self, action: &Kept) -> Result<(&dyn Connector, Found, State), CallError> {
+        let gone = || CallError::Permanent(format!("there is no connector `{}` any more", action.action.connector));
+        let connector = &**self.connectors().get(&action.action.connector).ok_or_else(gone)?;
+        let target = &action.action.target;
+        let mut found = connector.lookup(target.kind, &target.name)?;
+        if !found.iter().any(|found| found.target.id == target.id) {
+            found = connector.lookup(target.kind, &target.id)?;
+        }
+        let found = found.into_iter().find(|found| found.target.id == target.id);
+        let found = found.ok_or_else(|| CallError::Permanent(format!("{} is not there any more", target.name)))?;
+        let state = connector.probe(&action.action)?;
+        Ok((connector, found, state))
+    }
+
+    /// Asks the guard once more, and where it agrees writes the intent, as one step. Some stage when it is not done.
+    fn not_allowed(&self, plan: &Plan, action: &Kept, found: &Found, before: &State) -> Result<Option<Stage>> {
+        let _gate = locked(&self.gate);
+        let now = self.now();
+        let happen = |happened, why: &str| self.happen(&action.key, happened, says(why)).map(Some);
+        if plan.epoch != self.epoch() {
+            return happen(Happened::Cancelled, "the hand's store was restored since this was approved");
+        }
+        if plan.expires <= now {
+            return happen(Happened::Expired, "its time ran out before it was begun");
+        }
+        let approvers = self.counting("approve", &plan.digest().to_string())?;
+        let ruling = self.ruling(plan, action, found, &approvers, now);
+        let open = match ruling.answer {
+            Answer::Run => Vec::new(),
+            Answer::Ask => crate::hand::missing(&ruling.approvals, &approvers),
+            Answer::Refuse => return happen(Happened::Refused, &reasons(&ruling)),
+        };
+        if !open.is_empty() || (ruling.answer == Answer::Ask && approvers.is_empty()) {
+            return happen(Happened::Refused, &format!("it needs more approvals than it has: {}", reasons(&ruling)));
+        }
+        let with = With { before: Some(before.clone()), says: reasons(&ruling), ..With::default() };
+        self.happen(&action.key, Happened::Intended, with)?;
+        Ok(None)
+    }
+
+    fn ruling(&self, plan: &Plan, action: &Kept, found: &Found, approvers: &[Approver], now: Time) -> Ruling {
+        let rung = self.autonomy(&plan.playbook, &action.action.verb, plan.autonomy);
+        let by = match approvers.first() {
+            Some(person) => By::Person(&person.name, &person.roles),
+            None => By::Playbook(&plan.playbook, rung),
+        };
+        self.rule(&Asked { action: &action.action, subject: subject(found), by, undo: false, now })
+    }
+
+    /// Calls, and finds out what became of it.
+    fn called(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<Stage> {
+        let mut calls = 0;
+        let answer = loop {
+            calls += 1;
+            match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
+                Err(CallError::Retry(_)) if calls < CALLS_MAX => {
+                    std::thread::park_timeout(BACKOFF * 2_u32.pow(calls - 1));
+                    if self.paused()?.is_some() {
+                        return self.happen(&action.key, Happened::Failed, says("it was paused before the call succeeded"));
+                    }
+                }
+                answer => break answer,
+            }
+        };
+        match answer {
+            Ok(()) => {}
+            Err(CallError::Unclear(why)) => {
+                self.happen(&action.key, Happened::Lost, says(&why))?;
+            }
+            Err(error) => return self.happen(&action.key, Happened::Failed, says(&error.to_string())),
+        }
+        self.found_out(&self.store().action(&action.key)?)
+    }
+
+    /// Reads back until it shows whether the action was done; puts it before a person when that cannot be told in time.
+    fn found_out(&self, action: &Kept) -> Result<Stage> {
+        let began = self.now();
+        let settings = self.settings();
+        let mut why = "it was not seen".to_owned();
+        loop {
+            let waited = self.now().since(began);
+            match self.look(action) {
+                Ok((connector, _, state)) if connector.is_done(&action.action, &state) => {
+                    let ends = self.ends(action)?;
+                    let with = With { after: Some(state), ends, says: "read back: it is done".into(), before: None };
+                    return self.happen(&action.key, Happened::SeenDone, with);
+                }
+                Ok(_) if waited >= settings.settles_in => {
+                    return self.happen(&action.key, Happened::Failed, says("read back: nothing was changed"));
+                }
+                Ok(_) => {}
+                Err(error) => why = error.to_string(),
+            }
+            if waited >= settings.unclear_for || self.is_closed() {
+                return self.give_up(action, &why);
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    fn give_up(&self, action: &Kept, why: &str) -> Result<Stage> {
+        let stage = self.store().action(&action.key)?.stage;
+        let stage = if stage == Stage::Intended { self.happen(&action.key, Happened::Lost, says(why))? } else { stage };
+        if self.is_closed() {
+            return Ok(stage); // The next process goes on finding out.
+        }
+        self.happen(&action.key, Happened::GaveUp, says(&format!("whether it was done could not be found out: {why}")))
+    }
+
+    fn ends(&self, action: &Kept) -> Result<Option<Time>> {
+        let plan = self.store().plan(&action.plan)?;
+        Ok(plan.steps.get(action.nth as usize).and_then(|step| step.ends_after).map(|after| self.now().plus(after)))
+    }
+
+    /// Restores the state before an action, unless somebody changed it since.
+    pub(crate) fn take_back(&self, key: &str) -> Result<()> {
+        let _target = self.hold(&self.store().action(key)?.action.target.id);
+        let action = self.store().action(key)?;
+        if !matches!(action.stage, Stage::Done | Stage::Drifted | Stage::Stuck | Stage::Undoing) {
+            return Ok(());
+        }
+        let (Some(before), seen) = (action.before.as_ref(), patiently(|| self.look(&action))) else { return Ok(()) };
+        let (connector, found, state) = match seen {
+            Ok(seen) => seen,
+            Err(error) => return self.stuck(&action, &error.to_string()),
+        };
+        let as_left = action.after.as_ref().map_or_else(|| connector.is_done(&action.action, &state), |after| *after == state);
+        if state == *before {
+            return self.happen(key, Happened::Restored, says("it is as it was before")).map(drop);
+        }
+        if !as_left {
+            return self.happen(key, Happened::Changed, says("somebody else changed it since: it is left as it is")).map(drop);
+        }
+        if action.stage != Stage::Undoing {
+            let _gate = locked(&self.gate);
+            let by = By::Person("", &[]);
+            let ruling = self.rule(&Asked { action: &action.action, subject: subject(&found), by, undo: true, now: self.now() });
+            if ruling.answer == Answer::Refuse {
+                return self.stuck_or_stay(&action, &reasons(&ruling));
+            }
+            self.happen(key, Happened::UndoIntended, says("it is being taken back"))?;
+        }
+        let undone = connector.undo(&action.action, before, Permit::new(key), &format!("{key}-undo"));
+        self.restored(&action, before, undone.err())
+    }
+
+    /// Reads back whether the state before is there again.
+    fn restored(&self, action: &Kept, before: &State, error: Option<CallError>) -> Result<()> {
+        let began = self.now();
+        let mut why = error.as_ref().map_or_else(|| "it was not seen".into(), ToString::to_string);
+        loop {
+            let waited = self.now().since(began);
+            match self.look(action) {
+                Ok((_, _, state)) if state == *before => {
+                    return self.happen(&action.key, Happened::Restored, says("read back: as before")).map(drop);
+                }
+                Ok(_) if waited >= self.settings().settles_in => {
+                    let says = says(&format!("taking it back did not work: {why}"));
+                    return self.happen(&action.key, Happened::Failed, says).map(drop);
+                }
+                Ok(_) => {}
+                Err(error) => why = error.to_string(),
+            }
+            if self.is_closed() {
+                return Ok(());
+            }
+            if waited >= self.settings().unclear_for {
+                let says = says(&format!("whether it was taken back could not be found out: {why}"));
+                return self.happen(&action.key, Happened::GaveUp, says).map(drop);
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// It could not even be begun to take it back: a person is told.
+    fn stuck(&self, action: &Kept, why: &str) -> Result<()> {
+        if matches!(action.stage, Stage::Done) {
+            self.happen(&action.key, Happened::UndoIntended, says("it is being taken back"))?;
+        }
+        self.stuck_or_stay(&self.store().action(&action.key)?, why)
+    }
+
+    fn stuck_or_stay(&self, action: &Kept, why: &str) -> Result<()> {
+        match action.stage {
+            Stage::Undoing | Stage::Stuck => self.happen(&action.key, Happened::GaveUp, says(why)).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    fn happen(&self, key: &str, happened: Happened, with: With) -> Result<Stage> {
+        self.store().happen(key, happened, with, self.now())
+    }
+
+    /// Waits until nothing else is done to this target.
+    fn hold(&self, target: &str) -> Held<'_> {
+        let busy = locked(&self.busy.0);
+        let mut busy = self.busy.1.wait_while(busy, |busy| busy.contains(target)).unwrap_or_else(PoisonError::into_inner);
+        busy.insert(target.to_owned());
+        Held { hand: self, target: target.to_owned() }
+    }
+}
+
+/// Nothing else is done to this target meanwhile.
+struct Held<'a> {
+    hand: &'a Hand,
+    target: String,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut busy: MutexGuard<'_, HashSet<String>> = locked(&self.hand.busy.0);
+        busy.remove(&self.target);
+        self.hand.busy.1.notify_all();
+    }
+}
+
+fn says(why: &str) -> With {
+    With { says: why.to_owned(), ..With::default() }
+}
+
+fn reasons(ruling: &Ruling) -> String {
+    ruling.clauses.iter().map(|clause| clause.says.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// Asks again where that may help. Only for what changes nothing.
+fn patiently<T>(mut ask: impl FnMut() -> std::result::Result<T, CallError>) -> std::result::Result<T, CallError> {
+    let mut asked = 1;
+    loop {
+        match ask() {
+            Err(CallError::Retry(_) | CallError::Unclear(_)) if asked < CALLS_MAX => {
+                std::thread::park_timeout(BACKOFF * 2_u32.pow(asked - 1));
+                asked += 1;
+            }
+            answer => return answer,
+        }
+    }
+}

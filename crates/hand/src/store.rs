@@ -1,0 +1,545 @@
+//! What the hand keeps for itself: plans, actions, approvals that were spent, approvers' keys, and a journal of all that happened.
+//!
+//! Nobody else writes here. Every change is one transaction that is synced before anything follows from it, and each writes
+//! its line of the journal with it.
+//!
+//! INVARIANT: an action's stage changes by [`adjutant_engine::act::next`] alone.
+
+use adjutant_engine::act::{self, Happened};
+use adjutant_model::act::{Action, Plan, State};
+use adjutant_model::{Digest, Stage, Time};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The file in the hand's folder.
+pub const FILE: &str = "hand.db";
+
+/// Written into the file's header: `ADJH`.
+const APPLICATION: i64 = 0x4144_4a48;
+
+const SCHEMA: &str = "
+    CREATE TABLE plan (digest TEXT PRIMARY KEY, expires INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE action (
+        key TEXT PRIMARY KEY, plan TEXT NOT NULL, nth INTEGER NOT NULL, stage INTEGER NOT NULL, verb TEXT NOT NULL,
+        target TEXT NOT NULL, body TEXT NOT NULL, before TEXT, after TEXT, intended INTEGER, ends INTEGER,
+        changed INTEGER NOT NULL, says TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID;
+    CREATE INDEX action_plan ON action (plan, nth);
+    CREATE INDEX action_intended ON action (intended) WHERE intended IS NOT NULL;
+    CREATE INDEX action_moving ON action (stage) WHERE stage IN (5, 6, 10, 11);
+    CREATE INDEX action_ends ON action (ends) WHERE ends IS NOT NULL;
+    -- A nonce is spent once, whatever it was spent for.
+    CREATE TABLE spent (nonce TEXT PRIMARY KEY, about TEXT NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL, note TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX spent_about ON spent (about);
+    CREATE TABLE approver (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, roles TEXT NOT NULL, added INTEGER NOT NULL,
+        counts INTEGER NOT NULL, revoked INTEGER
+    ) WITHOUT ROWID;
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE journal (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+";
+
+/// Why the hand's store cannot do what was asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be used.
+    #[error("the hand's store cannot be used: {0}")]
+    Unusable(String),
+    /// Another program's file, or another release's.
+    #[error("the file is no store of a hand that this release knows")]
+    Foreign,
+    /// That cannot happen to the action where it is.
+    #[error("an action that is {0} cannot become what was asked")]
+    Stage(Stage),
+    /// There is none.
+    #[error("there is no {0}")]
+    None(String),
+    /// A nonce was used before.
+    #[error("this was signed for one use, and was used before")]
+    Spent,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::Unusable(error.to_string())
+    }
+}
+
+/// The result of everything here.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// An action as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// What is the same however often it is attempted.
+    pub key: String,
+    /// The digest of its plan.
+    pub plan: Digest,
+    /// Which step of the plan, from 0.
+    pub nth: u32,
+    /// The action.
+    pub action: Action,
+    /// Where it is.
+    pub stage: Stage,
+    /// The state before, as it was read right before the intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<State>,
+    /// The state that it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<State>,
+    /// When its intent was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended: Option<Time>,
+    /// When it is taken back by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Time>,
+    /// When its stage last changed.
+    pub changed: Time,
+    /// Why it is where it is, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub says: String,
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its number, from 1 without gaps.
+    pub seq: u64,
+    /// When.
+    pub at: Time,
+    /// What kind: `plan`, `approval`, `denial`, `stage`, `key`, `pause`, `epoch`.
+    pub kind: String,
+    /// What, as JSON.
+    pub body: serde_json::Value,
+}
+
+/// An approver's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approver {
+    /// The key's short name: `NAME+ID`.
+    pub id: String,
+    /// Whose it is.
+    pub name: String,
+    /// The verifier key, see `adjutant_ledger::key`.
+    pub key: String,
+    /// What its owner may approve as.
+    pub roles: Vec<String>,
+    /// When it was added.
+    pub added: Time,
+    /// From when on it counts.
+    pub counts: Time,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Time>,
+}
+
+/// What changes with a stage.
+#[derive(Clone, Debug, Default)]
+pub struct With {
+    /// The state before.
+    pub before: Option<State>,
+    /// The state after.
+    pub after: Option<State>,
+    /// When the action ends by itself.
+    pub ends: Option<Time>,
+    /// Why, for people.
+    pub says: String,
+}
+
+/// The store.
+pub struct Store {
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the store in `folder`, made when it is not there.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let unusable = |error: std::io::Error| StoreError::Unusable(error.to_string());
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+        let file = folder.join(FILE);
+        let mut open = std::fs::OpenOptions::new();
+        open.create(true).append(true);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+        open.open(&file).map_err(unusable)?;
+        let mut connection = Connection::open(&file)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut connection)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let done = change(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Keeps a plan with its actions, each at the stage that its ruling says.
+    ///
+    /// # Errors
+    /// It is there already, or the store cannot be used.
+    pub fn keep(&self, plan: &Plan, digest: &Digest) -> Result<()> {
+        self.change(|db| {
+            db.execute(
+                "INSERT INTO plan (digest, expires, body) VALUES (?1, ?2, ?3)",
+                params![digest.to_string(), plan.expires.0, json(plan)],
+            )?;
+            for (nth, step) in plan.steps.iter().enumerate() {
+                db.execute(
+                    "INSERT INTO action (key, plan, nth, stage, verb, target, body, changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    params![
+                        Action::key(digest, nth),
+                        digest.to_string(),
+                        nth as i64,
+                        code(Stage::Planned),
+                        step.action.verb,
+                        step.action.target.id,
+                        json(&step.action),
+                        plan.made.0
+                    ],
+                )?;
+            }
+            note(db, plan.made, "plan", &serde_json::json!({ "plan": digest, "case": plan.case, "body": plan }))
+        })
+    }
+
+    /// The plan with this digest.
+    ///
+    /// # Errors
+    /// There is none, or the store cannot be used.
+    pub fn plan(&self, digest: &Digest) -> Result<Plan> {
+        let body = self.lock().query_row("SELECT body FROM plan WHERE digest = ?1", [digest.to_string()], text).optional()?;
+        read(&body.ok_or_else(|| StoreError::None(format!("plan {}", digest.short())))?)
+    }
+
+    /// The plans whose digest begins with these digits, at most two.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn plans_named(&self, prefix: &str) -> Result<Vec<Digest>> {
+        let db = self.lock();
+        let mut statement = db.prepare_cached("SELECT digest FROM plan WHERE digest >= ?1 AND digest < ?1 || 'g' LIMIT 2")?;
+        let found = statement.query_map([prefix], text)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        found.iter().map(|digest| digest.parse().map_err(|_| damaged("a digest"))).collect()
+    }
+
+    /// The actions of a plan, in its order.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn actions(&self, plan: &Digest) -> Result<Vec<Kept>> {
+        self.select("plan = ?1 ORDER BY nth", &[&plan.to_string()])
+    }
+
+    /// The action with this key.
+    ///
+    /// # Errors
+    /// There is none, or the store cannot be used.
+    pub fn action(&self, key: &str) -> Result<Kept> {
+        self.select("key = ?1", &[&key])?.pop().ok_or_else(|| StoreError::None(format!("action {key}")))
+    }
+
+    /// The actions whose key begins with these digits, at most two.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn actions_named(&self, prefix: &str) -> Result<Vec<Kept>> {
+        self.select("key >= ?1 AND key < ?1 || 'g' LIMIT 2", &[&prefix])
+    }
+
+    /// Actions that are on their way: what a restart goes on with.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn moving(&self) -> Result<Vec<Kept>> {
+        self.select("stage IN (5, 6, 10, 11) ORDER BY plan, nth", &[])
+    }
+
+    /// Actions that are done and whose time is over at `now`.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn ended(&self, now: Time) -> Result<Vec<Kept>> {
+        self.select("ends IS NOT NULL AND ends <= ?1 AND stage = 7 LIMIT 100", &[&now.0])
+    }
+
+    /// Actions of plans that nobody answered in time.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn unanswered(&self, now: Time) -> Result<Vec<Kept>> {
+        self.select("stage = 0 AND plan IN (SELECT digest FROM plan WHERE expires <= ?1) LIMIT 1000", &[&now.0])
+    }
+
+    /// Every action that took effect or may have, for undoing, latest first: of the plans of a case, or of a playbook since.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn effective(&self, wanted: impl Fn(&Plan) -> bool, since: Time) -> Result<Vec<Kept>> {
+        let actions = self.select("intended >= ?1 AND stage IN (7, 13, 14) ORDER BY intended DESC", &[&since.0])?;
+        let mut kept = Vec::new();
+        for action in actions {
+            if wanted(&self.plan(&action.plan)?) {
+                kept.push(action);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn select(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Kept>> {
+        let db = self.lock();
+        let sql = format!(
+            "SELECT key, plan, nth, stage, body, before, after, intended, ends, changed, says FROM action WHERE {condition}"
+        );
+        let mut statement = db.prepare_cached(&sql)?;
+        let mut rows = statement.query(values)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(kept(row)?);
+        }
+        Ok(found)
+    }
+
+    /// Lets something happen to an action: its stage, what changes with it, and a line of the journal, at once.
+    ///
+    /// # Errors
+    /// That cannot happen to it where it is.
+    pub fn happen(&self, key: &str, happened: Happened, with: With, now: Time) -> Result<Stage> {
+        self.change(|db| {
+            let (stage, plan) = db
+                .query_row("SELECT stage, plan FROM action WHERE key = ?1", [key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+                .optional()?
+                .ok_or_else(|| StoreError::None(format!("action {key}")))?;
+            let stage = staged(stage)?;
+            let next = act::next(stage, happened).ok_or(StoreError::Stage(stage))?;
+            let intended = (happened == Happened::Intended).then_some(now.0);
+            let [before, after] = [&with.before, &with.after].map(|state| state.as_ref().map(json));
+            db.execute(
+                "UPDATE action SET stage = ?2, before = coalesce(?3, before), after = coalesce(?4, after),
+                 intended = coalesce(?5, intended), ends = CASE WHEN ?2 = 7 THEN coalesce(?6, ends) END, changed = ?7, says = ?8 WHERE key = ?1",
+                params![key, code(next), before, after, intended, with.ends.map(|ends| ends.0), now.0, with.says],
+            )?;
+            let body = serde_json::json!({
+                "action": key, "plan": plan, "was": stage, "is": next, "says": with.says, "before": with.before, "after": with.after,
+            });
+            note(db, now, "stage", &body)?;
+            Ok(next)
+        })
+    }
+
+    /// Spends a signed note about a plan or an action, once.
+    ///
+    /// # Errors
+    /// Its nonce was used before, or the store cannot be used.
+    pub fn spend(&self, (nonce, about): (&str, &str), by: &Approver, (kind, text): (&str, &str), now: Time) -> Result<()> {
+        self.change(|db| {
+            let used: bool = db.query_row("SELECT EXISTS (SELECT 1 FROM spent WHERE nonce = ?1)", [nonce], |row| row.get(0))?;
+            if used {
+                return Err(StoreError::Spent);
+            }
+            db.execute(
+                "INSERT INTO spent (nonce, about, by, at, note) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![nonce, format!("{kind} {about}"), by.id, now.0, text],
+            )?;
+            note(db, now, kind, &serde_json::json!({ "about": about, "by": by.name, "key": by.id, "note": text }))
+        })
+    }
+
+    /// The keys that said `kind` about this.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn said(&self, kind: &str, about: &str) -> Result<Vec<Approver>> {
+        let ids = {
+            let db = self.lock();
+            let mut statement = db.prepare_cached("SELECT DISTINCT by FROM spent WHERE about = ?1")?;
+            let ids = statement.query_map([format!("{kind} {about}")], text)?;
+            ids.collect::<rusqlite::Result<Vec<_>>>()?
+        };
+        Ok(self.approvers()?.into_iter().filter(|approver| ids.contains(&approver.id)).collect())
+    }
+
+    /// Every approver's key, revoked ones too.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn approvers(&self) -> Result<Vec<Approver>> {
+        let db = self.lock();
+        let mut statement =
+            db.prepare_cached("SELECT id, name, key, roles, added, counts, revoked FROM approver ORDER BY name, added")?;
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(Approver {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                key: row.get(2)?,
+                roles: read(&row.get::<_, String>(3)?)?,
+                added: Time(row.get(4)?),
+                counts: Time(row.get(5)?),
+                revoked: row.get::<_, Option<i64>>(6)?.map(Time),
+            });
+        }
+        Ok(found)
+    }
+
+    /// Adds an approver's key, or marks one as revoked.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn put_approver(&self, approver: &Approver, now: Time) -> Result<()> {
+        self.change(|db| {
+            db.execute(
+                "INSERT OR REPLACE INTO approver (id, name, key, roles, added, counts, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    approver.id,
+                    approver.name,
+                    approver.key,
+                    json(&approver.roles),
+                    approver.added.0,
+                    approver.counts.0,
+                    approver.revoked.map(|at| at.0)
+                ],
+            )?;
+            note(db, now, "key", &serde_json::json!(approver))
+        })
+    }
+
+    /// Whether any plan was ever kept.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn was_used(&self) -> Result<bool> {
+        Ok(self.lock().query_row("SELECT EXISTS (SELECT 1 FROM plan)", [], |row| row.get(0))?)
+    }
+
+    /// How many different targets something was begun on since, of one verb or of all.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn begun(&self, verb: Option<&str>, since: Time) -> Result<u64> {
+        let sql = "SELECT count(DISTINCT target) FROM action WHERE intended >= ?1 AND (?2 IS NULL OR verb = ?2)";
+        let count: i64 = self.lock().prepare_cached(sql)?.query_row(params![since.0, verb], |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// A setting.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn setting(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.lock().query_row("SELECT value FROM setting WHERE name = ?1", [name], text).optional()?)
+    }
+
+    /// Sets a setting, with a line of the journal of this kind.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn set(&self, (name, value): (&str, &str), kind: &str, body: &serde_json::Value, now: Time) -> Result<()> {
+        self.change(|db| {
+            db.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)", params![name, value])?;
+            note(db, now, kind, body)
+        })
+    }
+
+    /// Lines of the journal after `seq`.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn journal(&self, seq: u64, limit: usize) -> Result<Vec<Line>> {
+        let db = self.lock();
+        let mut statement = db.prepare_cached("SELECT seq, at, kind, body FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+        let mut rows = statement.query(params![seq.cast_signed(), limit as i64])?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            let seq = row.get::<_, i64>(0)?.cast_unsigned();
+            lines.push(Line { seq, at: Time(row.get(1)?), kind: row.get(2)?, body: read(&row.get::<_, String>(3)?)? });
+        }
+        Ok(lines)
+    }
+
+    /// The number of the last line of the journal.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn last_line(&self) -> Result<u64> {
+        let last: i64 = self.lock().query_row("SELECT coalesce(max(seq), 0) FROM journal", [], |row| row.get(0))?;
+        Ok(last.cast_unsigned())
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let ask = |connection: &Connection, name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    match (ask(connection, "application_id")?, ask(connection, "user_version")?) {
+        (APPLICATION, 1) => Ok(()),
+        (0, 0) => {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", 1)?;
+            Ok(transaction.commit()?)
+        }
+        _ => Err(StoreError::Foreign),
+    }
+}
+
+fn note(db: &Transaction<'_>, at: Time, kind: &str, body: &serde_json::Value) -> Result<()> {
+    db.execute("INSERT INTO journal (at, kind, body) VALUES (?1, ?2, ?3)", params![at.0, kind, body.to_string()])?;
+    Ok(())
+}
+
+fn kept(row: &Row<'_>) -> Result<Kept> {
+    let state =
+        |nth: usize| -> Result<Option<State>> { row.get::<_, Option<String>>(nth)?.map(|state| read(&state)).transpose() };
+    Ok(Kept {
+        key: row.get(0)?,
+        plan: row.get::<_, String>(1)?.parse().map_err(|_| damaged("a digest"))?,
+        nth: row.get(2)?,
+        stage: staged(row.get(3)?)?,
+        action: read(&row.get::<_, String>(4)?)?,
+        before: state(5)?,
+        after: state(6)?,
+        intended: row.get::<_, Option<i64>>(7)?.map(Time),
+        ends: row.get::<_, Option<i64>>(8)?.map(Time),
+        changed: Time(row.get(9)?),
+        says: row.get(10)?,
+    })
+}
+
+fn text(row: &Row<'_>) -> rusqlite::Result<String> {
+    row.get(0)
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Text keys and plain values alone: writing them cannot fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn read<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| StoreError::Unusable(format!("a stored text is damaged: {error}")))
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Unusable(format!("{what} in it is damaged"))
+}
+
+/// Stages are stored as their place in [`Stage::ALL`].
+fn code(stage: Stage) -> i64 {
+    Stage::ALL.iter().position(|known| *known == stage).unwrap_or(0) as i64
+}
+
+fn staged(code: i64) -> Result<Stage> {
+    usize::try_from(code).ok().and_then(|code| Stage::ALL.get(code)).copied().ok_or_else(|| damaged("a stage"))
+}
