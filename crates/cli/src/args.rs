@@ -1,5 +1,6 @@
 //! The command line: every command and option, with the words that explain it.
 
+pub(crate) mod act;
 pub(crate) mod service;
 
 use crate::exit;
@@ -35,6 +36,9 @@ Examples:
   adjutant queue                             what waits for people, worst first
   adjutant case 59ddf2f3                     a case: evidence, what is recommended, its story
   adjutant verdict 59ddf2f3 close --because E1,E3
+  adjutant plan 59ddf2f3                     what would be done, to whom, and who must approve
+  adjutant approve 5e884898 --key ana.key
+  adjutant undo 1f8b0800 --key ana.key       restore what was there before
   adjutant pause                             nothing happens by itself any more, at once
   adjutant audit verify --data /var/lib/adjutant
   adjutant backup /backup/adjutant.db --data /var/lib/adjutant
@@ -67,6 +71,15 @@ pub(crate) enum Command {
     Verdict(service::Verdict),
     Assign(service::Assign),
     Comment(service::Comment),
+    Plan(act::Plan),
+    Approve(act::Approve),
+    Deny(act::Deny),
+    Undo(act::Undo),
+    Action(act::Action),
+    Guard(act::Guard),
+    Connect(act::Connect),
+    Key(act::Key),
+    Hand(act::Hand),
     Pause(service::Pause),
     Resume(service::Resume),
     Autonomy(service::Autonomy),

@@ -3,6 +3,7 @@
 //! What the service answers holds text from alerts, so nothing of it reaches a terminal unless it was made harmless.
 
 pub(crate) mod accounts;
+pub(crate) mod act;
 pub(crate) mod autonomy;
 pub(crate) mod cases;
 mod rows;

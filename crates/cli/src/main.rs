@@ -11,6 +11,7 @@ mod client;
 mod demo;
 mod exit;
 mod explain;
+mod hand;
 mod html;
 mod init;
 mod interrupt;
@@ -69,6 +70,15 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Verdict(args) => client::cases::verdict(args),
         Command::Assign(args) => client::cases::assign(args),
         Command::Comment(args) => client::cases::comment(args),
+        Command::Plan(args) => client::act::plan(args),
+        Command::Approve(args) => client::act::approve(args),
+        Command::Deny(args) => client::act::deny(args),
+        Command::Undo(args) => client::act::undo(args),
+        Command::Action(args) => client::act::action(args),
+        Command::Guard(args) => client::act::guard(args),
+        Command::Connect(args) => client::act::connect(args),
+        Command::Key(args) => hand::key(&args.command),
+        Command::Hand(args) => hand::run(args),
         Command::Pause(args) => client::autonomy::pause(args),
         Command::Resume(args) => client::autonomy::resume(args),
         Command::Autonomy(args) => client::autonomy::autonomy(args),

@@ -2,6 +2,7 @@
 
 mod export;
 mod folder;
+mod hand;
 pub(crate) mod listen;
 mod settings;
 pub(crate) mod start;

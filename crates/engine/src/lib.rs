@@ -26,6 +26,7 @@ pub mod headline;
 pub mod memory;
 pub mod normalize;
 pub mod ocsf;
+pub mod plan;
 pub mod record;
 pub mod score;
 pub mod show;

@@ -456,27 +456,14 @@ fn recommended(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Strin
     }
     let met = |when: &Option<adjutant_rules::lang::FactExpr>| when.as_ref().is_none_or(|when| when.truth(row) == Truth::True);
     let advice = playbook.recommend.iter().filter(|advice| met(&advice.when)).map(|advice| sentence(&advice.text, row));
-    let acts = playbook
-        .respond
-        .iter()
-        .filter(|act| met(&act.when) && decision.score >= act.score_from)
-        .map(|response| act(response, row));
+    let acts = crate::plan::due(playbook, decision, row).map(|response| act(response, row));
     advice.chain(acts).collect()
 }
 
 fn act(response: &adjutant_rules::playbook::Response, row: &Row) -> String {
     let undo = response.verb.undo.map_or_else(|| "cannot be undone".to_owned(), |undo| format!("undo: {undo}"));
-    let target = named(&response.target, row).unwrap_or_else(|| format!("(no {} is named)", response.target));
+    let target = crate::plan::named(&response.target, row).unwrap_or_else(|| format!("(no {} is named)", response.target));
     format!("{} {target} (needs approval, {undo})", response.verb.says)
-}
-
-/// What plays `role` in the alert, as its tool spelled it.
-fn named(role: &str, row: &Row) -> Option<String> {
-    let role = Role::ALL.iter().find(|known| known.name() == role)?;
-    role.fields().iter().find_map(|slot| match row.value(*slot) {
-        Value::Addr(addr) => Some(addr.to_string()),
-        _ => row.texts(*slot).next().map(str::to_owned),
-    })
 }
 
 fn problem(problem: &Problem) -> ProblemPart {

@@ -127,3 +127,8 @@ impl Client {
         reply.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the hand ended before it answered"))
     }
 }
+
+/// The number of the user that this process runs as.
+pub fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

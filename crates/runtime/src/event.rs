@@ -203,6 +203,20 @@ pub enum What {
         #[serde(default)]
         entries_to: u64,
     },
+    /// A person signed something for the hand. Noted before the hand hears it: nothing is done that is not here.
+    Signed {
+        /// The note: what it says, about what, for one use, until when; and the signature.
+        note: String,
+    },
+    /// A line of the hand's journal: a plan, an approval, what became of an action.
+    Hand {
+        /// The number of the line.
+        line: u64,
+        /// What kind of line.
+        says: String,
+        /// What it says.
+        body: serde_json::Value,
+    },
     /// The store was restored from a backup.
     Restored {
         /// How many entries the backup held.

@@ -206,7 +206,24 @@ pub fn in_words(what: &What) -> (&'static str, String) {
         What::Forgot { raw_before, entries_before, .. } => {
             ("forgot", format!("raw alerts from before {raw_before} and entries from before {entries_before}, as retention says"))
         }
+        What::Signed { note } => ("signed", note.lines().take(2).collect::<Vec<_>>().join(" ")),
+        What::Hand { says, body, .. } => ("hand", of_hand(says, body)),
         What::Restored { entries } => ("restored", format!("from a backup of {entries} entries")),
+    }
+}
+
+/// A line of the hand's journal as a sentence.
+fn of_hand(says: &str, body: &serde_json::Value) -> String {
+    let text = |name: &str| body[name].as_str().unwrap_or_default();
+    let short = |name: &str| text(name).get(..12).unwrap_or(text(name));
+    match says {
+        "plan" => format!("plan {} was made", short("plan")),
+        "stage" => format!("action {} was {} and is {}: {}", short("action"), text("was"), text("is"), text("says")),
+        "approve" | "deny" | "undo" | "resume" => format!("{} said {says} about {}", text("by"), short("about")),
+        "key" => format!("the key {} of {}", text("id"), text("name")),
+        "pause" if text("pause").is_empty() => "the hand acts again".into(),
+        "pause" => format!("the hand begins nothing more: {}", text("pause")),
+        other => format!("{other} {body}"),
     }
 }
 

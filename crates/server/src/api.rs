@@ -8,6 +8,7 @@ pub mod cases;
 pub mod decisions;
 pub mod health;
 pub mod ledger;
+pub mod plans;
 pub mod reviews;
 
 use crate::problem::{Kind, Problem};

@@ -35,6 +35,8 @@ pub struct App {
     pub heard: Arc<Heard>,
     /// Who watches for changes.
     pub events: Arc<Events>,
+    /// The process that acts; none where there is none.
+    pub hand: Option<Arc<adjutant_hand::socket::Client>>,
     /// What is worth a look, as the watchers last said.
     pub notices: Arc<Mutex<Vec<String>>>,
 }

@@ -10,6 +10,7 @@ use crate::gate::{Caller, Doors, Endpoint, Permission, Routes};
 use crate::intake::Piece;
 use crate::intake::body::{self, Refused};
 use crate::problem::{Kind, Problem};
+use adjutant_hand::protocol::Request;
 use adjutant_runtime::service::{Fate, State as Running};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -19,6 +20,7 @@ use bytes::Bytes;
 
 mod alerts;
 mod collectors;
+mod plans;
 
 type Answer<T> = Result<Json<T>, Problem>;
 
@@ -68,7 +70,7 @@ fn faults(app: &App) -> crate::health::Faults {
 }
 
 fn own(routes: Routes<App>) -> Routes<App> {
-    about_automation(about_cases(about_health(routes)))
+    plans::add(about_automation(about_cases(about_health(routes))))
 }
 
 fn about_health(routes: Routes<App>) -> Routes<App> {
@@ -190,7 +192,9 @@ fn about_automation(routes: Routes<App>) -> Routes<App> {
 }
 
 /// Runs what may take long where a thread may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     let ended = tokio::task::spawn_blocking(work).await;
     ended.unwrap_or_else(|_| Err(Problem::new(Kind::Internal, "the request met a fault; others go on")))
 }
@@ -323,6 +327,11 @@ async fn pause(State(app): State<App>, caller: Caller, Input(asked): Input<auton
     let pause = autonomy::asked(&asked)?;
     if autonomy::resumes(&app.service, &asked, pause) {
         return Err(Problem::new(Kind::Conflict, "that would let more happen than now: use /v1/resume"));
+    }
+    if asked.playbook.is_none() && app.hand.is_some() {
+        // The hand first: whatever cannot be noted here, nothing more is begun.
+        let (app, by) = (app.clone(), caller.id().to_owned());
+        blocking(move || api::plans::ask(&app, &Request::Pause { by })).await?;
     }
     autonomy::pause(&app.service, caller.id(), asked, pause).await.map(Json)
 }

@@ -6,6 +6,7 @@ use super::traces::Traces;
 use super::watchers::{self, Watchers};
 use crate::book;
 use adjutant_engine::entities::HashKey;
+use adjutant_hand::socket::{Client, own_user};
 use adjutant_model::Time;
 use adjutant_runtime::drive::{Settings, remembering};
 use adjutant_runtime::failpoint::reach;
@@ -80,6 +81,11 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
         limits: body::Limits { packed_bytes_max: config.limits.body_bytes_max as usize, ..body::Limits::default() },
         heard: Arc::default(),
         events,
+        hand: config
+            .hand
+            .socket
+            .clone()
+            .map(|path| Arc::new(Client::new(path, vec![config.hand.user_id.unwrap_or_else(own_user)]))),
         notices: Arc::default(),
     };
     if let Some(latest) = service.read(|reader| reader.document(CHECKPOINT, LATEST))? {

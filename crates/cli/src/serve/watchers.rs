@@ -1,6 +1,7 @@
 //! Threads that look after the service while it runs: context, checkpoints, messages, retention, and what is worth a look.
 
 use super::export::Export;
+use super::hand;
 use adjutant_model::{Duration as Span, Time};
 use adjutant_runtime::drive::{Command, Reply};
 use adjutant_runtime::failpoint::reach;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 const CONTEXT_EVERY: Duration = Duration::from_secs(5);
 const POST_EVERY: Duration = Duration::from_secs(1);
+const HAND_EVERY: Duration = Duration::from_millis(300);
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often a watcher looks whether it is to end.
@@ -78,7 +80,13 @@ pub(super) fn spawn(
     let posting = every("post", POST_EVERY, stop, move |_| post(&service, &*bus, &posted, &stopping))?;
     let (service, retention, stopping) = (app.service.clone(), config.retention.clone(), Arc::clone(stop));
     let retaining = every("retain", RETAIN_EVERY, stop, move |_| retain(&service, &retention, &stopping))?;
-    Ok(Watchers(vec![context, sealing, posting, retaining]))
+    let mut watchers = vec![context, sealing, posting, retaining];
+    if let Some(client) = app.hand.clone() {
+        let service = app.service.clone();
+        // A hand that does not answer is looked for again; `adjutant connect list` says so meanwhile.
+        watchers.push(every("hand", HAND_EVERY, stop, move |_| drop(hand::copy(&service, &client)))?);
+    }
+    Ok(Watchers(watchers))
 }
 
 /// Does `what` every so often until it is to stop, and then once more.

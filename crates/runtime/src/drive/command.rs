@@ -38,6 +38,8 @@ pub mod kind {
     pub const SAMPLE: &str = "sample";
     /// Reviews, by their names.
     pub const REVIEW: &str = "review";
+    /// How far the hand's journal was read, as `journal`.
+    pub const HAND: &str = "hand";
 }
 
 /// Something wanted.
@@ -126,6 +128,16 @@ pub enum Command {
     },
     /// Note something that the machine did.
     Note(What),
+    /// Note something about a case, with the documents that it leads to. Without a case, or for one that is not there, it is
+    /// noted all the same.
+    About {
+        /// The case.
+        case: Option<CaseId>,
+        /// What.
+        what: What,
+        /// Documents to write or remove.
+        documents: Vec<(&'static str, String, Option<String>)>,
+    },
     /// Remove what retention does not keep; noted before it is done.
     Forget {
         /// Raw alerts from before.
@@ -202,6 +214,14 @@ impl Driver {
                 self.forget(by, (raw_before, entries_before), blocks_max)?
             }
             Command::Note(what) => Ok(Reply::Done(self.note(by, what))),
+            Command::About { case, what, documents } => {
+                self.batch.documents.extend(documents);
+                let kept = case.map(|case| self.case(case)).transpose()?.flatten();
+                Ok(Reply::Done(match kept {
+                    Some(kept) => self.note_case(by, kept, what),
+                    None => self.note(by, what),
+                }))
+            }
             Command::Delivered(messages) => {
                 self.batch.delivered.extend(messages);
                 Ok(Reply::Kept)

@@ -47,6 +47,8 @@ pub struct Config {
     pub checkpoints: Checkpoints,
     /// Where traces of the service's own work go.
     pub traces: Traces,
+    /// The process that acts (see `adjutant hand`); without it nothing is ever done.
+    pub hand: Hand,
     /// After how many minutes without an alert a source counts as silent.
     #[schemars(range(min = 1, max = 525_600))]
     pub silent_source_minutes: u32,
@@ -70,6 +72,7 @@ impl Default for Config {
             notify: Notify::default(),
             checkpoints: Checkpoints::default(),
             traces: Traces::default(),
+            hand: Hand::default(),
             silent_source_minutes: 60,
         }
     }
@@ -292,6 +295,16 @@ impl Default for Checkpoints {
     fn default() -> Self {
         Self { every_seconds: 60, file: None, url: None, syslog: None }
     }
+}
+
+/// The process that acts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hand {
+    /// The socket at which it listens.
+    pub socket: Option<PathBuf>,
+    /// The number of the user that it runs as; the service's own when none.
+    pub user_id: Option<u32>,
 }
 
 /// Where traces of the service's own work go: requests, commits and what is told to others, without any content.

@@ -36,6 +36,12 @@ pub enum Permission {
     Pause,
     /// Let it happen again.
     Resume,
+    /// Read plans, actions and how the hand is.
+    ReadPlans,
+    /// Have a plan made.
+    MakePlans,
+    /// Hand on what one signed. Whether the signature counts, the hand says.
+    Sign,
     /// Read who has access.
     ReadAccounts,
     /// Make and revoke tokens.
@@ -50,7 +56,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 18] = [
+    pub const ALL: [Permission; 21] = [
         Permission::SendAlerts,
         Permission::ReadCases,
         Permission::JudgeCases,
@@ -64,6 +70,9 @@ impl Permission {
         Permission::ChangeAutonomy,
         Permission::Pause,
         Permission::Resume,
+        Permission::ReadPlans,
+        Permission::MakePlans,
+        Permission::Sign,
         Permission::ReadAccounts,
         Permission::MakeTokens,
         Permission::ManageUsers,
@@ -87,6 +96,9 @@ impl Permission {
             Permission::ChangeAutonomy => "change-autonomy",
             Permission::Pause => "pause",
             Permission::Resume => "resume",
+            Permission::ReadPlans => "read-plans",
+            Permission::MakePlans => "make-plans",
+            Permission::Sign => "sign",
             Permission::ReadAccounts => "read-accounts",
             Permission::MakeTokens => "make-tokens",
             Permission::ManageUsers => "manage-users",
@@ -144,9 +156,19 @@ impl Role {
         use Permission as P;
         match self {
             Role::Source => &[P::SendAlerts],
-            Role::Analyst => {
-                &[P::ReadCases, P::JudgeCases, P::Review, P::ReadProblems, P::ReadBook, P::ReadAutonomy, P::Pause, P::UseAccount]
-            }
+            Role::Analyst => &[
+                P::ReadCases,
+                P::JudgeCases,
+                P::Review,
+                P::ReadProblems,
+                P::ReadBook,
+                P::ReadAutonomy,
+                P::Pause,
+                P::ReadPlans,
+                P::MakePlans,
+                P::Sign,
+                P::UseAccount,
+            ],
             Role::Lead => &[
                 P::ReadCases,
                 P::JudgeCases,
@@ -160,6 +182,9 @@ impl Role {
                 P::ChangeAutonomy,
                 P::Pause,
                 P::Resume,
+                P::ReadPlans,
+                P::MakePlans,
+                P::Sign,
                 P::UseAccount,
             ],
             Role::Engineer => &[
@@ -171,6 +196,7 @@ impl Role {
                 P::ReadAutonomy,
                 P::Pause,
                 P::Backup,
+                P::ReadPlans,
                 P::UseAccount,
             ],
             Role::Auditor => &[
@@ -180,6 +206,7 @@ impl Role {
                 P::ReadMetrics,
                 P::ReadBook,
                 P::ReadAutonomy,
+                P::ReadPlans,
                 P::ReadAccounts,
                 P::UseAccount,
             ],

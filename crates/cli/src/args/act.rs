@@ -1,0 +1,190 @@
+//! Options of the hand, and of the commands with which people have it act.
+
+use super::service::Remote;
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// Run the hand: the process that holds credentials and acts.
+///
+/// It believes nobody: each target is looked up again, each action ruled on again, and nothing is done without what people
+/// signed, unless its own settings let a playbook do it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  adjutant hand --config /etc/adjutant/hand.toml
+  adjutant key new ana.key --name ana
+  adjutant key add \"$(cat ana.key.pub)\" --role lead --hand /var/lib/adjutant-hand")]
+pub(crate) struct Hand {
+    /// The file with its settings (docs/operate/response.md).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
+}
+
+/// Make a plan for a case, or show one.
+///
+/// Says what would be done, to whom, what takes each step back, who must approve, and until when.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant plan 59ddf2f3\n  adjutant plan --show 5e884898")]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The first digits of a case's id.
+    #[arg(required_unless_present = "show")]
+    pub(crate) case: Option<String>,
+    /// The first digits of a plan that was made before.
+    #[arg(long, value_name = "PLAN", conflicts_with = "case")]
+    pub(crate) show: Option<String>,
+}
+
+/// Approve a plan: shows it, and signs its digest with your key.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  adjutant approve 5e884898 --key ana.key")]
+pub(crate) struct Approve {
+    #[command(flatten)]
+    pub(crate) answer: Answered,
+}
+
+/// Deny a plan.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  adjutant deny 5e884898 --key ana.key")]
+pub(crate) struct Deny {
+    #[command(flatten)]
+    pub(crate) answer: Answered,
+}
+
+/// An answer to a plan.
+#[derive(Debug, Args)]
+pub(crate) struct Answered {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The first digits of the plan's digest.
+    pub(crate) plan: String,
+    /// Your private key (see `adjutant key new`).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: PathBuf,
+}
+
+/// Take actions back: restore the state that was there before them.
+///
+/// What somebody else changed since is left as it is, and said so.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  adjutant undo 1f8b0800 --key ana.key\n  adjutant undo --case 59ddf2f3 --key ana.key\n  adjutant undo --playbook suspicious-login --since 2h --key ana.key"
+)]
+pub(crate) struct Undo {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The first digits of an action's key.
+    #[arg(required_unless_present_any = ["case", "playbook"])]
+    pub(crate) action: Option<String>,
+    /// Every action of this case.
+    #[arg(long, conflicts_with = "action")]
+    pub(crate) case: Option<String>,
+    /// Every action of this playbook …
+    #[arg(long, conflicts_with_all = ["action", "case"], requires = "since")]
+    pub(crate) playbook: Option<String>,
+    /// … since this time, or so long ago: 2h.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Your private key (see `adjutant key new`).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: PathBuf,
+}
+
+/// Show an action: its state before and after, and why it is where it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  adjutant action 1f8b0800")]
+pub(crate) struct Action {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The first digits of an action's key.
+    pub(crate) action: String,
+}
+
+/// Ask the guard what it would say: which clause decides, who must approve.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  adjutant guard disable-account ana@corp.example\n  adjutant guard isolate-host web01 --kind host"
+)]
+pub(crate) struct Guard {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The verb.
+    pub(crate) verb: String,
+    /// Who or what.
+    pub(crate) name: String,
+    /// What kind of thing it is.
+    #[arg(long, default_value = "user")]
+    pub(crate) kind: String,
+}
+
+/// Connectors: what they can do, and whether they answer.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant connect list\n  adjutant connect test directory")]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(subcommand)]
+    pub(crate) command: ConnectCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectCommand {
+    /// Every connector with its verbs.
+    List,
+    /// Ask one connector whether it answers; changes nothing.
+    Test {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Approvers' signing keys.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  adjutant key new ana.key --name ana
+  adjutant key add \"$(cat ana.key.pub)\" --role lead --hand /var/lib/adjutant-hand
+  adjutant key list
+  adjutant key revoke ana+1f8b0800 --hand /var/lib/adjutant-hand")]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Draw a key. The private half is for its owner alone; the public half, in FILE.pub, is for the hand.
+    New {
+        /// The file of the private half; it must not be there.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Whose it is: the name of a user of the service.
+        #[arg(long)]
+        name: String,
+    },
+    /// Make a key known to the hand, on its machine. Once the hand was asked for a plan, it counts after a day.
+    Add {
+        /// The public half.
+        key: String,
+        /// What its owner may approve as; give it again for more.
+        #[arg(long, required = true)]
+        role: Vec<String>,
+        /// The hand's folder.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        hand: PathBuf,
+    },
+    /// Let a key count no more, at once.
+    Revoke {
+        /// Its short name, as `list` shows it.
+        id: String,
+        /// The hand's folder.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        hand: PathBuf,
+    },
+    /// Whose signatures count.
+    List {
+        #[command(flatten)]
+        remote: Remote,
+    },
+}

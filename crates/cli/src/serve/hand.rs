@@ -1,0 +1,50 @@
+//! Copies the hand's journal into the ledger, line by line and once each: what it ruled, heard and did is part of a case's
+//! story, and nobody can change it there unseen.
+
+use adjutant_hand::protocol::{Reply, Request};
+use adjutant_hand::socket::Client;
+use adjutant_hand::store::Line;
+use adjutant_model::CaseId;
+use adjutant_runtime::drive::{Command, kind};
+use adjutant_runtime::event::What;
+use adjutant_runtime::service::Service;
+use std::collections::HashMap;
+
+/// The name of the document that says how far the journal was read.
+const JOURNAL: &str = "journal";
+
+/// Copies what is new.
+pub(super) fn copy(service: &Service, hand: &Client) -> anyhow::Result<()> {
+    let stored = service.read(|reader| reader.document(kind::HAND, JOURNAL))?;
+    let mut after: u64 = stored.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut cases = HashMap::new();
+    loop {
+        let Reply::Journal { lines } = hand.ask(&Request::Journal { after })? else { return Ok(()) };
+        let Some(last) = lines.last().map(|line| line.seq) else { return Ok(()) };
+        for line in lines {
+            let case = case_of(hand, &line, &mut cases);
+            let documents = vec![(kind::HAND, JOURNAL.into(), Some(line.seq.to_string()))];
+            let what = What::Hand { line: line.seq, says: line.kind, body: line.body };
+            service.command_blocking("", Command::About { case, what, documents })?;
+        }
+        after = last;
+    }
+}
+
+/// The case that a line is about: that of its plan.
+fn case_of(hand: &Client, line: &Line, cases: &mut HashMap<String, Option<CaseId>>) -> Option<CaseId> {
+    if let Some(case) = line.body["case"].as_str() {
+        return id(case);
+    }
+    let plan = line.body["plan"].as_str().or_else(|| line.body["about"].as_str())?;
+    let known = cases.entry(plan.to_owned()).or_insert_with(|| match hand.ask(&Request::Show { plan: plan.to_owned() }) {
+        Ok(Reply::Plan(shown)) => id(&shown.plan.case),
+        _ => None,
+    });
+    *known
+}
+
+fn id(hex: &str) -> Option<CaseId> {
+    let digits = u128::from_str_radix(hex, 16).ok().filter(|_| hex.len() == 32)?;
+    Some(CaseId(digits.to_be_bytes()))
+}

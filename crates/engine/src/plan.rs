@@ -1,0 +1,59 @@
+//! What a decision would have done: the steps of its playbook's response that its score and facts ask for.
+//!
+//! Names only. Who they are is for the hand to say, from our own directory: an alert's text can look something up, and
+//! never becomes a target.
+
+use adjutant_model::{Autonomy, Decision, EntityKind, Role, Row, Value};
+use adjutant_rules::Book;
+use adjutant_rules::lang::Truth;
+use adjutant_rules::playbook::{Playbook, Response};
+
+use crate::autonomy::Ladder;
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The verb.
+    pub verb: &'static str,
+    /// What kind of thing it is done to.
+    pub kind: EntityKind,
+    /// What the alert calls it; none where the alert names nobody.
+    pub name: Option<String>,
+    /// What takes it back, in words.
+    pub undo: Option<&'static str>,
+}
+
+/// The steps that are due, in the playbook's order: least blast radius first. A condition that cannot be told is not met.
+pub fn due<'p>(playbook: &'p Playbook, decision: &'p Decision, row: &'p Row) -> impl Iterator<Item = &'p Response> {
+    let met = |response: &&Response| response.when.as_ref().is_none_or(|when| when.truth(row) == Truth::True);
+    playbook.respond.iter().filter(met).filter(|response| decision.score >= response.score_from)
+}
+
+/// What would be done about a decision. Nothing, where it does not respond or an exception holds the act for its owner.
+pub fn wishes(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Wish> {
+    let wish = |response: &Response| {
+        let role = Role::ALL.into_iter().find(|role| role.name() == response.target);
+        Wish {
+            verb: response.verb.name,
+            kind: role.map_or(EntityKind::User, Role::kind),
+            name: named(&response.target, row),
+            undo: response.verb.undo,
+        }
+    };
+    due(playbook, decision, row).map(wish).collect()
+}
+
+/// The least of how far the playbook may go with each of the verbs that are due.
+pub fn autonomy(ladder: &Ladder, (book, playbook): (&Book, &Playbook), decision: &Decision, row: &Row) -> Autonomy {
+    let levels = due(playbook, decision, row).map(|response| ladder.in_force(playbook, response.verb.name, row, book));
+    levels.min().unwrap_or_default()
+}
+
+/// What plays the role called `role` in the alert, as its tool spelled it.
+pub fn named(role: &str, row: &Row) -> Option<String> {
+    let role = Role::ALL.iter().find(|known| known.name() == role)?;
+    role.fields().iter().find_map(|slot| match row.value(*slot) {
+        Value::Addr(addr) => Some(addr.to_string()),
+        _ => row.texts(*slot).next().map(str::to_owned),
+    })
+}

@@ -1,0 +1,131 @@
+//! What is done about a case: plans, what people sign, actions, and the hand's own answers.
+//!
+//! The service only carries: it says what a playbook would like, and hands on what people signed, after noting it in the
+//! ledger. Who a target is, what may be done and what was done, the hand says.
+
+use super::cases::{hex, named};
+use crate::app::App;
+use crate::problem::{Kind, Problem};
+use adjutant_engine::plan;
+use adjutant_hand::protocol::{Reply, Request};
+use adjutant_hand::{Draft, Wish};
+use adjutant_ledger::Note;
+use adjutant_model::act::OnFailure;
+use adjutant_model::{Digest, EntityKind};
+use adjutant_runtime::drive::Command;
+use adjutant_runtime::event::What;
+use adjutant_runtime::view::Decision;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Characters of a note that a person signed: four lines and a signature.
+const NOTE_CHARS_MAX: usize = 2_000;
+
+/// What a person signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    /// The signed note, as `adjutant approve`, `deny`, `undo` and `resume` make it.
+    pub note: String,
+}
+
+/// What would be said of an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The verb, such as `disable-account`.
+    pub verb: String,
+    /// What kind of thing: `user`, `host`, `address` …
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Asks the hand.
+///
+/// # Errors
+/// There is none, it does not answer, or it refuses.
+pub fn ask(app: &App, request: &Request) -> Result<Reply, Problem> {
+    let hand = app.hand.as_ref().ok_or_else(|| {
+        Problem::new(
+            Kind::Unavailable,
+            "this service has no hand: name its socket in the settings under `hand`, and start `adjutant hand`",
+        )
+    })?;
+    match hand.ask(request) {
+        Ok(Reply::Refused { why, none: true }) => Err(Problem::new(Kind::NotFound, why)),
+        Ok(Reply::Refused { why, none: false }) => Err(Problem::new(Kind::Conflict, why)),
+        Ok(reply) => Ok(reply),
+        Err(error) => Err(Problem::new(Kind::Unavailable, format!("the hand does not answer: {error}"))),
+    }
+}
+
+/// Makes a plan for a case, asked for by `by`: what its playbook would do about its worst decision.
+///
+/// # Errors
+/// There is no such case, its playbook would do nothing, or the hand does not make it.
+pub fn make(app: &App, by: &str, case: &str) -> Result<Reply, Problem> {
+    let kept = named(&app.service, case)?;
+    let gone = || Problem::new(Kind::Conflict, "retention removed the decision: there is nothing to plan from");
+    let decision = app.service.decision(kept.worst)?.ok_or_else(gone)?;
+    let draft = draft(app, by, hex(&kept.id.0), &decision)?;
+    ask(app, &Request::Plan { draft })
+}
+
+fn draft(app: &App, by: &str, case: String, decided: &Decision) -> Result<Draft, Problem> {
+    let (decision, row) = (&decided.entry.decision, &decided.entry.alert.row);
+    let playbook = decided.book.playbooks.get(usize::from(decision.playbook));
+    let playbook = playbook.ok_or_else(|| Problem::new(Kind::Conflict, "the book has no such playbook"))?;
+    let steps: Vec<Wish> = plan::wishes(playbook, decision, row).into_iter().map(wish).collect();
+    if steps.is_empty() {
+        let detail = format!("`{}` would do nothing about this at score {}", playbook.name, decision.score);
+        return Err(Problem::new(Kind::Conflict, detail));
+    }
+    let record = serde_json::to_vec(&decided.record()).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
+    Ok(Draft {
+        case,
+        by: by.to_owned(),
+        decision: decided.id(),
+        evidence: Digest::of(&record),
+        book: decided.head.book,
+        playbook: playbook.name.clone(),
+        autonomy: plan::autonomy(&app.service.ladder(), (&decided.book, playbook), decision, row),
+        steps,
+        on_failure: OnFailure::Stop,
+    })
+}
+
+fn wish(wish: plan::Wish) -> Wish {
+    Wish {
+        verb: wish.verb.to_owned(),
+        kind: wish.kind,
+        name: wish.name.unwrap_or_default(),
+        with: std::collections::BTreeMap::new(),
+        undo: wish.undo.map(str::to_owned),
+    }
+}
+
+/// Notes what a person signed, and hands it on.
+///
+/// # Errors
+/// It is no note, cannot be noted, or the hand does not take it.
+pub async fn signed(app: &App, by: &str, signed: Signed) -> Result<Reply, Problem> {
+    if signed.note.chars().count() > NOTE_CHARS_MAX {
+        return Err(Problem::new(Kind::Invalid, format!("a signed note has at most {NOTE_CHARS_MAX} characters")));
+    }
+    Note::parse(signed.note.as_bytes()).map_err(|error| Problem::new(Kind::Invalid, error.to_string()))?;
+    app.service.command(by, Command::Note(What::Signed { note: signed.note.clone() })).await?;
+    let app = app.clone();
+    crate::routes::blocking(move || ask(&app, &Request::Hear { note: signed.note })).await
+}
+
+/// What the guard would say of this now.
+///
+/// # Errors
+/// There is no such kind, or the hand does not answer.
+pub fn check(app: &App, check: Check) -> Result<Reply, Problem> {
+    let kind: EntityKind = serde_json::from_value(check.kind.clone().into()).map_err(|_| {
+        Problem::new(Kind::Invalid, format!("there is no kind of thing called `{}`; user and host are some", check.kind))
+    })?;
+    ask(app, &Request::Check { verb: check.verb, kind, name: check.name })
+}
