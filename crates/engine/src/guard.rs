@@ -1,10 +1,16 @@
 //! May this be done? Asked when a plan is made, and again by the hand before each act, of its own guardrails and its own counts.
 //!
+//! Every clause says how much it leaves: run, ask, refuse. The answer is the least of them, and names each clause that says so.
+//! [`clauses`] are built in and no file switches them off.
+//!
 //! INVARIANT: an error, an unknown fact or an expired fact never widens what is allowed.
 
+mod clauses;
+
 use crate::autonomy::Pause;
-use adjutant_model::act::{Action, Ruling, Target};
+use adjutant_model::act::{Action, Answer, Clause, Need, Ruling, Target};
 use adjutant_model::{Autonomy, EntityKind, Time};
+use adjutant_rules::guardrails::Guardrails;
 use std::collections::BTreeMap;
 
 /// What an action is about to be done to, as the hand just read it.
@@ -55,4 +61,50 @@ pub trait Spent {
 }
 
 /// Rules on what is asked.
-pub type Rule = fn(&Asked<'_>, &dyn Spent) -> Ruling;
+///
+/// Total and deterministic: it reads nothing but its arguments. The strictest clause decides; a refusal names every clause that
+/// refuses, and who must approve is said only where people are asked.
+///
+/// Taking something back narrows what this product did. So an undo is held by no limit, freeze, pause or protected set: whoever
+/// was protected after the act, or is the sixth of ten minutes, must get back what was taken. It still needs one target, which is
+/// the one that the act had. It counts for nobody's limit.
+pub fn rule(asked: &Asked<'_>, guardrails: &Guardrails, spent: &dyn Spent) -> Ruling {
+    let mut found = Found::default();
+    clauses::one_target(asked, &mut found);
+    if asked.undo {
+        found.says(Answer::Run, "undo", || "it takes back what was done before".into());
+        return found.ruling(&[]);
+    }
+    clauses::pause(asked, spent, &mut found);
+    clauses::asks(asked, &mut found);
+    clauses::protected(asked, &guardrails.protected, &mut found);
+    clauses::facts(asked, &guardrails.protected, &mut found);
+    clauses::limits(asked, &guardrails.limits, spent, &mut found);
+    clauses::freezes(asked, &guardrails.freezes, &mut found);
+    let needs = clauses::approvals(asked, &guardrails.approvals, &mut found);
+    found.ruling(&needs)
+}
+
+/// What the clauses said so far.
+#[derive(Default)]
+struct Found(Vec<(Answer, Clause)>);
+
+impl Found {
+    fn says(&mut self, leaves: Answer, name: impl Into<String>, says: impl FnOnce() -> String) {
+        // What another clause already goes below is not told: its words would not be read.
+        if self.0.iter().all(|(answer, _)| leaves <= *answer) {
+            self.0.push((leaves, Clause { name: name.into(), says: says() }));
+        }
+    }
+
+    /// The least that any clause leaves, with each clause that leaves no more.
+    fn ruling(self, needs: &[Need]) -> Ruling {
+        let answer = self.0.iter().map(|(answer, _)| *answer).min().unwrap_or(Answer::Refuse);
+        let clauses = self.0.into_iter().filter(|(leaves, _)| *leaves == answer).map(|(_, clause)| clause).collect();
+        let approvals = if answer == Answer::Ask { needs.to_vec() } else { Vec::new() };
+        Ruling { answer, clauses, approvals }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 use crate::contract::{self, Contract};
 use crate::correlate::{self, Correlate};
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::guardrails::Guardrails;
 use crate::lang::Lists;
 use crate::playbook::{self, Playbook};
 use crate::source::{Source, Sources};
@@ -38,6 +39,8 @@ pub struct Book {
     pub generic: u16,
     /// How alerts become cases.
     pub correlate: Correlate,
+    /// What nobody may do, or only so often, or only after people said so.
+    pub guardrails: Guardrails,
     /// The files that it was loaded from.
     pub files: Files,
 }
@@ -60,10 +63,11 @@ impl Book {
             faults.extend(fault);
             Correlate::default()
         });
+        let guardrails = Guardrails::read(&files, &mut faults);
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             return Err(faults);
         }
-        Ok(Book { digest, schema, lists, sources, contracts, playbooks, generic, correlate, files })
+        Ok(Book { digest, schema, lists, sources, contracts, playbooks, generic, correlate, guardrails, files })
     }
 
     /// The contracts of `files` alone, as far as they can be read: whoever loads context needs not wait for the rest.

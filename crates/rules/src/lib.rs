@@ -9,6 +9,7 @@ pub mod contract;
 pub mod correlate;
 pub mod diagnostic;
 pub mod globe;
+pub mod guardrails;
 pub mod lang;
 pub mod playbook;
 pub mod source;
