@@ -74,6 +74,9 @@ pub enum Idempotency {
     Key,
     /// The state is read back first, and the call sets a state.
     ReadBack,
+    /// Doing it again is no more than doing it once, and no state shows that it was done: sessions that are ended twice are
+    /// ended. [`Connector::is_done`] is always false.
+    Repeat,
 }
 
 /// Something that a lookup found.

@@ -1,0 +1,363 @@
+//! A connector made of a file: the file says what to ask, this asks it and reads the answers.
+
+use super::auth::Entry;
+use super::client::{Answer, Client, Failure, Names, Sent, SystemNames, wait_until};
+use super::definition::{Change, Class, Definition, ErrorClass, Request, States, Undo, Verb};
+use super::json::{Path, holds, is_one_of};
+use super::origin::Origin;
+use super::settings::{Auth, Checked, Fault, Settings};
+use super::template::{Inputs, Unfit, escape};
+use adjutant_hand::connector::{CallError, Connector, Found, Offer, Permit};
+use adjutant_model::act::{Action, State};
+use adjutant_model::{EntityKind, Secret, Time};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use ureq::unversioned::transport;
+use zeroize::Zeroizing;
+
+/// Characters of a vendor's own words that are shown.
+const WORDS_MAX: usize = 160;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// A vendor behind an HTTP API that a file of the book describes.
+pub struct HttpConnector {
+    pub(super) definition: Definition,
+    pub(super) base: Origin,
+    values: BTreeMap<String, String>,
+    entry: Entry,
+    client: Client,
+    clock: Clock,
+    /// Nothing is asked before this: the vendor said so.
+    not_before: Mutex<Time>,
+}
+
+/// Whether a call that fails may have changed something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Does {
+    Read,
+    Change,
+}
+
+impl HttpConnector {
+    /// The connector that `definition` describes, as `settings` say, let in by `auth`: the settings' own, with the secrets.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn new(definition: Definition, settings: &Settings, auth: Auth<Secret>, clock: Clock) -> Result<Self, Fault> {
+        Self::with_names(definition, settings, auth, clock, Arc::new(SystemNames))
+    }
+
+    /// The same with another resolver of names.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn with_names(
+        definition: Definition,
+        settings: &Settings,
+        auth: Auth<Secret>,
+        clock: Clock,
+        names: Arc<dyn Names>,
+    ) -> Result<Self, Fault> {
+        let checked = settings.check(&definition)?;
+        let client = Client::new(&checked, names);
+        Self::over(definition, checked, auth, clock, client)
+    }
+
+    /// The same over another way to connect, which sees the addresses that are called.
+    pub(super) fn over_connector<C: transport::Connector<()>>(
+        definition: Definition,
+        settings: &Settings,
+        auth: Auth<Secret>,
+        names: Arc<dyn Names>,
+        connector: C,
+    ) -> Result<Self, Fault> {
+        let checked = settings.check(&definition)?;
+        let client = Client::with_connector(&checked, names, connector);
+        Self::over(definition, checked, auth, Arc::new(|| Time(0)), client)
+    }
+
+    fn over(definition: Definition, checked: Checked, auth: Auth<Secret>, clock: Clock, client: Client) -> Result<Self, Fault> {
+        let entry = Entry::new(auth, &definition.doors, checked.tokens)?;
+        let (base, values) = (checked.base, checked.values);
+        Ok(Self { definition, base, values, entry, client, clock, not_before: Mutex::default() })
+    }
+
+    /// The connector's file.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    fn verb(&self, action: &Action) -> Result<&Verb, CallError> {
+        let found = self.definition.verbs.iter().find(|verb| verb.name == action.verb);
+        found.ok_or_else(|| CallError::Permanent(format!("{} has no verb `{}`", self.definition.title, action.verb)))
+    }
+
+    /// The value of an input that is the same in every request.
+    pub(super) fn setting(&self, name: &str) -> Option<String> {
+        self.values.get(name).cloned()
+    }
+
+    /// Sends `request`, filled in with `inputs`.
+    pub(super) fn send(
+        &self,
+        request: &Request,
+        inputs: &Inputs<'_>,
+        key: Option<&str>,
+        does: Does,
+    ) -> Result<Answer, CallError> {
+        let target = target(request, inputs).map_err(|error| unfit(&error))?;
+        self.send_to(request, &target, inputs, (key, does))
+    }
+
+    /// Sends `request` to `target`, a path and query below the base URL.
+    pub(super) fn send_to(
+        &self,
+        request: &Request,
+        target: &str,
+        inputs: &Inputs<'_>,
+        (key, does): (Option<&str>, Does),
+    ) -> Result<Answer, CallError> {
+        let now = (self.clock)();
+        self.may_ask(now)?;
+        let mut headers = vec![("accept".to_owned(), Zeroizing::new("application/json".to_owned()))];
+        for (name, template) in &request.headers {
+            headers.push((name.clone(), Zeroizing::new(template.header(inputs).map_err(|error| unfit(&error))?)));
+        }
+        if let (Some(name), Some(key)) = (&self.definition.key_header, key) {
+            headers.push((name.clone(), Zeroizing::new(key.to_owned())));
+        }
+        let body = request.body.as_ref().map(|body| filled(body, inputs)).transpose().map_err(|error| unfit(&error))?;
+        let body = body.map(|body| ("application/json", Zeroizing::new(body.to_string().into_bytes())));
+        headers.push(self.entry.header(&self.client, now)?);
+        let sent = Sent { method: request.method.name(), target, headers: &headers, body };
+        self.client.send(&self.base, sent).map_err(|failure| self.failed(failure, does))
+    }
+
+    fn may_ask(&self, now: Time) -> Result<(), CallError> {
+        let until = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        if until <= now {
+            return Ok(());
+        }
+        let seconds = until.since(now).secs() + 1;
+        Err(CallError::Retry(format!("{} asked to be left alone for another {seconds} s", self.definition.title)))
+    }
+
+    fn failed(&self, failure: Failure, does: Does) -> CallError {
+        let title = &self.definition.title;
+        match (failure, does) {
+            (Failure::Refused(why), _) => CallError::Permanent(why),
+            (Failure::NotSent(why), _) => CallError::Retry(format!("{title} cannot be reached: {why}")),
+            (Failure::Lost(why), Does::Read) => CallError::Retry(format!("{title} did not answer: {why}")),
+            (Failure::Lost(why), Does::Change) => CallError::Unclear(format!("{title} did not answer: {why}")),
+        }
+    }
+
+    /// What an answer that is no success means.
+    pub(super) fn error(&self, answer: &Answer, verb: Option<&Verb>, does: Does) -> CallError {
+        let now = (self.clock)();
+        if let Some(until) = matches!(answer.status, 429 | 503).then(|| wait_until(answer, now)).flatten() {
+            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        }
+        let body = answer.json().unwrap_or_default();
+        let said = format!("{} answered {}{}", self.definition.title, answer.status, self.words(&body));
+        let of_verb = verb.map_or([].as_slice(), |verb| verb.errors.as_slice());
+        let fits = |error: &&ErrorClass| error.status.iter().any(|status| status.has(answer.status)) && holds(&error.body, &body);
+        let declared = of_verb.iter().chain(&self.definition.errors).find(fits).map(|error| error.class);
+        match declared.unwrap_or_else(|| self.usual(answer.status, does)) {
+            Class::Retry => CallError::Retry(said),
+            Class::Permanent => CallError::Permanent(said),
+            // A read that is unclear changed nothing.
+            Class::Unclear if does == Does::Read => CallError::Retry(said),
+            Class::Unclear => CallError::Unclear(said),
+        }
+    }
+
+    fn usual(&self, status: u16, does: Does) -> Class {
+        match (status, does) {
+            (401, _) if self.entry.was_refused() => Class::Retry,
+            (425 | 429, _) | (408 | 500.., Does::Read) => Class::Retry,
+            (300..=399 | 408 | 500.. | ..=299, Does::Change) => Class::Unclear,
+            (..=299, Does::Read) => Class::Retry,
+            (300..=499, _) => Class::Permanent,
+        }
+    }
+
+    /// The vendor's own words, short, plain and without what lets us in.
+    fn words(&self, body: &Value) -> String {
+        let found = self.definition.error_text.as_ref().and_then(|path| path.text(body));
+        let Some(text) = found else { return String::new() };
+        let text = self.entry.without_secrets(&text);
+        let tame = |c: char| if c.is_ascii_graphic() || c.is_alphanumeric() { c } else { ' ' };
+        format!(": {}", text.chars().take(WORDS_MAX).map(tame).collect::<String>())
+    }
+
+    /// The body of an answer to a read.
+    pub(super) fn read(&self, answer: &Answer, verb: Option<&Verb>) -> Result<Value, CallError> {
+        if answer.status != 200 {
+            return Err(self.error(answer, verb, Does::Read));
+        }
+        let unread = |why: String| CallError::Retry(format!("what {} answered cannot be read: {why}", self.definition.title));
+        answer.json().map_err(unread)
+    }
+
+    fn state(&self, verb: &Verb, action: &Action) -> Result<State, CallError> {
+        let inputs = |name: &str| self.of_action(action, name);
+        let answer = self.send(&verb.probe, &inputs, None, Does::Read)?;
+        let body = self.read(&answer, Some(verb))?;
+        let title = &self.definition.title;
+        let is_other = |id: &Path| id.text(&body).is_none_or(|id| id != action.target.id);
+        if verb.id.as_ref().is_some_and(is_other) {
+            return Err(CallError::Permanent(format!("{title} answered about something else than `{}`", action.target.id)));
+        }
+        let mut state = BTreeMap::new();
+        for (name, path) in &verb.state {
+            let lacks = || CallError::Retry(format!("what {title} answered lacks `{path}`"));
+            let mut texts = path.texts(&body).ok_or_else(lacks)?;
+            texts.sort();
+            state.insert(name.clone(), texts);
+        }
+        Ok(State(state))
+    }
+
+    fn of_action(&self, action: &Action, name: &str) -> Option<String> {
+        match name {
+            "target.id" => Some(action.target.id.clone()),
+            "target.name" => Some(action.target.name.clone()),
+            _ => match name.strip_prefix("with.") {
+                Some(with) => action.with.get(with).cloned(),
+                None => self.setting(name),
+            },
+        }
+    }
+
+    /// Sends what changes something.
+    fn change(&self, change: &Change, verb: &Verb, action: &Action, call: (&State, &str)) -> Result<(), CallError> {
+        let (before, key) = call;
+        let inputs = |name: &str| match name.strip_prefix("before.") {
+            Some(field) => before.0.get(field).filter(|texts| texts.len() == 1).and_then(|texts| texts.first().cloned()),
+            None if name == "key" => Some(key.to_owned()),
+            None => self.of_action(action, name),
+        };
+        let answer = self.send(&change.request, &inputs, Some(key), Does::Change)?;
+        let status = answer.status;
+        let fits = if change.status.is_empty() { (200..300).contains(&status) } else { change.status.contains(&status) };
+        if !fits {
+            return Err(self.error(&answer, Some(verb), Does::Change));
+        }
+        if change.body.is_empty() || answer.json().is_ok_and(|body| holds(&change.body, &body)) {
+            return Ok(());
+        }
+        Err(self.error(&answer, Some(verb), Does::Change))
+    }
+
+    fn for_this_call(permit: &Permit, key: &str) -> Result<(), CallError> {
+        if permit.key() == key { Ok(()) } else { Err(CallError::Permanent("the permit is for another call".to_owned())) }
+    }
+}
+
+impl Connector for HttpConnector {
+    fn verbs(&self) -> &[Offer] {
+        self.definition.offers()
+    }
+
+    fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
+        self.found(kind, name)
+    }
+
+    fn probe(&self, action: &Action) -> Result<State, CallError> {
+        self.state(self.verb(action)?, action)
+    }
+
+    fn is_done(&self, action: &Action, state: &State) -> bool {
+        let done = self.verb(action).ok().and_then(|verb| verb.done.as_ref());
+        done.is_some_and(|done| is_in(state, done))
+    }
+
+    /// Reads first: what is so already is not done again, and what is not any more as it was before is not overwritten.
+    fn act(&self, action: &Action, before: &State, permit: Permit, key: &str) -> Result<(), CallError> {
+        Self::for_this_call(&permit, key)?;
+        let verb = self.verb(action)?;
+        let now = self.state(verb, action)?;
+        if let Some(done) = &verb.done {
+            if is_in(&now, done) {
+                return Ok(());
+            }
+            if now != *before {
+                return Err(CallError::Retry(format!("`{}` changed since it was read", action.target.name)));
+            }
+        }
+        self.change(&verb.act, verb, action, (before, key))
+    }
+
+    fn undo(&self, action: &Action, before: &State, permit: Permit, key: &str) -> Result<(), CallError> {
+        Self::for_this_call(&permit, key)?;
+        let verb = self.verb(action)?;
+        let steps = match &verb.undo {
+            Undo::Steps(steps) => steps,
+            Undo::Irreversible(reason) => return Err(CallError::Permanent(format!("nothing takes it back: {reason}"))),
+        };
+        let now = self.state(verb, action)?;
+        if now == *before {
+            return Ok(());
+        }
+        let fits = |from: &States, to: &States| is_in(&now, from) && is_in(before, to);
+        let step = steps.iter().find(|step| fits(&step.from, &step.to));
+        let none = || CallError::Permanent(format!("no way leads from {} back to {}", shown(&now), shown(before)));
+        self.change(&step.ok_or_else(none)?.change, verb, action, (before, key))
+    }
+
+    fn health(&self) -> Result<String, CallError> {
+        let inputs = |name: &str| self.setting(name);
+        let answer = self.send(&self.definition.health, &inputs, None, Does::Read)?;
+        let body = self.read(&answer, None)?;
+        let says = self.definition.health_says.as_ref().and_then(|path| path.text(&body));
+        let tame = |text: String| text.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect::<String>();
+        let says = says.map(|text| format!(": {}", tame(text))).unwrap_or_default();
+        Ok(format!("{} answers at {}{says}", self.definition.title, self.base))
+    }
+}
+
+fn is_in(state: &State, wanted: &States) -> bool {
+    wanted.iter().all(|(field, values)| state.0.get(field).is_some_and(|found| is_one_of(found, values)))
+}
+
+fn shown(state: &State) -> String {
+    let field = |(name, texts): (&String, &Vec<String>)| format!("{name} {}", texts.join(" "));
+    format!("`{}`", state.0.iter().map(field).collect::<Vec<_>>().join(", "))
+}
+
+pub(super) fn unfit(error: &Unfit) -> CallError {
+    CallError::Permanent(format!("the request cannot be written: {error}"))
+}
+
+/// The path and query of a request.
+pub(super) fn target(request: &Request, inputs: &Inputs<'_>) -> Result<String, Unfit> {
+    let mut target = request.path.path(inputs)?;
+    for (nth, (name, template)) in request.query.iter().enumerate() {
+        target.push(if nth == 0 { '?' } else { '&' });
+        escape(name, &mut target);
+        target.push('=');
+        target.push_str(&template.query(inputs, request.quotes)?);
+    }
+    Ok(target)
+}
+
+/// A body with its inputs.
+fn filled(body: &Value, inputs: &Inputs<'_>) -> Result<Value, Unfit> {
+    Ok(match body {
+        // Checked when the file was read.
+        Value::String(text) => match super::template::Template::read(text) {
+            Ok(template) => Value::String(template.text(inputs)?),
+            Err(_) => return Err(Unfit::Missing(text.clone())),
+        },
+        Value::Array(values) => Value::Array(values.iter().map(|value| filled(value, inputs)).collect::<Result<_, _>>()?),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| Ok((name.clone(), filled(value, inputs)?)));
+            Value::Object(fields.collect::<Result<_, _>>()?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => body.clone(),
+    })
+}

@@ -1,0 +1,206 @@
+//! A connector's file, checked: what is asked of a vendor, and how its answers are read.
+
+use super::json::{Conditions, Path, Texts};
+use super::template::{Quotes, Template};
+use adjutant_hand::connector::Offer;
+use adjutant_model::EntityKind;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A connector's file that was found in order.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// Its name.
+    pub name: String,
+    /// What people call the vendor.
+    pub title: String,
+    /// What must be granted to the credential.
+    pub permissions: Vec<String>,
+    /// The names of its settings beside the base URL, each with what it is.
+    pub settings: BTreeMap<String, String>,
+    /// How the vendor lets us in.
+    pub doors: Doors,
+    pub(super) key_header: Option<String>,
+    pub(super) error_text: Option<Path>,
+    pub(super) errors: Vec<ErrorClass>,
+    pub(super) health: Request,
+    pub(super) health_says: Option<Path>,
+    pub(super) lookups: Vec<(EntityKind, Lookup)>,
+    pub(super) verbs: Vec<Verb>,
+    pub(super) offers: Vec<Offer>,
+}
+
+impl Definition {
+    /// What it can do.
+    pub fn offers(&self) -> &[Offer] {
+        &self.offers
+    }
+
+    /// Why a verb that nothing takes back may be offered all the same: the verb and the reason.
+    pub fn waivers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.verbs.iter().filter_map(|verb| match &verb.undo {
+            Undo::Irreversible(reason) => Some((verb.name, reason.as_str())),
+            Undo::Steps(_) => None,
+        })
+    }
+}
+
+/// The ways in which a vendor lets us in.
+#[derive(Clone, Debug, Default)]
+pub struct Doors {
+    /// `Authorization: Bearer TOKEN`.
+    pub bearer: bool,
+    /// `Authorization: Basic …`.
+    pub basic: bool,
+    /// A header of the vendor's own: its name, and what stands before the secret.
+    pub header: Option<(String, String)>,
+    /// OAuth 2.0 client credentials.
+    pub client_credentials: bool,
+    /// OAuth 2.0 token exchange (RFC 8693).
+    pub token_exchange: bool,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) path: Template,
+    pub(super) query: Vec<(String, Template)>,
+    pub(super) headers: Vec<(String, Template)>,
+    pub(super) body: Option<Value>,
+    pub(super) quotes: Quotes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// Where the next page is.
+#[derive(Clone, Debug)]
+pub(super) enum Next {
+    /// There is none.
+    None,
+    /// In the `Link` header.
+    Link,
+    /// A URL in the body.
+    Url(Path),
+    /// A value in the body for this parameter.
+    Cursor(Path, String),
+}
+
+/// A list over several pages.
+#[derive(Clone, Debug)]
+pub(super) struct Pages {
+    pub(super) request: Request,
+    pub(super) records: Path,
+    pub(super) next: Next,
+    pub(super) pages_max: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Lookup {
+    pub(super) list: Pages,
+    pub(super) id: Path,
+    pub(super) name: Path,
+    pub(super) aliases: Vec<Path>,
+    pub(super) matched: Vec<Path>,
+    pub(super) facts: BTreeMap<String, Path>,
+    pub(super) groups: Option<(Pages, Vec<Path>)>,
+}
+
+/// Values that fields of a state may have.
+pub(super) type States = BTreeMap<String, Texts>;
+
+#[derive(Clone, Debug)]
+pub(super) struct Verb {
+    pub(super) name: &'static str,
+    pub(super) probe: Request,
+    pub(super) id: Option<Path>,
+    pub(super) state: BTreeMap<String, Path>,
+    /// None: no state shows that it was done.
+    pub(super) done: Option<States>,
+    pub(super) act: Change,
+    pub(super) undo: Undo,
+    pub(super) errors: Vec<ErrorClass>,
+}
+
+/// A request that changes something, and what says that it did.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) request: Request,
+    pub(super) status: Vec<u16>,
+    pub(super) body: Conditions,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Undo {
+    /// The first whose states fit is sent.
+    Steps(Vec<Step>),
+    /// Nothing takes it back, because …
+    Irreversible(String),
+}
+
+/// One way back.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    /// How it is now.
+    pub(super) from: States,
+    /// How it was before.
+    pub(super) to: States,
+    pub(super) change: Change,
+}
+
+/// What an answer that is no success means.
+#[derive(Clone, Debug)]
+pub(super) struct ErrorClass {
+    pub(super) status: Vec<Statuses>,
+    pub(super) body: Conditions,
+    pub(super) class: Class,
+}
+
+/// One status, or all of a hundred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Statuses {
+    One(u16),
+    Hundred(u16),
+}
+
+impl Statuses {
+    /// Reads `403` or `5xx`.
+    pub(super) fn read(text: &str) -> Option<Statuses> {
+        let hundred = text.strip_suffix("xx").and_then(|digit| digit.parse().ok()).filter(|digit| (3..=5).contains(digit));
+        let one = || text.parse().ok().filter(|status| (300..=599).contains(status));
+        hundred.map(Statuses::Hundred).or_else(|| one().map(Statuses::One))
+    }
+
+    pub(super) const fn has(self, status: u16) -> bool {
+        match self {
+            Statuses::One(one) => one == status,
+            Statuses::Hundred(digit) => status / 100 == digit,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Retry,
+    Permanent,
+    Unclear,
+}

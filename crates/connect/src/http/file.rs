@@ -1,0 +1,208 @@
+//! The file of a connector as it is written. [`super::definition`] is what it becomes.
+
+use super::json::{Conditions, Path, Texts};
+use super::template::Quotes;
+use adjutant_rules::diagnostic::Located;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Fields of a state, each with the values that it may have.
+pub(super) type RawStates = BTreeMap<String, Located<Texts>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConnector {
+    pub(super) connector: Located<String>,
+    pub(super) title: String,
+    pub(super) docs: Located<String>,
+    pub(super) example: Located<String>,
+    pub(super) permissions: Located<Vec<String>>,
+    #[serde(default)]
+    pub(super) settings: BTreeMap<String, Located<String>>,
+    pub(super) auth: Located<RawAuth>,
+    pub(super) per_minute: Located<u32>,
+    pub(super) key_header: Option<Located<String>>,
+    pub(super) error_text: Option<Path>,
+    #[serde(default)]
+    pub(super) errors: Vec<Located<RawError>>,
+    pub(super) health: RawHealth,
+    #[serde(default)]
+    pub(super) lookup: BTreeMap<String, Located<RawLookup>>,
+    #[serde(default)]
+    pub(super) verbs: BTreeMap<String, Located<RawVerb>>,
+    pub(super) poll: Option<Located<RawPoll>>,
+}
+
+/// The ways in which the vendor lets us in; the settings choose one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawAuth {
+    #[serde(default)]
+    pub(super) bearer: bool,
+    #[serde(default)]
+    pub(super) basic: bool,
+    pub(super) header: Option<RawHeaderAuth>,
+    #[serde(default)]
+    pub(super) client_credentials: bool,
+    #[serde(default)]
+    pub(super) token_exchange: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHeaderAuth {
+    pub(super) name: Located<String>,
+    #[serde(default)]
+    pub(super) prefix: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawError {
+    pub(super) status: Located<Texts>,
+    #[serde(default)]
+    pub(super) body: Conditions,
+    pub(super) is: RawClass,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawClass {
+    Retry,
+    Permanent,
+    Unclear,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRequest {
+    pub(super) get: Option<Located<String>>,
+    pub(super) post: Option<Located<String>>,
+    pub(super) put: Option<Located<String>>,
+    pub(super) patch: Option<Located<String>>,
+    pub(super) delete: Option<Located<String>>,
+    #[serde(default)]
+    pub(super) query: BTreeMap<String, Located<String>>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Located<String>>,
+    pub(super) body: Option<Located<serde_json::Value>>,
+    #[serde(default)]
+    pub(super) quotes: Quotes,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHealth {
+    pub(super) request: Located<RawRequest>,
+    pub(super) says: Option<Path>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLookup {
+    pub(super) request: Located<RawRequest>,
+    pub(super) records: Path,
+    pub(super) next: Option<Located<RawNext>>,
+    pub(super) pages: Option<Located<u32>>,
+    pub(super) id: Path,
+    pub(super) name: Path,
+    #[serde(default)]
+    pub(super) aliases: Vec<Path>,
+    #[serde(rename = "match")]
+    pub(super) matched: Located<Vec<Path>>,
+    #[serde(default)]
+    pub(super) facts: BTreeMap<String, Path>,
+    pub(super) groups: Option<Located<RawGroups>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGroups {
+    pub(super) request: Located<RawRequest>,
+    pub(super) records: Path,
+    pub(super) next: Option<Located<RawNext>>,
+    pub(super) pages: Option<Located<u32>>,
+    pub(super) names: Vec<Path>,
+}
+
+/// Where the next page is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNext {
+    /// In a `Link` header, `rel="next"`.
+    #[serde(default)]
+    pub(super) link: bool,
+    /// A URL in the body.
+    pub(super) url: Option<Path>,
+    /// A value in the body …
+    pub(super) cursor: Option<Path>,
+    /// … for this parameter of the query.
+    pub(super) parameter: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVerb {
+    pub(super) kind: Located<String>,
+    #[serde(default)]
+    pub(super) with: BTreeMap<String, Located<String>>,
+    pub(super) probe: Option<Located<RawProbe>>,
+    pub(super) done: Option<RawStates>,
+    pub(super) repeat: Option<Located<String>>,
+    pub(super) act: Located<RawAct>,
+    pub(super) undo: Option<Vec<Located<RawUndo>>>,
+    pub(super) irreversible: Option<Located<String>>,
+    #[serde(default)]
+    pub(super) errors: Vec<Located<RawError>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProbe {
+    pub(super) request: Located<RawRequest>,
+    pub(super) id: Option<Path>,
+    pub(super) state: BTreeMap<String, Path>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAct {
+    pub(super) request: Located<RawRequest>,
+    #[serde(default)]
+    pub(super) success: RawSuccess,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawUndo {
+    #[serde(default)]
+    pub(super) from: RawStates,
+    #[serde(default)]
+    pub(super) to: RawStates,
+    pub(super) request: Located<RawRequest>,
+    #[serde(default)]
+    pub(super) success: RawSuccess,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSuccess {
+    #[serde(default)]
+    pub(super) status: Vec<u16>,
+    #[serde(default)]
+    pub(super) body: Conditions,
+}
+
+/// How records are fetched again and again. Read and checked; nothing runs it yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPoll {
+    pub(super) source: Located<String>,
+    pub(super) request: Located<RawRequest>,
+    #[expect(dead_code, reason = "read so that a file may say it; nothing polls yet")]
+    pub(super) records: Path,
+    pub(super) next: Option<Located<RawNext>>,
+    pub(super) pages: Option<Located<u32>>,
+    #[expect(dead_code, reason = "read so that a file may say it; nothing polls yet")]
+    pub(super) cursor: Path,
+}
