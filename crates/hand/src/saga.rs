@@ -4,7 +4,7 @@
 //! For each action: look again who it is and how it is, ask the guard again, write down that it is about to be done, call
 //! once, read back, write down what was seen. After a lost answer nothing is called again; the target is read instead.
 
-use crate::connector::{CallError, Connector, Found, Permit};
+use crate::connector::{CallError, Connector, Found, Idempotency, Permit};
 use crate::draft::subject;
 use crate::hand::{Hand, Job, locked};
 use crate::store::{Approver, Kept, StoreError, With};
@@ -211,6 +211,9 @@ impl Hand {
 
     /// Calls, and finds out what became of it.
     fn called(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<Stage> {
+        if is_repeatable(connector, action) {
+            return self.repeated(connector, action, before);
+        }
         let mut calls = 0;
         let answer = loop {
             calls += 1;
@@ -234,8 +237,38 @@ impl Hand {
         self.found_out(&self.store().action(&action.key)?)
     }
 
+    /// Calls until it is answered: doing it again is no more than doing it once, and nothing would show that it was done.
+    fn repeated(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<Stage> {
+        for nth in 0..CALLS_MAX {
+            let with = match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
+                Ok(()) => {
+                    let says = "it was answered, and nothing can be read back".to_owned();
+                    let with = With { after: Some(before.clone()), says, ..With::default() };
+                    return self.happen(&action.key, Happened::SeenDone, with);
+                }
+                Err(CallError::Permanent(why)) if self.store().action(&action.key)?.stage == Stage::Intended => {
+                    return self.happen(&action.key, Happened::Failed, says(&why));
+                }
+                Err(error) => says(&error.to_string()),
+            };
+            if self.store().action(&action.key)?.stage == Stage::Intended {
+                self.happen(&action.key, Happened::Lost, with)?;
+            }
+            std::thread::park_timeout(BACKOFF * 2_u32.pow(nth));
+            if self.paused()?.is_some() {
+                break;
+            }
+        }
+        self.give_up(action, "nobody answered")
+    }
+
     /// Reads back until it shows whether the action was done; puts it before a person when that cannot be told in time.
     fn found_out(&self, action: &Kept) -> Result<Stage> {
+        if let (Some(connector), Some(before)) = (self.connectors().get(&action.action.connector), &action.before)
+            && is_repeatable(&**connector, action)
+        {
+            return self.repeated(&**connector, action, before);
+        }
         let began = self.now();
         let settings = self.settings();
         let mut why = "it was not seen".to_owned();
@@ -374,6 +407,11 @@ impl Drop for Held<'_> {
         busy.remove(&self.target);
         self.hand.busy.1.notify_all();
     }
+}
+
+fn is_repeatable(connector: &dyn Connector, action: &Kept) -> bool {
+    let mut offers = connector.verbs().iter().filter(|offer| offer.verb == action.action.verb);
+    offers.any(|offer| offer.idempotency == Idempotency::Repeat)
 }
 
 fn says(why: &str) -> With {

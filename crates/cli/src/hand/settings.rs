@@ -1,15 +1,19 @@
 //! The settings of the hand: its own file, which the brain cannot read.
 
 use crate::book;
-use adjutant_engine::guard::{Asked, By, Spent};
+use adjutant_connect::http::{self, Definition, HttpConnector};
+use adjutant_engine::guard;
+use adjutant_hand::secret_ref::SecretPlaces;
 use adjutant_hand::socket::own_user;
-use adjutant_hand::{Connectors, Rule, Settings};
-use adjutant_model::act::{Answer, Clause, Need, Ruling};
-use adjutant_model::{Autonomy, Duration};
+use adjutant_hand::{Connectors, Rule, Settings, connector as hand};
+use adjutant_model::Duration;
+use adjutant_model::act::{Answer, Ruling};
+use adjutant_rules::Files;
 use anyhow::Context;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -65,30 +69,41 @@ pub(super) fn users(file: &File) -> Vec<u32> {
     if file.brain_user_ids.is_empty() { vec![own_user()] } else { file.brain_user_ids.clone() }
 }
 
+/// The connectors, each with its secrets.
 pub(super) fn connectors(file: &File) -> anyhow::Result<Connectors> {
-    let made = file.connectors.iter().map(|(name, table)| {
-        let kind = table.get("kind").and_then(toml::Value::as_str).unwrap_or_default();
-        anyhow::bail!("connector `{name}`: there is no kind `{kind}`")
+    let files = book::files(file.book_dir.as_deref())?;
+    let made = file.connectors.iter().map(|(name, settings)| {
+        let connector = connector(settings, &files).with_context(|| format!("connector `{name}`"))?;
+        Ok((name.clone(), connector))
     });
     made.collect()
 }
 
-pub(super) fn guard(file: &File) -> anyhow::Result<Rule> {
-    let _book = book::load(file.book_dir.as_deref())?;
-    Ok(Box::new(ruled))
+fn connector(table: &toml::Table, files: &Files) -> anyhow::Result<Arc<dyn hand::Connector>> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let places = SecretPlaces { environment: &|name| std::env::var(name).ok(), credentials: credentials.as_deref() };
+    let mut table = table.clone();
+    let mut taken = |name: &str| match table.remove(name) {
+        Some(toml::Value::String(text)) => Ok(text),
+        _ => Err(anyhow::anyhow!("it needs `{name}`, a text")),
+    };
+    match taken("kind")?.as_str() {
+        "http" => {
+            let path = format!("connectors/{}.yaml", taken("file")?);
+            let text = files.get(&path).with_context(|| format!("the book has no `{path}`"))?;
+            let definition = Definition::load(&path, text).map_err(|faults| anyhow::anyhow!("{}", book::show(&faults, files)))?;
+            let settings = http::Settings::deserialize(table)?;
+            let auth = settings.auth.resolve(&places)?;
+            Ok(Arc::new(HttpConnector::new(definition, &settings, auth, super::clock())?))
+        }
+        other => anyhow::bail!("there is no kind `{other}`; write http"),
+    }
 }
 
-fn ruled(asked: &Asked<'_>, _: &dyn Spent) -> Ruling {
-    let told = |answer, name: &str, says: &str| Ruling {
-        answer,
-        clauses: vec![Clause { name: name.into(), says: says.into() }],
-        approvals: if answer == Answer::Ask { vec![Need { people: 1, role: "lead".into() }] } else { Vec::new() },
-    };
-    match asked.by {
-        _ if asked.subject.target.id.is_empty() => told(Answer::Refuse, "target.empty", "nobody is named"),
-        By::Playbook(_, Autonomy::Act) => told(Answer::Run, "ladder", "the playbook may do this by itself"),
-        _ => told(Answer::Ask, "people", "people are asked"),
-    }
+/// The guard: the engine's, with the guardrails of the hand's own book.
+pub(super) fn guard(file: &File) -> anyhow::Result<Rule> {
+    let book = book::load(file.book_dir.as_deref())?;
+    Ok(Box::new(move |asked, spent| guard::rule(asked, &book.guardrails, spent)))
 }
 
 /// What a hand without a guard says.
