@@ -96,6 +96,7 @@ impl Reader<'_> {
             permissions: raw.permissions.value.clone(),
             settings,
             doors: self.doors(&raw.auth),
+            per_minute,
             key_header,
             error_text: raw.error_text.clone(),
             errors,
@@ -226,6 +227,7 @@ impl Reader<'_> {
         }
         let known = Known { act: true, before: probe.state.keys().cloned().collect(), ..known };
         let done = self.done(raw, &probe.state);
+        let from = self.states(&raw.act.from, &probe.state);
         let act = self.change(&raw.act.request, &raw.act.success, &known);
         let undo = self.undo(raw, &known, &probe.state);
         Some(Verb {
@@ -234,6 +236,7 @@ impl Reader<'_> {
             id: probe.id.clone(),
             state: probe.state.clone(),
             done: done?,
+            from,
             act: act?,
             undo: undo?,
             errors: self.errors(&raw.errors),

@@ -16,6 +16,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, mpsc};
 use ureq::http::{Request, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
 use zeroize::Zeroizing;
@@ -107,7 +108,9 @@ impl Client {
     /// The same over another way to connect.
     pub(super) fn with_connector<C: Connector<()>>(settings: &Checked, names: Arc<dyn Names>, connector: C) -> Self {
         let doors: Vec<Origin> = [&settings.base].into_iter().chain(&settings.tokens).cloned().collect();
+        let roots = settings.roots.as_ref().map_or(RootCerts::WebPki, |roots| RootCerts::new_with_certs(roots));
         let config = ureq::Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_connect(Some(settings.connect))
             .timeout_resolve(Some(settings.connect))
             .timeout_global(Some(settings.call))

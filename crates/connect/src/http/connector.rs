@@ -30,8 +30,18 @@ pub struct HttpConnector {
     entry: Entry,
     client: Client,
     clock: Clock,
+    pace: Mutex<Pace>,
+}
+
+/// How often the vendor is asked.
+#[derive(Default)]
+struct Pace {
     /// Nothing is asked before this: the vendor said so.
-    not_before: Mutex<Time>,
+    not_before: Time,
+    /// When the minute began that is counted.
+    minute: Time,
+    /// Requests since then.
+    asked: u32,
 }
 
 /// Whether a call that fails may have changed something.
@@ -82,7 +92,7 @@ impl HttpConnector {
     fn over(definition: Definition, checked: Checked, auth: Auth<Secret>, clock: Clock, client: Client) -> Result<Self, Fault> {
         let entry = Entry::new(auth, &definition.doors, checked.tokens)?;
         let (base, values) = (checked.base, checked.values);
-        Ok(Self { definition, base, values, entry, client, clock, not_before: Mutex::default() })
+        Ok(Self { definition, base, values, entry, client, clock, pace: Mutex::default() })
     }
 
     /// The connector's file.
@@ -137,12 +147,21 @@ impl HttpConnector {
     }
 
     fn may_ask(&self, now: Time) -> Result<(), CallError> {
-        let until = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        if until <= now {
-            return Ok(());
+        let (title, most) = (&self.definition.title, self.definition.per_minute);
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if pace.not_before > now {
+            let seconds = pace.not_before.since(now).secs() + 1;
+            return Err(CallError::Retry(format!("{title} asked to be left alone for another {seconds} s")));
         }
-        let seconds = until.since(now).secs() + 1;
-        Err(CallError::Retry(format!("{} asked to be left alone for another {seconds} s", self.definition.title)))
+        // A clock that goes back begins another minute.
+        if !(0..60).contains(&now.since(pace.minute).secs()) {
+            (pace.minute, pace.asked) = (now, 0);
+        }
+        if pace.asked >= most {
+            return Err(CallError::Retry(format!("{title} is asked {most} times a minute at most")));
+        }
+        pace.asked += 1;
+        Ok(())
     }
 
     fn failed(&self, failure: Failure, does: Does) -> CallError {
@@ -159,7 +178,7 @@ impl HttpConnector {
     pub(super) fn error(&self, answer: &Answer, verb: Option<&Verb>, does: Does) -> CallError {
         let now = (self.clock)();
         if let Some(until) = matches!(answer.status, 429 | 503).then(|| wait_until(answer, now)).flatten() {
-            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = until;
+            self.pace.lock().unwrap_or_else(PoisonError::into_inner).not_before = until;
         }
         let body = answer.json().unwrap_or_default();
         let said = format!("{} answered {}{}", self.definition.title, answer.status, self.words(&body));
@@ -253,8 +272,13 @@ impl HttpConnector {
         Err(self.error(&answer, Some(verb), Does::Change))
     }
 
+    /// The key of an undo begins with that of what it takes back.
     fn for_this_call(permit: &Permit, key: &str) -> Result<(), CallError> {
-        if permit.key() == key { Ok(()) } else { Err(CallError::Permanent("the permit is for another call".to_owned())) }
+        if key.starts_with(permit.key()) {
+            Ok(())
+        } else {
+            Err(CallError::Permanent("the permit is for another call".to_owned()))
+        }
     }
 }
 
@@ -288,6 +312,13 @@ impl Connector for HttpConnector {
             if now != *before {
                 return Err(CallError::Retry(format!("`{}` changed since it was read", action.target.name)));
             }
+        }
+        if !is_in(&now, &verb.from) {
+            return Err(CallError::Permanent(format!(
+                "`{}` is {}, from where it cannot be done",
+                action.target.name,
+                shown(&now)
+            )));
         }
         self.change(&verb.act, verb, action, (before, key))
     }

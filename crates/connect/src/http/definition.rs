@@ -20,6 +20,7 @@ pub struct Definition {
     pub settings: BTreeMap<String, String>,
     /// How the vendor lets us in.
     pub doors: Doors,
+    pub(super) per_minute: u32,
     pub(super) key_header: Option<String>,
     pub(super) error_text: Option<Path>,
     pub(super) errors: Vec<ErrorClass>,
@@ -117,6 +118,8 @@ pub(super) struct Pages {
 #[derive(Clone, Debug)]
 pub(super) struct Lookup {
     pub(super) list: Pages,
+    /// Asked when the list has nobody of the name: its answer is one record, or 404.
+    pub(super) one: Option<Request>,
     pub(super) id: Path,
     pub(super) name: Path,
     pub(super) aliases: Vec<Path>,
@@ -136,6 +139,8 @@ pub(super) struct Verb {
     pub(super) state: BTreeMap<String, Path>,
     /// None: no state shows that it was done.
     pub(super) done: Option<States>,
+    /// From other states it cannot be done.
+    pub(super) from: States,
     pub(super) act: Change,
     pub(super) undo: Undo,
     pub(super) errors: Vec<ErrorClass>,

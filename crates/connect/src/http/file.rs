@@ -104,6 +104,8 @@ pub(super) struct RawLookup {
     pub(super) records: Path,
     pub(super) next: Option<Located<RawNext>>,
     pub(super) pages: Option<Located<u32>>,
+    /// Asked when the list has nobody of the name: its answer is one record, or 404.
+    pub(super) one: Option<Located<RawRequest>>,
     pub(super) id: Path,
     pub(super) name: Path,
     #[serde(default)]
@@ -167,6 +169,8 @@ pub(super) struct RawProbe {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAct {
+    #[serde(default)]
+    pub(super) from: RawStates,
     pub(super) request: Located<RawRequest>,
     #[serde(default)]
     pub(super) success: RawSuccess,

@@ -2,7 +2,7 @@
 
 use super::client::Answer;
 use super::connector::{Does, HttpConnector, target, unfit};
-use super::definition::{Lookup, Next, Pages};
+use super::definition::{Lookup, Next, Pages, Request};
 use super::json::Path;
 use super::template::{Inputs, escape};
 use adjutant_hand::connector::{CallError, Found};
@@ -13,7 +13,7 @@ use serde_json::Value;
 /// So many answers to one name are enough: it is not of exactly one thing.
 const ENOUGH: usize = 2;
 
-/// More groups than this, or more records on a page, are no answer to a lookup.
+/// More records on a page are no answer to a lookup.
 const RECORDS_MAX: usize = 20_000;
 
 impl HttpConnector {
@@ -38,10 +38,23 @@ impl HttpConnector {
             let title = &self.definition.title;
             return Err(CallError::Permanent(format!("{title} has more answers to this name than are read")));
         }
+        if let (true, Some(request)) = (found.is_empty(), &lookup.one) {
+            found.extend(
+                self.record(request, &inputs)?.filter(is_meant).map(|record| self.one(lookup, kind, &record)).transpose()?,
+            );
+        }
         for one in &mut found {
             one.groups = self.groups(lookup, &one.target);
         }
         Ok(found)
+    }
+
+    /// The one record that `request` asks for; none when there is none, or when the name cannot even be asked for.
+    fn record(&self, request: &Request, inputs: &Inputs<'_>) -> Result<Option<Value>, CallError> {
+        let Ok(place) = target(request, inputs) else { return Ok(None) };
+        let answer = self.send_to(request, &place, inputs, (None, Does::Read))?;
+        // A name that cannot be an id is nobody's.
+        if matches!(answer.status, 400 | 404) { Ok(None) } else { self.read(&answer, None).map(Some) }
     }
 
     fn one(&self, lookup: &Lookup, kind: EntityKind, record: &Value) -> Result<Found, CallError> {
@@ -92,7 +105,10 @@ impl HttpConnector {
             let next = self.next(list, &answer, &body, &first)?;
             let lacks = || CallError::Retry(format!("what {} answered has no list `{}`", self.definition.title, list.records));
             let Value::Array(records) = list.records.take(&mut body).ok_or_else(lacks)? else { return Err(lacks()) };
-            for record in records.into_iter().take(RECORDS_MAX) {
+            if records.len() > RECORDS_MAX {
+                return Ok(End::TooMany);
+            }
+            for record in records {
                 if !take(record)? {
                     return Ok(End::Enough);
                 }
@@ -131,7 +147,7 @@ enum End {
     Last,
     /// Nobody wanted more.
     Enough,
-    /// There are more pages than are read.
+    /// There are more pages, or more records on one, than are read.
     TooMany,
 }
 

@@ -8,7 +8,9 @@ use adjutant_model::Secret;
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use ureq::tls::{Certificate, PemItem, parse_pem};
 
 /// The configuration of one HTTP connector.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +29,8 @@ pub struct Settings {
     /// Ranges of addresses inside that may be called, such as `10.20.0.0/16`.
     #[serde(default)]
     pub allow: Vec<String>,
+    /// A file with the certificates, in PEM, of whoever vouches for a vendor inside; nobody else is believed then.
+    pub ca: Option<PathBuf>,
     /// Seconds within which a connection must be made.
     #[serde(default = "connect_seconds")]
     pub connect_seconds: u16,
@@ -132,7 +136,15 @@ pub enum Fault {
     /// A time of no length.
     #[error("`{0}` must be at least 1")]
     Seconds(&'static str),
-    /// The client could not be made.
+    /// The certificates of `ca`.
+    #[error("`ca` in `{path}`: {why}")]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A secret that cannot be sent.
     #[error("a secret has characters that no header takes")]
     Secret,
 }
@@ -209,6 +221,21 @@ pub(super) struct Checked {
     pub(super) allowed: Vec<IpNet>,
     pub(super) connect: Duration,
     pub(super) call: Duration,
+    pub(super) roots: Option<Vec<Certificate<'static>>>,
+}
+
+/// Certificates are a few kilobytes each.
+const CA_BYTES_MAX: usize = 1 << 20;
+
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Fault> {
+    let fault = |why: String| Fault::Ca { path: path.into(), why };
+    let bytes = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+    let found = parse_pem(bytes.get(..CA_BYTES_MAX).unwrap_or(&bytes)).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let found: Vec<Certificate<'static>> = found.collect();
+    if found.is_empty() { Err(fault("it has no certificate in PEM".to_owned())) } else { Ok(found) }
 }
 
 impl Settings {
@@ -238,6 +265,7 @@ impl Settings {
             allowed: self.allow.iter().map(range).collect::<Result<_, _>>()?,
             connect: Duration::from_secs(self.connect_seconds.into()),
             call: Duration::from_secs(self.call_seconds.into()),
+            roots: self.ca.as_deref().map(certificates).transpose()?,
         })
     }
 }

@@ -30,7 +30,7 @@ docs: https://vendor.example/docs
 example: https://vendor.example
 permissions: [none]
 auth: { bearer: true, client-credentials: true }
-per_minute: 60
+per_minute: 6000
 health: { request: { get: /health } }
 lookup:
   user:
@@ -222,8 +222,8 @@ fn bearer() -> Auth<SecretRef> {
 
 fn settings(base_url: &str, plaintext: bool) -> Settings {
     let (connect_seconds, call_seconds) = (2, 2);
-    let (values, allow) = (BTreeMap::new(), Vec::new());
-    Settings { base_url: base_url.to_owned(), auth: bearer(), values, plaintext, allow, connect_seconds, call_seconds }
+    let (values, allow, ca) = (BTreeMap::new(), Vec::new(), None);
+    Settings { base_url: base_url.to_owned(), auth: bearer(), values, plaintext, allow, ca, connect_seconds, call_seconds }
 }
 
 fn secrets(auth: &Auth<SecretRef>) -> Auth<Secret> {

@@ -113,6 +113,8 @@ impl Template {
         let path = self.fill(inputs, |out, part, value| {
             match part {
                 Part::Text(text) => out.push_str(text),
+                // Some servers read escapes before they walk the path.
+                Part::Input(_) if steps_upwards(value) => return Err("has steps upwards"),
                 Part::Input(_) => escape(value, out),
             }
             Ok(())
@@ -174,6 +176,11 @@ fn value(name: &str, inputs: &Inputs<'_>) -> Result<String, Unfit> {
     }
 }
 
+/// Whether a value would be more than one segment, with a step upwards, to whoever reads its escapes too early.
+fn steps_upwards(value: &str) -> bool {
+    value.contains(['/', '\\']) && value.split(['/', '\\']).any(|step| matches!(step, "." | ".."))
+}
+
 fn quoted(value: &str, quotes: Quotes) -> Result<String, &'static str> {
     match quotes {
         Quotes::Refused if value.contains(['\'', '"', '\\']) => Err("has quotes"),
@@ -212,6 +219,9 @@ mod tests {
         assert_eq!(path("/u/{id}", "."), Err(Unfit::Segment));
         assert_eq!(path("/u/.{id}", "."), Err(Unfit::Segment));
         assert_eq!(path("/u/{id}", "...").as_deref(), Ok("/u/..."));
+        for value in ["a/../b", "..\\x", "x/.", "/.."] {
+            assert!(path("/u/{id}", value).is_err(), "{value}");
+        }
         assert!(path("/u/{id}", "").is_err());
         assert!(path("/u/{id}", "a\r\nb").is_err());
         assert!(path("/u/{id}", &"x".repeat(1025)).is_err());

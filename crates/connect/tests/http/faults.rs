@@ -149,6 +149,21 @@ fn who_asks_to_be_left_alone_is_left_alone() {
 }
 
 #[test]
+fn nobody_is_asked_more_often_than_the_file_says() {
+    let server = okta::start();
+    let (clock, seconds) = crate::clock();
+    let auth = Auth::Bearer { token: Secret::new("token-of-a-test".to_owned()) };
+    let reference = r#"{"kind": "bearer", "token": {"env": "TOKEN"}}"#;
+    let okta = HttpConnector::new(shipped("okta"), &settings(&server.url(), reference, &[]), auth, clock).unwrap();
+    let ask = || okta.probe(&action("disable-account", "00u1"));
+    assert_eq!((0..100).filter(|_| ask().is_ok()).count(), 60);
+    assert_eq!(ask(), Err(CallError::Retry("Okta is asked 60 times a minute at most".to_owned())));
+    seconds.fetch_add(60, Ordering::SeqCst);
+    assert!(ask().is_ok());
+    assert_eq!(server.count("GET"), 61);
+}
+
+#[test]
 fn a_permit_for_another_call_is_none() {
     let server = okta::start();
     let okta = connector("okta", &server.url());

@@ -5,6 +5,7 @@ mod entra;
 mod faults;
 mod okta;
 mod server;
+mod tls;
 mod webhook;
 
 use adjutant_connect::http::{Auth, Clock, Definition, HttpConnector, Settings};
@@ -65,5 +66,6 @@ pub(crate) fn act(connector: &dyn Connector, action: &Action, before: &State, ke
 }
 
 pub(crate) fn undo(connector: &dyn Connector, action: &Action, before: &State, key: &str) -> Result<(), CallError> {
-    connector.undo(action, before, Permit::of_a_test(key), key)
+    // As the hand does it: the permit is for the action, the key for this call.
+    connector.undo(action, before, Permit::of_a_test(key), &format!("{key}-undo"))
 }

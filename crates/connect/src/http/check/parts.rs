@@ -200,11 +200,8 @@ impl Reader<'_> {
     }
 
     pub(super) fn lookup(&mut self, raw: &Located<RawLookup>, known: &Known) -> Option<Lookup> {
-        let request = self.request(&raw.request, &Known { name: true, ..known.clone() });
-        self.reads(&raw.request);
-        if request.as_ref().is_some_and(|request| !request.uses("name")) {
-            self.fault("connector-lookup", raw.request.span, "the request does not ask for the name", "write {name} in it");
-        }
+        let request = self.asks(&raw.request, known);
+        let one = raw.one.as_ref().map(|one| self.asks(one, known));
         if raw.matched.is_empty() {
             let help = "list the fields of which one must be the name; a vendor may answer with more than was asked for";
             self.fault("connector-lookup", raw.matched.span, "nothing says that what was found is what was meant", help);
@@ -214,6 +211,7 @@ impl Reader<'_> {
         let (next, pages_max) = next?;
         Some(Lookup {
             list: Pages { request: request?, records: raw.records.clone(), next, pages_max },
+            one: one.map_or(Some(None), |one| one.map(Some))?,
             id: raw.id.clone(),
             name: raw.name.clone(),
             aliases: raw.aliases.clone(),
@@ -221,6 +219,16 @@ impl Reader<'_> {
             facts: raw.facts.clone(),
             groups: groups.map_or(Some(None), |groups| groups.map(Some))?,
         })
+    }
+
+    /// A request that asks for a name.
+    fn asks(&mut self, raw: &Located<RawRequest>, known: &Known) -> Option<Request> {
+        let request = self.request(raw, &Known { name: true, ..known.clone() });
+        self.reads(raw);
+        if request.as_ref().is_some_and(|request| !request.uses("name")) {
+            self.fault("connector-lookup", raw.span, "the request does not ask for the name", "write {name} in it");
+        }
+        request
     }
 
     fn groups(&mut self, raw: &Located<RawGroups>, known: &Known) -> Option<(Pages, Vec<crate::http::json::Path>)> {

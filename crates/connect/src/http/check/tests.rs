@@ -90,6 +90,9 @@ fn something_says_when_it_is_done() {
     assert_eq!(faults("    done: { status: OFF }\n", "    done: {}\n"), [nothing]);
     assert!(faults("    done: { status: OFF }\n", "    repeat: twice is once\n").is_empty());
     assert_eq!(faults("done: { status: OFF }", "done: { state: OFF }"), ["connector-state: the probe does not read `state`"]);
+    let act = "    act:\n";
+    assert_eq!(faults(act, "    act:\n      from: { x: ON }\n"), ["connector-state: the probe does not read `x`"]);
+    assert!(faults(act, "    act:\n      from: { status: ON }\n").is_empty());
     assert_eq!(faults("from: { status: OFF }", "from: { x: OFF }"), ["connector-state: the probe does not read `x`"]);
 }
 
@@ -146,6 +149,10 @@ fn a_request_has_one_method_and_one_target() {
     assert_eq!(faults(probe, "request: { get: /users }"), ["connector-target: the request does not say to whom"]);
     assert_eq!(faults(probe, "request: { post: \"/users/{target.id}\" }"), ["connector-request: what only reads is a GET"]);
     assert_eq!(faults("{ q: \"{name}\" }", "{ q: all }"), ["connector-lookup: the request does not ask for the name"]);
+    assert_eq!(
+        faults("    pages: 3\n", "    pages: 3\n    one: { get: /users/x }\n"),
+        ["connector-lookup: the request does not ask for the name"]
+    );
     assert_eq!(faults("{ get: /users,", "{ get: /users, body: { a: b },"), ["connector-request: a GET has no body"]);
     assert_eq!(
         faults("{ put: \"/users/{target.id}/status\",", "{ delete: \"/users/{target.id}/status\","),
