@@ -27,6 +27,7 @@ mod reliable;
 mod setup;
 mod sh;
 mod sim;
+mod ssrf;
 mod stream;
 mod tamper;
 mod test;
@@ -64,6 +65,8 @@ enum Command {
     Authz(authz::Arguments),
     /// Sends many times more than the service can decide; the critical are decided in time
     Flood(flood::Arguments),
+    /// Tries to make an HTTP connector call where it must not
+    Ssrf(ssrf::Arguments),
     /// Fills the disk under the service: 503, nothing lost, and it goes on
     Full(full::Arguments),
     /// Compares the fields that we read with a reference's, record by record
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Tamper(arguments) => tamper::run(&arguments),
         Command::Authz(arguments) => authz::run(&arguments),
         Command::Flood(arguments) => flood::run(&arguments),
+        Command::Ssrf(arguments) => ssrf::run(&arguments),
         Command::Full(arguments) => full::run(&arguments),
         Command::Accuracy { dir, json, examples } => {
             accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())

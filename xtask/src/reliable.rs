@@ -11,7 +11,7 @@ use crate::sh;
 use std::process::Command;
 
 /// The names of the steps.
-const STEPS: [&str; 5] = ["crash", "tamper", "flood", "authz", "full"];
+const STEPS: [&str; 6] = ["crash", "tamper", "flood", "authz", "ssrf", "full"];
 
 /// How often the service is killed.
 const KILLS: [u64; 2] = [40, 500];
@@ -39,6 +39,7 @@ pub fn all(gate: &mut Gate<'_>, size: Size) {
     let flood = words(format!("flood --seconds {} --binary", FLOOD_SECONDS[nth])).into_iter().chain([released]);
     gate.command("flood", harness(&flood.collect::<Vec<_>>()));
     gate.command("authz", harness(&words("authz".into())));
+    gate.command("ssrf", harness(&words("ssrf".into())));
     gate.step("full", || {
         let (passed, text) = sh::captured(harness(&words("full".into())), "full")?;
         if let Some(why) = text.lines().find_map(|line| line.strip_prefix("skipped: ")) {
