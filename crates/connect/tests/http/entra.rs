@@ -224,6 +224,17 @@ fn a_token_is_made_once_for_as_long_as_it_lives_less_a_margin() {
 }
 
 #[test]
+fn many_calls_at_once_share_one_token() {
+    let world = start();
+    std::thread::scope(|scope| {
+        let calls = (0..8).map(|_| scope.spawn(|| world.entra.probe(&action("disable-account", "u-1")).is_ok()));
+        let calls: Vec<_> = calls.collect();
+        assert!(calls.into_iter().all(|call| call.join().unwrap()));
+    });
+    assert_eq!(tokens(&world), 1);
+}
+
+#[test]
 fn a_token_that_lives_for_no_time_is_used_once() {
     let world = start();
     for (life, made) in [(json!(30), 1), (json!("5"), 2), (json!(-1), 3), (json!({}), 4)] {

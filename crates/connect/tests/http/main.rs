@@ -7,6 +7,7 @@ mod okta;
 mod server;
 mod tls;
 mod webhook;
+mod whole;
 
 use adjutant_connect::http::{Auth, Clock, Definition, HttpConnector, Settings};
 use adjutant_hand::connector::{CallError, Connector, Permit};

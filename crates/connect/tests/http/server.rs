@@ -83,7 +83,7 @@ pub(crate) struct Server<V> {
     pub(crate) address: SocketAddr,
     pub(crate) world: Arc<Mutex<V>>,
     pub(crate) asked: Arc<Mutex<Vec<Asked>>>,
-    troubles: Arc<Mutex<Vec<(String, String, Trouble)>>>,
+    troubles: Arc<Mutex<Vec<Waiting>>>,
     /// Dropped with the server: whoever is silent then ends.
     _end: Sender<()>,
 }
@@ -108,7 +108,13 @@ impl<V: Vendor> Server<V> {
 
     /// The next request whose method and path begin so meets this trouble.
     pub(crate) fn trouble(&self, method: &str, path: &str, trouble: Trouble) {
-        self.troubles.lock().expect("alive").push((method.to_owned(), path.to_owned(), trouble));
+        self.trouble_after(0, method, path, trouble);
+    }
+
+    /// … after so many that meet none.
+    pub(crate) fn trouble_after(&self, before: usize, method: &str, path: &str, trouble: Trouble) {
+        let waiting = Waiting { before, method: method.to_owned(), path: path.to_owned(), trouble };
+        self.troubles.lock().expect("alive").push(waiting);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -121,19 +127,37 @@ impl<V: Vendor> Server<V> {
     }
 }
 
+/// A trouble that waits for its request.
+struct Waiting {
+    /// Requests that meet none before.
+    before: usize,
+    method: String,
+    path: String,
+    trouble: Trouble,
+}
+
+/// The trouble that this request meets.
+fn met(troubles: &mut Vec<Waiting>, asked: &Asked) -> Option<Trouble> {
+    let fits = |waiting: &Waiting| waiting.method == asked.method && asked.path.starts_with(waiting.path.as_str());
+    let at = troubles.iter().position(fits)?;
+    let waiting = troubles.get_mut(at)?;
+    if waiting.before == 0 {
+        return Some(troubles.remove(at).trouble);
+    }
+    waiting.before -= 1;
+    None
+}
+
 fn serve<V: Vendor>(
     stream: TcpStream,
     world: &Mutex<V>,
     log: &Mutex<Vec<Asked>>,
-    troubles: &Mutex<Vec<(String, String, Trouble)>>,
+    troubles: &Mutex<Vec<Waiting>>,
     ended: &Mutex<Receiver<()>>,
 ) {
     let Some(asked) = read(&stream) else { return };
     log.lock().expect("alive").push(asked.clone());
-    let fits = |(method, path, _): &(String, String, Trouble)| *method == asked.method && asked.path.starts_with(path.as_str());
-    let mut troubles = troubles.lock().expect("alive");
-    let trouble = troubles.iter().position(fits).map(|at| troubles.remove(at).2);
-    drop(troubles);
+    let trouble = met(&mut troubles.lock().expect("alive"), &asked);
     let answered = || world.lock().expect("alive").answer(&asked);
     match trouble {
         None => write(stream, &answered()),
