@@ -1,1 +1,3 @@
 //! Connectors: one vendor or protocol per file, each behind [`adjutant_hand::connector::Connector`].
+
+pub mod ldap;
