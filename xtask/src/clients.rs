@@ -90,17 +90,54 @@ fn dir() -> PathBuf {
     sh::target().join("clients")
 }
 
-impl Client {
-    fn dir(&self) -> PathBuf {
-        dir().join(self.name)
-    }
+/// Where the program of this name is unpacked.
+pub fn folder(name: &str) -> PathBuf {
+    dir().join(name)
+}
 
+/// Whether `program`, in the folder of this name unless its path is absolute, succeeds.
+pub fn works_in(name: &str, program: &str, arguments: &[&str]) -> bool {
+    let folder = folder(name);
+    let mut command = Command::new(folder.join(program));
+    command.args(arguments).env("LD_LIBRARY_PATH", folder.join("usr/lib/syslog-ng"));
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Unpacks Debian packages into the folder of this name, and installs the libraries that they need.
+pub fn unpack(name: &str, packages: &[&str], libraries: &[&str]) -> Result<()> {
+    let debs = dir().join("packages").join(name);
+    fs::create_dir_all(&debs)?;
+    let download = || {
+        let mut command = Command::new("apt-get");
+        command.args(["download", "-qq"]).args(packages).current_dir(&debs);
+        run(name, command)
+    };
+    if download().is_err() {
+        setup::apt("update", &[]);
+        download()?;
+    }
+    for deb in fs::read_dir(&debs)?.flatten() {
+        let mut command = Command::new("dpkg");
+        command.arg("-x").arg(deb.path()).arg(folder(name));
+        run(name, command)?;
+    }
+    // They may be there already, or this may not be allowed; the probe tells.
+    setup::apt("install", libraries);
+    Ok(())
+}
+
+fn run(name: &str, command: Command) -> Result<()> {
+    let (worked, text) = sh::captured(command, &format!("client-{name}"))?;
+    if !worked {
+        bail!("{name}: {}", text.trim_end());
+    }
+    Ok(())
+}
+
+impl Client {
     fn is_there(&self) -> bool {
-        let Some((program, arguments)) = self.probe.split_first() else { return false };
-        let mut command = Command::new(self.dir().join(program));
-        command.args(arguments).env("LD_LIBRARY_PATH", self.dir().join("usr/lib/syslog-ng"));
-        command.current_dir(self.dir()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        self.probe.split_first().is_some_and(|(program, arguments)| works_in(self.name, program, arguments))
     }
 
     fn advice(&self) -> String {
@@ -120,9 +157,9 @@ impl Client {
     }
 
     fn get(&self) -> Result<()> {
-        fs::create_dir_all(self.dir())?;
+        fs::create_dir_all(folder(self.name))?;
         match self.from {
-            From::Debian(packages, libraries) => self.unpack(packages, libraries),
+            From::Debian(packages, libraries) => unpack(self.name, packages, libraries),
             From::Installed(packages) => {
                 if !setup::apt("install", packages) && setup::apt("update", &[]) {
                     setup::apt("install", packages);
@@ -131,42 +168,12 @@ impl Client {
             }
             From::Pypi(packages) => {
                 let mut venv = sh::program("python3", &["-m", "venv"]);
-                venv.arg(self.dir());
-                self.run(venv)?;
-                let mut pip = Command::new(self.dir().join("bin/python"));
+                venv.arg(folder(self.name));
+                run(self.name, venv)?;
+                let mut pip = Command::new(folder(self.name).join("bin/python"));
                 pip.args(["-m", "pip", "install", "--quiet"]).args(packages);
-                self.run(pip)
+                run(self.name, pip)
             }
         }
-    }
-
-    fn unpack(&self, packages: &[&str], libraries: &[&str]) -> Result<()> {
-        let debs = dir().join("packages").join(self.name);
-        fs::create_dir_all(&debs)?;
-        let download = || {
-            let mut command = Command::new("apt-get");
-            command.args(["download", "-qq"]).args(packages).current_dir(&debs);
-            self.run(command)
-        };
-        if download().is_err() {
-            setup::apt("update", &[]);
-            download()?;
-        }
-        for deb in fs::read_dir(&debs)?.flatten() {
-            let mut command = Command::new("dpkg");
-            command.arg("-x").arg(deb.path()).arg(self.dir());
-            self.run(command)?;
-        }
-        // They may be there already, or this may not be allowed; the probe tells.
-        setup::apt("install", libraries);
-        Ok(())
-    }
-
-    fn run(&self, command: Command) -> Result<()> {
-        let (worked, text) = sh::captured(command, &format!("client-{}", self.name))?;
-        if !worked {
-            bail!("{}: {}", self.name, text.trim_end());
-        }
-        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It never builds a tool from source and never changes anything outside of package managers and the target directory.
 
-use crate::sh;
+use crate::{clients, sh};
 use anyhow::Result;
 use std::process::Command;
 
@@ -20,6 +20,8 @@ pub struct Need {
 
 enum From {
     Apt(&'static [&'static str]),
+    /// A folder, Debian packages to unpack there because they would start as services, and packages to install.
+    Unpacked(&'static str, &'static [&'static str], &'static [&'static str]),
     Rustup(&'static str),
 }
 
@@ -38,6 +40,12 @@ pub const TESTS: &[Need] = &[
         from: From::Apt(&["libclang-dev"]),
     },
     Need { what: "zstd", why: "unpacking measuring data", probe: &["zstd", "--version"], from: From::Apt(&["zstd"]) },
+    Need {
+        what: "OpenLDAP",
+        why: "the LDAP connector",
+        probe: &["/bin/sh", "-c", "LD_LIBRARY_PATH=$(echo usr/lib/*-linux-gnu) usr/sbin/slapd -VV && ldapmodify -VV"],
+        from: From::Unpacked("openldap", &["slapd"], &["ldap-utils", "libltdl7"]),
+    },
     Need { what: "rustfmt", why: "the format check", probe: &["cargo", "fmt", "--version"], from: From::Rustup("rustfmt") },
     Need { what: "clippy", why: "the lints", probe: &["cargo", "clippy", "--version"], from: From::Rustup("clippy") },
 ];
@@ -64,12 +72,23 @@ pub fn ensure(needs: &[Need]) -> Vec<String> {
 }
 
 fn is_there(need: &Need) -> bool {
-    need.probe.split_first().is_some_and(|(name, arguments)| sh::works(name, arguments))
+    let Some((name, arguments)) = need.probe.split_first() else { return false };
+    match need.from {
+        From::Unpacked(folder, ..) => clients::works_in(folder, name, arguments),
+        _ => sh::works(name, arguments),
+    }
 }
 
 fn advice(need: &Need) -> String {
     let how = match &need.from {
         From::Apt(packages) => format!("apt-get install {}", packages.join(" ")),
+        From::Unpacked(folder, unpacked, installed) => format!(
+            "apt-get install {}; apt-get download {}; dpkg -x {}_*.deb {}",
+            installed.join(" "),
+            unpacked.join(" "),
+            unpacked.join(" "),
+            clients::folder(folder).display()
+        ),
         From::Rustup(component) => format!("rustup component add {component}"),
     };
     format!("missing: {} (for {}); install it with `{how}`", need.what, need.why)
@@ -80,6 +99,10 @@ fn install(absent: &[&Need]) {
     for need in absent {
         match &need.from {
             From::Apt(names) => packages.extend_from_slice(names),
+            From::Unpacked(folder, unpacked, installed) => {
+                // The probe tells whether it worked, the log why not.
+                let _ = clients::unpack(folder, unpacked, installed);
+            }
             From::Rustup(component) => {
                 sh::works("rustup", &["component", "add", component]);
             }

@@ -2,6 +2,7 @@
 
 use crate::book;
 use adjutant_connect::http::{self, Definition, HttpConnector};
+use adjutant_connect::ldap::{self, Ldap};
 use adjutant_engine::guard;
 use adjutant_hand::secret_ref::SecretPlaces;
 use adjutant_hand::socket::own_user;
@@ -96,7 +97,12 @@ fn connector(table: &toml::Table, files: &Files) -> anyhow::Result<Arc<dyn hand:
             let auth = settings.auth.resolve(&places)?;
             Ok(Arc::new(HttpConnector::new(definition, &settings, auth, super::clock())?))
         }
-        other => anyhow::bail!("there is no kind `{other}`; write http"),
+        "ldap" => {
+            let settings = ldap::Settings::deserialize(table)?;
+            let password = settings.password.resolve(&places)?;
+            Ok(Arc::new(Ldap::new(settings, password)?))
+        }
+        other => anyhow::bail!("there is no kind `{other}`; write ldap or http"),
     }
 }
 
