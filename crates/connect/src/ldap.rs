@@ -99,14 +99,14 @@ impl Ldap {
         }
     }
 
-    fn account(&self, link: &mut Link, action: &Action, also: &str) -> Result<Entry, CallError> {
+    fn account(&self, link: &mut Link, action: &Action, also: &[&str]) -> Result<Entry, CallError> {
         self.place(EntityKind::User)?.entry(link, &self.map, &action.target.id, also)
     }
 
     fn group(&self, link: &mut Link, action: &Action) -> Result<Entry, CallError> {
         let none = || CallError::Permanent(format!("`{REMOVE_FROM_GROUP}` needs a `{GROUP}`"));
         let id = action.with.get(GROUP).ok_or_else(none)?;
-        self.place(EntityKind::Resource)?.entry(link, &self.map, id, GROUP)
+        self.place(EntityKind::Resource)?.entry(link, &self.map, id, &[])
     }
 
     /// The membership that the action is about, and whoever has it.
@@ -116,18 +116,18 @@ impl Ldap {
         action: &Action,
         work: impl FnOnce(&mut Link, &Membership<'_>, &Entry) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let member = self.account(link, action, self.map.id.name)?;
+        let member = self.account(link, action, self.map.primary_group)?;
         let group = self.group(link, action)?;
         let membership = Membership::read(&self.map, link, (&member, &action.target.id), &group);
         work(link, &membership.map_err(Trouble::of_reading)?, &group)
     }
 
-    /// Refuses what would look done and is not: who is in a group through another one stays in it.
+    /// Refuses what would look done and is not: who is in a group in another way too stays in it.
     fn only_direct(&self, link: &mut Link, member: &Entry, group: &Entry) -> Result<(), CallError> {
         let groups = Groups { map: &self.map, base: &self.settings.groups, max: self.settings.groups_max };
         match groups.between(link, member, group)? {
             None => Ok(()),
-            Some(other) => Err(CallError::Permanent(format!("it is in `{}` through `{other}`; take it out of that", group.dn))),
+            Some(how) => Err(CallError::Permanent(format!("it is in `{}` {how}", group.dn))),
         }
     }
 
@@ -168,7 +168,7 @@ impl Connector for Ldap {
     fn probe(&self, action: &Action) -> Result<State, CallError> {
         let mark = self.mark(action)?;
         self.over(|link| match mark {
-            Some(mark) => change::read(mark, &self.account(link, action, mark.attribute())?),
+            Some(mark) => change::read(mark, &self.account(link, action, &[mark.attribute()])?),
             None => self.with_membership(link, action, |link, membership, group| {
                 self.only_direct(link, membership.member, group)?;
                 Ok(membership.state())
@@ -188,7 +188,7 @@ impl Connector for Ldap {
         let mark = self.mark(action)?;
         self.over(|link| match mark {
             Some(mark) => {
-                let entry = self.account(link, action, mark.attribute())?;
+                let entry = self.account(link, action, &[mark.attribute()])?;
                 let edit = change::set(mark, &entry, before)?;
                 edit.map_or(Ok(()), |edit| self.modify(link, &entry, edit.changes, &edit.if_so))
             }
@@ -204,7 +204,7 @@ impl Connector for Ldap {
         let mark = self.mark(action)?;
         self.over(|link| match mark {
             Some(mark) => {
-                let entry = self.account(link, action, mark.attribute())?;
+                let entry = self.account(link, action, &[mark.attribute()])?;
                 let edit = change::restore(mark, &entry, before)?;
                 edit.map_or(Ok(()), |edit| self.modify(link, &entry, edit.changes, &edit.if_so))
             }

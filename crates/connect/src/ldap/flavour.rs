@@ -48,8 +48,9 @@ pub(super) struct Map {
     pub(super) members: &'static [&'static str],
     /// The rule by which the server itself looks through groups in groups.
     pub(super) in_chain: Option<&'static str>,
-    /// The attribute with the relative identifier of the group that an account is in without being its member.
-    pub(super) primary_group: Option<&'static str>,
+    /// The attributes with the last part of the identifier of the group that an account is in without being its member, and
+    /// with identifiers as a whole.
+    pub(super) primary_group: &'static [&'static str],
     /// What makes an account disabled.
     pub(super) disabled: Mark,
     /// What makes an account change its password at the next login.
@@ -74,7 +75,7 @@ pub(super) const OPENLDAP: Map = Map {
     facts: &[("department", "departmentNumber"), ("title", "title"), ("employee_type", "employeeType"), ("manager", "manager")],
     members: &["member", "uniqueMember"],
     in_chain: None,
-    primary_group: None,
+    primary_group: &[],
     disabled: Mark::Value { attribute: Cow::Borrowed("pwdAccountLockedTime"), value: Cow::Borrowed("000001010000Z") },
     password_change: Mark::Value { attribute: Cow::Borrowed("pwdReset"), value: Cow::Borrowed("TRUE") },
 };
@@ -114,7 +115,7 @@ pub(super) const ACTIVE_DIRECTORY: Map = Map {
     ],
     members: &["member"],
     in_chain: Some("1.2.840.113556.1.4.1941"),
-    primary_group: Some("primaryGroupID"),
+    primary_group: &["primaryGroupID", "objectSid"],
     disabled: Mark::Bits { attribute: "userAccountControl", bits: 2 },
     password_change: Mark::Switch { attribute: "pwdLastSet", set: "0", clear: "-1" },
 };

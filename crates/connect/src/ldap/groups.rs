@@ -96,10 +96,10 @@ impl Groups<'_> {
 
     /// The group that an account is in without being its member.
     fn primary(&self, link: &mut Link, entry: &Entry) -> Result<Vec<Entry>, Trouble> {
-        let relative = self.map.primary_group.and_then(|attribute| entry.text(attribute));
-        let own = || entry.texts("objectSid", Form::Sid).into_iter().next();
-        let sid = relative.and_then(|relative| sibling(&own()?, &relative));
-        match sid.and_then(|sid| Form::Sid.equals("objectSid", &sid)) {
+        let [relative, whole] = self.map.primary_group else { return Ok(Vec::new()) };
+        let own = entry.texts(whole, Form::Sid).into_iter().next();
+        let sid = own.zip(entry.text(relative)).and_then(|(own, relative)| sibling(&own, &relative));
+        match sid.and_then(|sid| Form::Sid.equals(whole, &sid)) {
             Some(filter) => self.search(link, &filter),
             None => Ok(Vec::new()),
         }
@@ -117,12 +117,17 @@ impl Groups<'_> {
         })
     }
 
-    /// A group through which `entry` is in `group`, beside being its member; none when there is none.
+    /// How `entry` is in `group` beside being its member; none when it is not.
     pub(super) fn between(&self, link: &mut Link, entry: &Entry, group: &Entry) -> Result<Option<String>, CallError> {
         let mut seen = BTreeSet::from([entry.dn.clone()]);
         let direct = self.holders(link, &entry.dn)?.into_iter().map(|other| other.dn).filter(|dn| *dn != group.dn);
-        let primary = self.primary(link, entry).map_err(Trouble::of_reading)?.into_iter().map(|other| other.dn);
-        let mut names: Vec<String> = primary.chain(direct).collect();
+        let mut names: Vec<String> = direct.collect();
+        for primary in self.primary(link, entry).map_err(Trouble::of_reading)? {
+            if primary.dn == group.dn {
+                return Ok(Some("as its primary group, which nobody can be taken out of".to_owned()));
+            }
+            names.push(primary.dn);
+        }
         while let Some(name) = names.pop() {
             if !seen.insert(name.clone()) {
                 continue;
@@ -132,7 +137,7 @@ impl Groups<'_> {
             }
             let above: Vec<String> = self.holders(link, &name)?.into_iter().map(|other| other.dn).collect();
             if above.contains(&group.dn) {
-                return Ok(Some(name));
+                return Ok(Some(format!("through `{name}`; take it out of that")));
             }
             names.extend(above);
         }

@@ -41,11 +41,11 @@ impl<'a> Place<'a> {
     }
 
     /// The one entry that `id` names for ever.
-    pub(super) fn entry(&self, link: &mut Link, map: &Map, id: &str, also: &str) -> Result<Entry, CallError> {
+    pub(super) fn entry(&self, link: &mut Link, map: &Map, id: &str, also: &[&str]) -> Result<Entry, CallError> {
         let gone = || CallError::Permanent(format!("the {} `{id}` is not in the directory any more", self.what()));
         let filter = map.id.form.equals(map.id.name, id);
         let filter = filter.ok_or_else(|| CallError::Permanent(format!("`{id}` is no `{}`", map.id.name)))?;
-        let mut found = self.search(link, &filter, &[map.id.name, also]).map_err(Trouble::of_reading)?;
+        let mut found = self.search(link, &filter, &[also, &[map.id.name]].concat()).map_err(Trouble::of_reading)?;
         match (found.pop(), found.pop()) {
             (Some(entry), None) => Ok(entry),
             (None, _) => Err(gone()),
@@ -94,7 +94,7 @@ impl<'a> Place<'a> {
     fn attributes(&self, map: &Map) -> Vec<&'static str> {
         let named = self.names.iter().chain(map.aliases).map(|attribute| attribute.name);
         let facts = map.facts.iter().map(|(_, attribute)| *attribute);
-        named.chain(facts).chain([map.id.name, self.name]).chain(map.primary_group).collect()
+        named.chain(facts).chain([map.id.name, self.name]).chain(map.primary_group.iter().copied()).collect()
     }
 
     fn found(&self, link: &mut Link, groups: &Groups<'_>, entry: &Entry) -> Result<Found, CallError> {
