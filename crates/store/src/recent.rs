@@ -20,6 +20,10 @@ pub const RECENT_KEYS: usize = 65_536;
 /// For each new key the hand writes so many, until fewer are kept.
 const PACE: usize = 2;
 
+/// Once it writes, it writes at least this share of the keys that may be kept: neighbours share a page, which would otherwise be
+/// written again by each of the commits whose keys it holds.
+const SHARE: usize = 256;
+
 /// The kind of document that says up to which entry a tree has everything.
 const TREE: &str = "tree";
 
@@ -174,7 +178,7 @@ impl Recent {
         if self.keys.len() + new <= self.keys_max {
             return Sweep { keys: Vec::new(), next: Some(self.hand), whole: None };
         }
-        let (keys, next) = self.keys.after(self.hand, PACE * new);
+        let (keys, next) = self.keys.after(self.hand, (PACE * new).max(self.keys_max / SHARE));
         Sweep { keys, next, whole: next.is_none().then_some(self.round) }
     }
 
