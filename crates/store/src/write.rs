@@ -2,7 +2,7 @@
 
 use crate::error::{damaged, from_sqlite};
 use crate::forget::Part;
-use crate::pack::Packer;
+use crate::pack::{self, Packer};
 use crate::queue;
 use crate::read::{self, Reader};
 use crate::recent::{KEY, RECENT_KEYS, Recent, Sweep, Tree};
@@ -87,7 +87,7 @@ impl Sqlite {
         let (known, named) = (recent(Tree::Known)?, recent(Tree::Named)?);
         let listed_to = queue::listed_to(&connection)?;
         let new_max = options.recent_keys.map_or(queue::NEW_MAX, |max| queue::NEW_MAX.min(max as u64));
-        let (packer, raw) = (Packer::new()?, Packer::new()?);
+        let (packer, raw) = (Packer::new(pack::ENTRIES)?, Packer::new(pack::ALERTS)?);
         Ok(Self { connection, folder: folder.into(), options, packer, raw, known, named, listed_to, new_max })
     }
 
