@@ -138,16 +138,17 @@ impl Trials {
         self.restore()
     }
 
-    /// The number of every commit.
-    fn firsts(&self, table: &str) -> Result<Vec<i64>> {
-        let mut statement = self.connection.prepare(&format!("SELECT first FROM {table} ORDER BY first"))?;
+    /// The number of every commit that has something in this column.
+    fn firsts(&self, column: &str) -> Result<Vec<i64>> {
+        let sql = format!("SELECT first FROM commits WHERE {column} IS NOT NULL ORDER BY first");
+        let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// A block of the commit `first`.
-    fn blob(&self, table: &str, column: &str, first: i64) -> Result<Vec<u8>> {
-        let sql = format!("SELECT {column} FROM {table} WHERE first = ?1");
+    /// What the commit `first` has in a column.
+    fn blob(&self, column: &str, first: i64) -> Result<Vec<u8>> {
+        let sql = format!("SELECT {column} FROM commits WHERE first = ?1");
         Ok(self.connection.query_row(&sql, [first], |row| row.get(0))?)
     }
 }
@@ -158,10 +159,10 @@ fn open(file: &Path) -> Result<(Connection, Reader)> {
     Ok((connection, Reader::open(file)?))
 }
 
-fn put(connection: &Connection, table: &str, column: &str, first: i64, bytes: &[u8]) -> Result<()> {
-    let sql = format!("UPDATE {table} SET {column} = ?2 WHERE first = ?1");
+fn put(connection: &Connection, column: &str, first: i64, bytes: &[u8]) -> Result<()> {
+    let sql = format!("UPDATE commits SET {column} = ?2 WHERE first = ?1");
     let changed = connection.prepare_cached(&sql)?.execute((first, bytes))?;
-    ensure!(changed == 1, "commit {first} is not in {table}");
+    ensure!(changed == 1, "there is no commit {first}");
     Ok(())
 }
 

@@ -309,9 +309,9 @@ fn checkpoints(dir: &Path, data: &Path) {
 /// Changes a byte of an entry that was committed alone; returns the number of the entry.
 fn flip(file: &Path) -> i64 {
     let db = rusqlite::Connection::open(file).unwrap();
-    let sql = "SELECT first, entries FROM body JOIN head USING (first) WHERE length(leaves) = 32 ORDER BY first DESC LIMIT 1";
+    let sql = "SELECT first, entries FROM commits WHERE length(leaves) = 32 ORDER BY first DESC LIMIT 1";
     let (first, mut entries): (i64, Vec<u8>) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     *entries.last_mut().unwrap() ^= 1;
-    db.execute("UPDATE body SET entries = ?2 WHERE first = ?1", rusqlite::params![first, entries]).unwrap();
+    db.execute("UPDATE commits SET entries = ?2 WHERE first = ?1", rusqlite::params![first, entries]).unwrap();
     first
 }

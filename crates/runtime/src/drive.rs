@@ -70,7 +70,7 @@ pub const fn remembering(each: usize) -> Limits {
 /// Something that waits for the driver.
 pub enum Work {
     /// An alert that was read.
-    Alert(Box<Prepared>),
+    Alert(Prepared),
     /// Something that a person or the machine itself wants.
     Command {
         /// Who; empty for the machine itself.
@@ -137,7 +137,7 @@ pub struct Driver {
 impl Work {
     fn keys(&self) -> Option<&Keys> {
         match self {
-            Work::Alert(prepared) => Some(&prepared.keys),
+            Work::Alert(prepared) => Some(&prepared.read.keys),
             Work::Command { .. } => None,
         }
     }
@@ -151,6 +151,7 @@ impl Driver {
     /// learnt is not stored. [`Driver::into_store`] and [`Driver::open`] begin anew.
     pub fn turn(&mut self, now: Time, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<(), StoreError> {
         done.clear();
+        done.reserve(work.len());
         #[cfg(feature = "planted")]
         self.commit_late()?;
         self.at = self.at.max(now);
@@ -159,7 +160,7 @@ impl Driver {
         self.memory.look_ahead(work.iter().filter_map(Work::keys));
         for piece in work.drain(..) {
             done.push(match piece {
-                Work::Alert(prepared) => self.alert(*prepared)?,
+                Work::Alert(prepared) => self.alert(prepared)?,
                 Work::Command { by, command } => self.command(&by, command)?,
             });
         }

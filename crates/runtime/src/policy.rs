@@ -77,16 +77,10 @@ impl Beside {
 pub struct Prepared {
     /// What decides about it.
     pub policy: Arc<Policy>,
-    /// The record as it came: a copy, so that the buffer of a connection is free for the next request.
-    pub raw: Vec<u8>,
     /// Who sent it.
     pub sender: Arc<str>,
-    /// What was read of it.
-    pub alert: Alert,
-    /// What could not be read.
-    pub problems: Vec<Problem>,
-    /// What memory needs to know of it.
-    pub keys: Keys,
+    /// The record itself, in memory that is used again.
+    pub read: Box<Reading>,
     /// Context that should have spoken and could not.
     pub touched: Touched,
     /// What it is known by.
@@ -97,14 +91,23 @@ pub struct Prepared {
     pub severity: u8,
 }
 
+/// A record and what was read of it.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The record as it came: a copy, so that the buffer of a connection is free for the next request.
+    pub raw: Vec<u8>,
+    /// What was read of it.
+    pub alert: Alert,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// What memory needs to know of it.
+    pub keys: Keys,
+}
+
 /// What an alert was read into, emptied for another: an alert that is decided on one thread would otherwise be freed there,
 /// which waits for the allocator of the thread that read it.
 #[derive(Debug, Default)]
-pub struct Spare {
-    raw: Vec<u8>,
-    alert: Alert,
-    problems: Vec<Problem>,
-}
+pub struct Spare(Box<Reading>);
 
 /// Room for a raw record that is kept.
 const RAW_BYTES_KEPT: usize = 4 << 10;
@@ -113,13 +116,14 @@ const RAW_BYTES_KEPT: usize = 4 << 10;
 const PROBLEMS_KEPT: usize = 16;
 
 impl From<Prepared> for Spare {
-    fn from(Prepared { mut raw, mut alert, mut problems, .. }: Prepared) -> Self {
+    fn from(Prepared { mut read, .. }: Prepared) -> Self {
+        let Reading { raw, alert, problems, .. } = &mut *read;
         raw.clear();
         raw.shrink_to(RAW_BYTES_KEPT);
         alert.row.clear(0);
         problems.clear();
         problems.shrink_to(PROBLEMS_KEPT);
-        Self { raw, alert, problems }
+        Self(read)
     }
 }
 
@@ -145,7 +149,7 @@ impl Policy {
         self: &Arc<Self>,
         (record, source): (Incoming, Option<&str>),
         (sender, now): (&Arc<str>, Time),
-        (scratch, spare): (&mut Scratch, Spare),
+        (scratch, Spare(mut into)): (&mut Scratch, Spare),
     ) -> Result<Prepared, Problem> {
         let beside = record.beside.as_deref();
         let kind = beside.and_then(|beside| beside.kind.as_deref());
@@ -154,28 +158,17 @@ impl Policy {
         let options = Options { book: &self.book, context: &self.context, source: known, now };
         let desk = Desk::new(options).with_key(self.key);
         let read = RawAlert { bytes: &record.bytes, place: Place { input: 0, line: record.line } };
-        let Spare { mut raw, mut alert, mut problems } = spare;
-        desk.normalize(&read, scratch, &mut alert, &mut problems)?;
+        let Reading { raw, alert, problems, keys } = &mut *into;
+        desk.normalize(&read, scratch, alert, problems)?;
         if let Some(Beside { time, host, .. }) = beside {
-            normalize::Beside { time: time.as_deref(), host: host.as_deref() }.fill(&mut alert, &mut problems);
+            normalize::Beside { time: time.as_deref(), host: host.as_deref() }.fill(alert, problems);
         }
-        let touched = desk.context(&mut alert, scratch);
-        let keys = desk.keys(&mut alert, scratch);
-        let key = self.key_of(&alert, source, beside);
+        let touched = desk.context(alert, scratch);
+        *keys = desk.keys(alert, scratch);
+        let key = self.key_of(alert, source, beside);
         let severity = autonomy::severity(&alert.row).unwrap_or(0);
         raw.extend_from_slice(&record.bytes);
-        Ok(Prepared {
-            policy: Arc::clone(self),
-            raw,
-            sender: Arc::clone(sender),
-            alert,
-            problems,
-            keys,
-            touched,
-            key,
-            now,
-            severity,
-        })
+        Ok(Prepared { policy: Arc::clone(self), sender: Arc::clone(sender), read: into, touched, key, now, severity })
     }
 
     /// What an alert is known by: its source and the identifier that the source gave it, or else its content.
@@ -219,6 +212,6 @@ fn twice(half: [u8; 8]) -> [u8; 16] {
 impl Prepared {
     /// The first eight bytes of the digest of what was sent.
     pub fn content(&self) -> u64 {
-        u64::from_be_bytes(*self.alert.digest.0.first_chunk().unwrap_or(&[0; 8]))
+        u64::from_be_bytes(*self.read.alert.digest.0.first_chunk().unwrap_or(&[0; 8]))
     }
 }

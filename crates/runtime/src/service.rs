@@ -222,7 +222,7 @@ impl Service {
             ) {
                 Ok(prepared) => {
                     let severity = prepared.severity;
-                    self.enter(Waiting { work: Work::Alert(Box::new(prepared)), place }, severity, bytes);
+                    self.enter(Waiting { work: Work::Alert(prepared), place }, severity, bytes);
                 }
                 Err(problem) => {
                     count(&self.0.counters.failed);

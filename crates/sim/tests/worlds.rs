@@ -136,7 +136,7 @@ fn a_verdict_in_the_transaction_of_its_decision_is_learnt_as_a_replay_learns_it(
     let alert = || {
         let prepared =
             policy(0).prepare((record.clone(), None), (&Arc::from("t"), Time(0)), (&mut Default::default(), Default::default()));
-        Work::Alert(Box::new(prepared.unwrap()))
+        Work::Alert(prepared.unwrap())
     };
     let done = turn(&mut driver(&MemoryStore::new()), vec![alert()]);
     let [Done::Decided(answer)] = done[..] else { panic!("{done:?}") };

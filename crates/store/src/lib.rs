@@ -1,11 +1,12 @@
 //! Keeps state, ledger and outbox in one transaction: the store port over SQLite.
 //!
 //! One file in WAL mode: a commit returns when the disk confirmed it, or where that is asked for apart ([`Options::apart`]) before. What is written for each
-//! commit is appended (its leaves, its entries, its raw alerts, the last two compressed as one block; its cases); what must be
+//! commit is appended (one row with its leaves, its entries and its raw alerts, the last two compressed; its cases); what must be
 //! found by a hash goes into trees later, many to a page. Every tool that reads SQLite reads it.
 
 mod error;
 mod filter;
+mod forget;
 mod keys;
 mod pack;
 mod queue;

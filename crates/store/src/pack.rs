@@ -4,8 +4,10 @@ use crate::error::damaged;
 use adjutant_runtime::ports::StoreError;
 use zstd::bulk::{Compressor, Decompressor};
 
-/// Fast, and enough for JSON: level 1 (see the Zstandard manual).
-const LEVEL: i32 = 1;
+/// Levels of Zstandard (see its manual) for entries and for raw alerts. Both are packed while somebody waits: level 1 takes half as
+/// long again, for a tenth less of disk.
+pub(crate) const ENTRIES: i32 = -2;
+pub(crate) const ALERTS: i32 = -1;
 
 /// A block is never larger, whatever its header says: one commit's raw alerts are bounded far below.
 const BLOCK_BYTES_MAX: usize = 1 << 30;
@@ -23,8 +25,8 @@ pub(crate) struct Packer {
 }
 
 impl Packer {
-    pub(crate) fn new() -> Result<Self, StoreError> {
-        let compressor = Compressor::new(LEVEL).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    pub(crate) fn new(level: i32) -> Result<Self, StoreError> {
+        let compressor = Compressor::new(level).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { compressor, out: Vec::new() })
     }
 

@@ -30,7 +30,7 @@ pub(crate) const PUT_CASE: &str = "INSERT INTO cases (first, id, status, outcome
      opened = ?8, updated = ?9, last = ?10, worst = ?11, playbook = ?12, subject = ?13, title = ?14, assignee = ?15, \
      sampled = ?16, review = ?17, rank = ?18";
 
-/// Bytes of a leaf, and of an entry's name in `head.ids`.
+/// Bytes of a leaf, and of an entry's name in `commits.ids`.
 const LEAF: usize = 32;
 const ID: usize = 8;
 
@@ -86,16 +86,36 @@ impl Reader {
 
 pub(crate) fn len(connection: &Connection) -> Result<u64, StoreError> {
     let last = connection
-        .query_row("SELECT first, length(leaves) FROM head ORDER BY first DESC LIMIT 1", [], |row| {
+        .query_row("SELECT first, length(leaves) FROM commits ORDER BY first DESC LIMIT 1", [], |row| {
             Ok(row.get::<_, i64>(0)?.cast_unsigned() + row.get::<_, i64>(1)?.cast_unsigned() / LEAF as u64)
         })
         .optional();
     Ok(last.map_err(from_sqlite)?.unwrap_or(0))
 }
 
+/// The first entry that was written at `at` or later.
+pub(crate) fn since(connection: &Connection, at: Time) -> Result<u64, StoreError> {
+    // `at` never falls from one commit to the next, so the first one that is late enough is found by halving.
+    let (mut low, mut high) = (0, len(connection)?);
+    let sql = "SELECT first, at, length(leaves) FROM commits WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let (first, written, bytes): (i64, i64, i64) = statement
+            .query_row([middle.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .map_err(from_sqlite)?;
+        if written >= at.0 {
+            high = first.cast_unsigned();
+        } else {
+            low = first.cast_unsigned() + bytes.cast_unsigned() / LEAF as u64;
+        }
+    }
+    Ok(low)
+}
+
 /// What was accepted under `key`, if the entry `seq` says so: a tree that points elsewhere knows nothing.
 pub(crate) fn known_at(connection: &Connection, key: u64, seq: u64) -> Result<Option<Known>, StoreError> {
-    let sql = "SELECT substr(keys, (?1 - first) * 16 + 1, 16) FROM head WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
+    let sql = "SELECT substr(keys, (?1 - first) * 16 + 1, 16) FROM commits WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
     let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
     let pair = statement.query_row([seq.cast_signed()], |row| row.get::<_, [u8; KEY]>(0)).optional().map_err(from_sqlite)?;
     let is = pair.map(|pair| key_and_content(&pair)).filter(|(of, _)| *of == key);
@@ -143,18 +163,13 @@ impl Read for Reader {
     fn blocks(&mut self, from: u64, parts: Parts, each: &mut BlockVisitor<'_>) -> Result<(), StoreError> {
         let Self { connection, decompressor, .. } = self;
         let sql = match parts {
-            Parts::Leaves => "SELECT first, at, leaves FROM head WHERE first >= ?1 ORDER BY first",
-            Parts::Entries => {
-                "SELECT first, at, leaves, entries FROM head LEFT JOIN body USING (first) WHERE first >= ?1 ORDER BY first"
-            }
-            Parts::Raw => {
-                "SELECT first, at, leaves, entries, alerts, ids, keys FROM head LEFT JOIN body USING (first) LEFT JOIN raw USING (first)
-                 WHERE first >= ?1 ORDER BY first"
-            }
+            Parts::Leaves => "SELECT first, at, leaves FROM commits WHERE first >= ?1 ORDER BY first",
+            Parts::Entries => "SELECT first, at, leaves, entries FROM commits WHERE first >= ?1 ORDER BY first",
+            Parts::Raw => "SELECT first, at, leaves, entries, alerts, ids, keys FROM commits WHERE first >= ?1 ORDER BY first",
         };
         // The commit that holds `from` begins at it or before.
         let begin: Option<i64> = connection
-            .query_row("SELECT max(first) FROM head WHERE first <= ?1", [from.cast_signed()], |row| row.get(0))
+            .query_row("SELECT max(first) FROM commits WHERE first <= ?1", [from.cast_signed()], |row| row.get(0))
             .map_err(from_sqlite)?;
         let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
         let mut rows = statement.query([begin.unwrap_or(0)]).map_err(from_sqlite)?;
@@ -171,7 +186,7 @@ impl Read for Reader {
 
     fn find(&mut self, prefix: &str, limit: usize) -> Result<Vec<u64>, StoreError> {
         let Some(wanted) = Prefix::parse(prefix) else { return Ok(Vec::new()) };
-        let sql = "SELECT first, ids FROM head ORDER BY first DESC";
+        let sql = "SELECT first, ids FROM commits ORDER BY first DESC";
         let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
         let mut rows = statement.query([]).map_err(from_sqlite)?;
         let mut found = Vec::new();
@@ -189,42 +204,31 @@ impl Read for Reader {
     }
 
     fn since(&mut self, at: Time) -> Result<u64, StoreError> {
-        // `at` never falls from one commit to the next, so the first one that is late enough is found by halving.
-        let (mut low, mut high) = (0, len(&self.connection)?);
-        let sql = "SELECT first, at, length(leaves) FROM head WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
-        let mut statement = self.connection.prepare_cached(sql).map_err(from_sqlite)?;
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let (first, written, bytes): (i64, i64, i64) = statement
-                .query_row([middle.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-                .map_err(from_sqlite)?;
-            if written >= at.0 {
-                high = first.cast_unsigned();
-            } else {
-                low = first.cast_unsigned() + bytes.cast_unsigned() / LEAF as u64;
-            }
-        }
-        Ok(low)
+        since(&self.connection, at)
     }
 
     fn cases(&mut self, wanted: &Wanted) -> Result<Vec<Kept>, StoreError> {
         let (rank, first) = wanted.after.map_or((i64::MAX, i64::MAX), |after| (after.rank, after.first.cast_signed()));
         // A case is found by the outcome that it is shown with, see `shown_outcome`.
         let wanted_rows = "(?1 IS NULL OR CASE WHEN sampled = 1 AND status = 0 THEN max(outcome, 1) ELSE outcome END = ?1) AND (?2 IS NULL OR playbook = ?2) AND (?3 IS NULL OR assignee = ?3)
-             AND (?4 = 0 OR review = 1) AND (rank, first) < (?5, ?6)";
-        // The status is written into the text, so that the index of open cases can be used.
+             AND (?4 = 0 OR review = 1)";
         let sql = match wanted.status {
             Some(Status::Open) => {
                 let to = queue::listed_to(&self.connection)?;
+                let listed = CASE.replacen("first", "entry AS first", 1);
                 format!(
-                    "SELECT {CASE}, rank FROM cases INDEXED BY queue WHERE status = 0 AND listed = 1 AND {wanted_rows}
-                     UNION ALL SELECT {CASE}, rank FROM cases WHERE first >= {to} AND +status = 0 AND +listed = 0 AND {wanted_rows}
+                    "SELECT {listed}, place AS rank FROM queue CROSS JOIN cases ON first = entry
+                     WHERE (place, entry) < (?5, ?6) AND entry < {to} AND status = 0 AND {wanted_rows}
+                     UNION ALL SELECT {CASE}, rank FROM cases WHERE first >= {to} AND status = 0 AND (rank, first) < (?5, ?6) AND {wanted_rows}
                      ORDER BY rank DESC, first DESC LIMIT ?7"
                 )
             }
             other => {
                 let status = other.map_or("1".into(), |status| format!("status = {}", status as u8));
-                format!("SELECT {CASE}, rank FROM cases WHERE {status} AND {wanted_rows} ORDER BY rank DESC, first DESC LIMIT ?7")
+                format!(
+                    "SELECT {CASE}, rank FROM cases WHERE {status} AND (rank, first) < (?5, ?6) AND {wanted_rows}
+                     ORDER BY rank DESC, first DESC LIMIT ?7"
+                )
             }
         };
         let mut statement = self.connection.prepare_cached(&sql).map_err(from_sqlite)?;

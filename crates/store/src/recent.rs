@@ -20,13 +20,17 @@ pub const RECENT_KEYS: usize = 65_536;
 /// For each new key the hand writes so many, until fewer are kept.
 const PACE: usize = 2;
 
+/// Once it writes, it writes at least this share of the keys that may be kept: neighbours share a page, which would otherwise be
+/// written again by each of the commits whose keys it holds.
+const SHARE: usize = 256;
+
 /// The kind of document that says up to which entry a tree has everything.
 const TREE: &str = "tree";
 
 /// One tree, and where its recent keys stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tree {
-    /// The entry that decided what is known by a key; recent ones in `head.keys`.
+    /// The entry that decided what is known by a key; recent ones in `commits.keys`.
     Known,
     /// The entry that opened the case whose name begins with the key; recent ones in `cases`.
     Named,
@@ -174,7 +178,7 @@ impl Recent {
         if self.keys.len() + new <= self.keys_max {
             return Sweep { keys: Vec::new(), next: Some(self.hand), whole: None };
         }
-        let (keys, next) = self.keys.after(self.hand, PACE * new);
+        let (keys, next) = self.keys.after(self.hand, (PACE * new).max(self.keys_max / SHARE));
         Sweep { keys, next, whole: next.is_none().then_some(self.round) }
     }
 
@@ -211,11 +215,11 @@ impl Recent {
     }
 }
 
-/// Bytes that `head.keys` has for each entry: the key and the beginning of the content's digest, little-endian.
+/// Bytes that `commits.keys` has for each entry: the key and the beginning of the content's digest, little-endian.
 pub(crate) const KEY: usize = 16;
 
 fn read_keys(connection: &Connection, begin: u64, into: &mut Keys) -> Result<u64, StoreError> {
-    let sql = "SELECT first, keys FROM head WHERE first >= ?1 ORDER BY first";
+    let sql = "SELECT first, keys FROM commits WHERE first >= ?1 ORDER BY first";
     let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
     let mut rows = statement.query([begin.cast_signed()]).map_err(from_sqlite)?;
     let mut next = begin;
@@ -245,7 +249,7 @@ fn read_names(connection: &Connection, begin: u64, into: &mut Keys) -> Result<u6
     Ok(next)
 }
 
-/// What `head.keys` says of one entry.
+/// What `commits.keys` says of one entry.
 pub(crate) fn key_and_content(pair: &[u8; KEY]) -> (u64, u64) {
     let [k0, k1, k2, k3, k4, k5, k6, k7, c0, c1, c2, c3, c4, c5, c6, c7] = *pair;
     (u64::from_le_bytes([k0, k1, k2, k3, k4, k5, k6, k7]), u64::from_le_bytes([c0, c1, c2, c3, c4, c5, c6, c7]))

@@ -9,12 +9,14 @@ const APPLICATION: i64 = 0x4144_4a54;
 
 /// Each step takes the schema from its number to the next.
 const STEPS: [&str; 1] = ["
-    -- One row for each commit: what is kept for ever. `ids` holds the names of decisions, 8 bytes for each entry; `keys` what each
-    -- alert is known by and the first eight bytes of its digest, 16 bytes for each entry.
-    CREATE TABLE head (first INTEGER PRIMARY KEY, at INTEGER NOT NULL, leaves BLOB NOT NULL, ids BLOB NOT NULL, keys BLOB NOT NULL);
-    -- The same commits' entries and raw alerts, each block compressed by Zstandard; NULL when retention removed it.
-    CREATE TABLE body (first INTEGER PRIMARY KEY, entries BLOB);
-    CREATE TABLE raw (first INTEGER PRIMARY KEY, alerts BLOB);
+    -- One row for each commit: a row of its own for each part would cost pages of its own. What is kept for ever stands first, so
+    -- that whoever reads only that comes by nothing else: `ids` holds the names of decisions, 8 bytes for each entry; `keys` what
+    -- each alert is known by and the first eight bytes of its digest, 16 bytes for each entry. Then the entries and the raw
+    -- alerts, each block compressed by Zstandard; NULL when there is none, or retention removed it.
+    CREATE TABLE commits (
+        first INTEGER PRIMARY KEY, at INTEGER NOT NULL, leaves BLOB NOT NULL, ids BLOB NOT NULL, keys BLOB NOT NULL,
+        entries BLOB, alerts BLOB
+    );
     -- The entry that decided what is known by a key, and the entry that opened the case whose name begins with a key. Both lag
     -- behind: see recent.rs.
     CREATE TABLE known (key INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
@@ -24,11 +26,11 @@ const STEPS: [&str; 1] = ["
         first INTEGER PRIMARY KEY, id BLOB NOT NULL, status INTEGER NOT NULL, outcome INTEGER NOT NULL, score INTEGER NOT NULL,
         severity INTEGER NOT NULL, alerts INTEGER NOT NULL, opened INTEGER NOT NULL, updated INTEGER NOT NULL,
         last INTEGER NOT NULL, worst INTEGER NOT NULL, playbook TEXT NOT NULL, subject TEXT NOT NULL, title TEXT NOT NULL,
-        assignee TEXT NOT NULL, sampled INTEGER NOT NULL, review INTEGER NOT NULL, rank INTEGER NOT NULL,
-        listed INTEGER NOT NULL DEFAULT 0
+        assignee TEXT NOT NULL, sampled INTEGER NOT NULL, review INTEGER NOT NULL, rank INTEGER NOT NULL
     );
-    -- The queue: open cases, worst first. New ones join it many at a time: until then each would cost a page of it.
-    CREATE INDEX queue ON cases (rank DESC, first DESC) WHERE status = 0 AND listed = 1;
+    -- The queue: open cases by their rank and the entry that opened each, worst first. New ones join it many at a time: until then
+    -- each would cost a page of it. No index of `cases`, which new rows would join at once.
+    CREATE TABLE queue (place INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (place DESC, entry DESC)) WITHOUT ROWID;
     CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
     -- An identifier is never given twice: whoever is told knows a message again by it.
     CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, message TEXT NOT NULL);

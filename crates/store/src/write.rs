@@ -1,7 +1,8 @@
 //! The one connection that writes.
 
 use crate::error::{damaged, from_sqlite};
-use crate::pack::Packer;
+use crate::forget::Part;
+use crate::pack::{self, Packer};
 use crate::queue;
 use crate::read::{self, Reader};
 use crate::recent::{KEY, RECENT_KEYS, Recent, Sweep, Tree};
@@ -58,7 +59,7 @@ pub struct Sqlite {
     raw: Packer,
     known: Recent,
     named: Recent,
-    /// Cases from this entry on have not joined the index of open cases, and do when there are so many new entries.
+    /// Cases from this entry on have not joined the queue of open cases, and do when there are so many new entries.
     listed_to: u64,
     new_max: u64,
 }
@@ -86,7 +87,7 @@ impl Sqlite {
         let (known, named) = (recent(Tree::Known)?, recent(Tree::Named)?);
         let listed_to = queue::listed_to(&connection)?;
         let new_max = options.recent_keys.map_or(queue::NEW_MAX, |max| queue::NEW_MAX.min(max as u64));
-        let (packer, raw) = (Packer::new()?, Packer::new()?);
+        let (packer, raw) = (Packer::new(pack::ENTRIES)?, Packer::new(pack::ALERTS)?);
         Ok(Self { connection, folder: folder.into(), options, packer, raw, known, named, listed_to, new_max })
     }
 
@@ -125,7 +126,7 @@ impl Sqlite {
         if late.listed_to > self.listed_to {
             queue::list(connection, self.listed_to, late.listed_to)?;
         }
-        cases(connection, commit.cases)?;
+        cases(connection, commit.cases, late.listed_to)?;
         documents(connection, commit)?;
         outbox(connection, commit)?;
         reach("commit.written");
@@ -307,29 +308,18 @@ impl Store for Sqlite {
 
     fn forgettable(&mut self, raw_before: Time, entries_before: Time) -> Result<u64, StoreError> {
         self.end();
-        let count = |table: &str, column: &str, before: Time| {
-            let sql = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM head h JOIN {table} t ON t.first = h.first
-                 WHERE h.at < ?1 AND t.{column} IS NOT NULL LIMIT 1)"
-            );
-            self.connection.query_row(&sql, [before.0], |row| row.get::<_, i64>(0)).map_err(from_sqlite)
-        };
-        Ok((count("raw", "alerts", raw_before.max(entries_before))? + count("body", "entries", entries_before)?).cast_unsigned())
+        let raw = Part::Alerts.is_there(&self.connection, raw_before.max(entries_before))?;
+        let entries = Part::Entries.is_there(&self.connection, entries_before)?;
+        Ok(u64::from(raw) + u64::from(entries))
     }
 
     fn forget(&mut self, raw_before: Time, entries_before: Time, blocks_max: u32) -> Result<u64, StoreError> {
         self.end();
         let transaction = self.connection.transaction().map_err(from_sqlite)?;
-        let clear = |table: &str, column: &str, before: Time| {
-            let sql = format!(
-                "UPDATE {table} SET {column} = NULL WHERE first IN (SELECT t.first FROM {table} t JOIN head h ON h.first = t.first
-                 WHERE t.{column} IS NOT NULL AND h.at < ?1 ORDER BY t.first LIMIT ?2)"
-            );
-            transaction.execute(&sql, params![before.0, blocks_max]).map_err(from_sqlite)
-        };
-        let cleared = clear("raw", "alerts", raw_before.max(entries_before))? + clear("body", "entries", entries_before)?;
+        let raw = Part::Alerts.remove(&transaction, raw_before.max(entries_before), blocks_max)?;
+        let entries = Part::Entries.remove(&transaction, entries_before, blocks_max)?;
         transaction.commit().map_err(from_sqlite)?;
-        Ok(cleared as u64)
+        Ok((raw + entries) as u64)
     }
 
     fn backup(&mut self, to: &Path) -> Result<(), StoreError> {
@@ -379,20 +369,15 @@ fn append(connection: &Connection, commit: &Commit<'_>, packer: &mut Packer, raw
     let first = commit.first.cast_signed();
     let leaves: Vec<u8> = commit.leaves.iter().flat_map(|leaf| leaf.0).collect();
     let ids = commit.ids.as_flattened();
-    let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
-        connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
-    };
     let keys = keys(commit);
-    let sql = "INSERT INTO head (first, at, leaves, ids, keys) VALUES (?1, ?2, ?3, ?4, ?5)";
-    execute(sql, &[&first, &commit.at.0, &leaves, &ids, &keys])?;
-    execute("INSERT INTO body (first, entries) VALUES (?1, ?2)", &[&first, &packer.pack(commit.entries)?])?;
-    if !commit.raw.is_empty() {
-        execute("INSERT INTO raw (first, alerts) VALUES (?1, ?2)", &[&first, &raw.pack(commit.raw)?])?;
-    }
-    Ok(())
+    let entries = packer.pack(commit.entries)?;
+    let alerts = if commit.raw.is_empty() { None } else { Some(raw.pack(commit.raw)?) };
+    let sql = "INSERT INTO commits (first, at, leaves, ids, keys, entries, alerts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let mut statement = connection.prepare_cached(sql).map_err(from_sqlite)?;
+    statement.execute(params![first, commit.at.0, leaves, ids, keys, entries, alerts]).map(|_| ()).map_err(from_sqlite)
 }
 
-/// What each entry's alert is known by, as `head.keys` has it.
+/// What each entry's alert is known by, as `commits.keys` has it.
 fn keys(commit: &Commit<'_>) -> Vec<u8> {
     let mut keys = vec![0; KEY * commit.leaves.len()];
     let (pairs, _) = keys.as_chunks_mut::<KEY>();
@@ -407,9 +392,13 @@ fn keys(commit: &Commit<'_>) -> Vec<u8> {
     keys
 }
 
-fn cases(connection: &Connection, cases: &[Kept]) -> Result<(), StoreError> {
+/// Writes cases; those that were opened before the entry `listed_to` are in the queue.
+fn cases(connection: &Connection, cases: &[Kept], listed_to: u64) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(read::PUT_CASE).map_err(from_sqlite)?;
     for case in cases {
+        if case.first < listed_to {
+            queue::go_along(connection, case)?;
+        }
         let values = params![
             case.first.cast_signed(),
             case.id.0.as_slice(),

@@ -46,7 +46,7 @@ fn alerts(policy: &Arc<Policy>) -> impl Iterator<Item = Work> {
 fn work(policy: &Arc<Policy>, line: &'static str) -> Work {
     let record = Incoming::new(Bytes::from_static(line.as_bytes()), 1);
     let room = (&mut Scratch::default(), Spare::default());
-    Work::Alert(Box::new(policy.prepare((record, None), (&"test".into(), NOW), room).unwrap()))
+    Work::Alert(policy.prepare((record, None), (&"test".into(), NOW), room).unwrap())
 }
 
 fn judged(case: CaseId) -> Work {

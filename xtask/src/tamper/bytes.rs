@@ -3,26 +3,26 @@
 use super::{Trials, plain, put, unpacked};
 use anyhow::Result;
 
-/// Columns with their tables, and whether they hold packed blocks.
-const COLUMNS: [(&str, &str, &str, bool); 4] = [
-    ("a byte of a leaf", "head", "leaves", false),
-    ("a byte of a name", "head", "ids", false),
-    ("a byte of an entry", "body", "entries", true),
-    ("a byte of a raw alert", "raw", "alerts", true),
+/// Columns of a commit, and whether they hold packed blocks.
+const COLUMNS: [(&str, &str, bool); 4] = [
+    ("a byte of a leaf", "leaves", false),
+    ("a byte of a name", "ids", false),
+    ("a byte of an entry", "entries", true),
+    ("a byte of a raw alert", "alerts", true),
 ];
 
 pub(super) fn all(trials: &mut Trials, stride: usize) -> Result<()> {
-    for (kind, table, column, packed) in COLUMNS {
-        for first in trials.firsts(table)? {
-            let stored = trials.blob(table, column, first)?;
+    for (kind, column, packed) in COLUMNS {
+        for first in trials.firsts(column)? {
+            let stored = trials.blob(column, first)?;
             if packed {
                 let bytes = unpacked(&stored).unwrap_or_default();
-                flip(trials, (kind, table, column, first), &bytes, stride, plain)?;
-                flip(trials, ("a byte of a block as stored", table, column, first), &stored, stride, <[u8]>::to_vec)?;
+                flip(trials, (kind, column, first), &bytes, stride, plain)?;
+                flip(trials, ("a byte of a block as stored", column, first), &stored, stride, <[u8]>::to_vec)?;
             } else {
-                flip(trials, (kind, table, column, first), &stored, stride, <[u8]>::to_vec)?;
+                flip(trials, (kind, column, first), &stored, stride, <[u8]>::to_vec)?;
             }
-            put(&trials.connection, table, column, first, &stored)?;
+            put(&trials.connection, column, first, &stored)?;
         }
     }
     note(trials, stride)
@@ -31,7 +31,7 @@ pub(super) fn all(trials: &mut Trials, stride: usize) -> Result<()> {
 /// Flips one bit of every byte of `bytes`, each time another one.
 fn flip(
     trials: &mut Trials,
-    (kind, table, column, first): (&'static str, &str, &str, i64),
+    (kind, column, first): (&'static str, &str, i64),
     bytes: &[u8],
     stride: usize,
     stored: impl Fn(&[u8]) -> Vec<u8>,
@@ -42,9 +42,9 @@ fn flip(
         // Some bits of a frame say nothing: what unpacks to the same is the same.
         let same = kind.ends_with("as stored") && unpacked(&changed) == unpacked(bytes);
         if !same {
-            put(&trials.connection, table, column, first, &stored(&changed))?;
+            put(&trials.connection, column, first, &stored(&changed))?;
             let found = trials.is_found()?;
-            trials.count(kind, found, || format!("byte {at} of {table}.{column} of commit {first}"));
+            trials.count(kind, found, || format!("byte {at} of {column} of commit {first}"));
         }
         changed[at] = bytes[at];
     }

@@ -17,8 +17,8 @@ pub(super) fn all(trials: &mut Trials, data: &Path) -> Result<u64> {
     let key = SigningKey::from_secret_text(text.trim())?;
     let kept = trials.reader.document(CHECKPOINT, LATEST)?.context("a checkpoint")?.into_bytes();
     let mut seen = 0;
-    for first in trials.firsts("head")? {
-        let entries = pieces(&unpacked(&trials.blob("body", "entries", first)?).context("a block")?);
+    for first in trials.firsts("leaves")? {
+        let entries = pieces(&unpacked(&trials.blob("entries", first)?).context("a block")?);
         for at in 0..entries.len() {
             rewrite(trials, &key, first, at, &entries)?;
             seen += u64::from(trials.is_found()?);
@@ -42,13 +42,13 @@ fn rewrite(trials: &mut Trials, key: &SigningKey, first: i64, at: usize, entries
         let len = u32::try_from(entry.len() - 4)?;
         entry[..4].copy_from_slice(&len.to_le_bytes());
     }
-    let mut leaves = trials.blob("head", "leaves", first)?;
+    let mut leaves = trials.blob("leaves", first)?;
     leaves[at * 32..][..32].copy_from_slice(&leaf(&entry[4..]).0);
-    put(&trials.connection, "body", "entries", first, &plain(&entries.concat()))?;
-    put(&trials.connection, "head", "leaves", first, &leaves)?;
+    put(&trials.connection, "entries", first, &plain(&entries.concat()))?;
+    put(&trials.connection, "leaves", first, &leaves)?;
     let mut tree = Tree::new();
-    for first in trials.firsts("head")? {
-        let leaves = trials.blob("head", "leaves", first)?;
+    for first in trials.firsts("leaves")? {
+        let leaves = trials.blob("leaves", first)?;
         let (chunks, _) = leaves.as_chunks::<32>();
         chunks.iter().for_each(|leaf| tree.append(Hash(*leaf)));
     }

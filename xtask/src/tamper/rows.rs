@@ -35,45 +35,50 @@ fn execute(connection: &Connection, sql: &str, number: i64) -> Result<String> {
 
 /// Whole commits.
 fn commits(trials: &mut Trials) -> Result<()> {
-    for table in ["head", "body", "raw"] {
-        let firsts = trials.firsts(table)?;
+    for column in ["entries", "alerts"] {
+        let firsts = trials.firsts(column)?;
         for first in &firsts {
-            trials.trial("a row deleted", |sql| execute(sql, &format!("DELETE FROM {table} WHERE first = ?1"), *first))?;
+            let sql = format!("UPDATE commits SET {column} = NULL WHERE first = ?1");
+            trials.trial("a block deleted", |connection| execute(connection, &sql, *first))?;
         }
         for pair in firsts.windows(2) {
-            trials.trial("two rows exchanged", |sql| exchange(sql, table, pair[0], pair[1]))?;
+            let [one, other] = [trials.blob(column, pair[0])?, trials.blob(column, pair[1])?];
+            trials.trial("two blocks exchanged", |sql| {
+                put(sql, column, pair[0], &other)?;
+                put(sql, column, pair[1], &one).map(|()| format!("{column} of {} and {}", pair[0], pair[1]))
+            })?;
         }
     }
-    for first in trials.firsts("head")? {
-        trials.trial("the end cut off", |sql| {
-            for table in ["raw", "body", "head"] {
-                sql.execute(&format!("DELETE FROM {table} WHERE first >= ?1"), [first])?;
-            }
-            Ok(format!("from {first} on"))
-        })?;
+    let firsts = trials.firsts("leaves")?;
+    for pair in firsts.windows(2) {
+        trials.trial("two rows exchanged", |sql| exchange(sql, pair[0], pair[1]))?;
+    }
+    for first in firsts {
+        trials.trial("a row deleted", |sql| execute(sql, "DELETE FROM commits WHERE first = ?1", first))?;
+        trials.trial("the end cut off", |sql| execute(sql, "DELETE FROM commits WHERE first >= ?1", first))?;
         for (by, kind) in [(-1, "a commit made earlier"), (1, "a commit made later")] {
-            trials.trial(kind, |sql| execute(sql, &format!("UPDATE head SET at = at + {by} WHERE first = ?1"), first))?;
+            trials.trial(kind, |sql| execute(sql, &format!("UPDATE commits SET at = at + {by} WHERE first = ?1"), first))?;
         }
     }
     Ok(())
 }
 
-fn exchange(sql: &Connection, table: &str, one: i64, other: i64) -> Result<String> {
+fn exchange(sql: &Connection, one: i64, other: i64) -> Result<String> {
     for (from, to) in [(one, -1), (other, one), (-1, other)] {
-        sql.execute(&format!("UPDATE {table} SET first = ?2 WHERE first = ?1"), [from, to])?;
+        sql.execute("UPDATE commits SET first = ?2 WHERE first = ?1", [from, to])?;
     }
-    Ok(format!("{table} {one} and {other}"))
+    Ok(format!("{one} and {other}"))
 }
 
 /// Single entries and raw alerts.
 fn entries(trials: &mut Trials) -> Result<()> {
-    for (table, column) in [("body", "entries"), ("raw", "alerts")] {
-        for first in trials.firsts(table)? {
-            let stored = trials.blob(table, column, first)?;
+    for column in ["entries", "alerts"] {
+        for first in trials.firsts(column)? {
+            let stored = trials.blob(column, first)?;
             let pieces = pieces(&unpacked(&stored).context("a block")?);
             let set = |pieces: &[Vec<u8>]| {
                 let bytes = plain(&pieces.concat());
-                move |sql: &Connection| put(sql, table, column, first, &bytes).map(|()| format!("{table} {first}"))
+                move |sql: &Connection| put(sql, column, first, &bytes).map(|()| format!("{column} of {first}"))
             };
             for at in 0..pieces.len() {
                 let without = [&pieces[..at], &pieces[at + 1..]].concat();
@@ -94,25 +99,25 @@ fn entries(trials: &mut Trials) -> Result<()> {
 
 /// Entries exchanged and deleted together with their leaves and names: only the checkpoint knows.
 fn with_leaves(trials: &mut Trials) -> Result<()> {
-    for first in trials.firsts("head")? {
-        let leaves = trials.blob("head", "leaves", first)?;
-        let ids = trials.blob("head", "ids", first)?;
-        let entries = pieces(&unpacked(&trials.blob("body", "entries", first)?).context("a block")?);
+    for first in trials.firsts("leaves")? {
+        let leaves = trials.blob("leaves", first)?;
+        let ids = trials.blob("ids", first)?;
+        let entries = pieces(&unpacked(&trials.blob("entries", first)?).context("a block")?);
         for at in 1..entries.len() {
             trials.trial("two entries exchanged with their leaves", |sql| {
                 let (mut leaves, mut ids, mut entries) = (chunks(&leaves, 32), chunks(&ids, 8), entries.clone());
                 leaves.swap(at - 1, at);
                 ids.swap(at - 1, at);
                 entries.swap(at - 1, at);
-                put(sql, "head", "leaves", first, &leaves.concat())?;
-                put(sql, "head", "ids", first, &ids.concat())?;
-                put(sql, "body", "entries", first, &plain(&entries.concat()))?;
+                put(sql, "leaves", first, &leaves.concat())?;
+                put(sql, "ids", first, &ids.concat())?;
+                put(sql, "entries", first, &plain(&entries.concat()))?;
                 Ok(format!("entries {} and {}", first + at as i64 - 1, first + at as i64))
             })?;
             trials.trial("the last entries of a commit deleted with their leaves", |sql| {
-                put(sql, "head", "leaves", first, &leaves[..at * 32])?;
-                put(sql, "head", "ids", first, &ids[..at * 8])?;
-                put(sql, "body", "entries", first, &plain(&entries[..at].concat()))?;
+                put(sql, "leaves", first, &leaves[..at * 32])?;
+                put(sql, "ids", first, &ids[..at * 8])?;
+                put(sql, "entries", first, &plain(&entries[..at].concat()))?;
                 Ok(format!("entries from {} on", first + at as i64))
             })?;
         }
@@ -122,24 +127,34 @@ fn with_leaves(trials: &mut Trials) -> Result<()> {
 
 /// What alerts are known by, and the checkpoint.
 fn beside(trials: &mut Trials) -> Result<()> {
-    for first in trials.firsts("head")? {
-        let keys = chunks(&trials.blob("head", "keys", first)?, 16);
+    for first in trials.firsts("leaves")? {
+        let keys = chunks(&trials.blob("keys", first)?, 16);
         for at in 0..keys.len() {
             for byte in [0, 8] {
                 trials.trial("what is known changed", |sql| {
                     let mut keys = keys.clone();
                     keys[at][byte] ^= 1;
-                    put(sql, "head", "keys", first, &keys.concat()).map(|()| format!("key of entry {}", first + at as i64))
+                    put(sql, "keys", first, &keys.concat()).map(|()| format!("key of entry {}", first + at as i64))
                 })?;
             }
         }
         trials.trial("what is known cut off", |sql| {
-            put(sql, "head", "keys", first, &keys[1..].concat()).map(|()| format!("keys of {first}"))
+            put(sql, "keys", first, &keys[1..].concat()).map(|()| format!("keys of {first}"))
         })?;
     }
     for tree in ["known", "named", "queue"] {
         let all = format!("INSERT OR REPLACE INTO documents (kind, id, body) VALUES ('tree', '{tree}', '1000000' || ?1)");
         trials.trial("a tree that lacks everything", |sql| execute(sql, &all, 1))?;
+    }
+    // As if all open cases had joined the queue: one has not, or all stand elsewhere.
+    for queue in [
+        "rank, first FROM cases WHERE status = 0 LIMIT (SELECT count(*) - ?1 FROM cases WHERE status = 0)",
+        "rank - ?1, first FROM cases WHERE status = 0",
+    ] {
+        trials.trial("the queue changed", |sql| {
+            sql.execute("INSERT OR REPLACE INTO documents (kind, id, body) VALUES ('tree', 'queue', '1000000')", [])?;
+            execute(sql, &format!("INSERT INTO queue (place, entry) SELECT {queue}"), 1)
+        })?;
     }
     trials.trial("the checkpoint deleted", |sql| execute(sql, "DELETE FROM documents WHERE kind = 'checkpoint' AND ?1", 1))
 }

@@ -44,9 +44,10 @@ impl Driver {
         };
         let policy = std::sync::Arc::clone(&prepared.policy);
         reach("observe.before");
-        let observed = self.memory.observe(&mut prepared.alert, &prepared.keys);
+        let read = &mut *prepared.read;
+        let observed = self.memory.observe(&mut read.alert, &read.keys);
         reach("observe.after");
-        policy.desk().travel(&mut prepared.alert);
+        policy.desk().travel(&mut prepared.read.alert);
         let kept = self.case(observed.joined.case)?;
         let case = kept.as_ref().map_or_else(|| Case::new(observed.joined.case), as_case);
         let step = self.step(&case, prepared, &observed)?;
@@ -113,8 +114,8 @@ impl Driver {
         }
         let draw = prepared.policy.draw((u64::from_be_bytes(about) ^ u64::from(joined.revision.0)).to_be_bytes());
         let leave = Leave { ladder: &self.ladder, touched: prepared.touched, draw, sampled_below: self.settings.sampled_ppm };
-        let now = prepared.now.unwrap_or_else(|| desk.now(&prepared.alert));
-        let input = Input::Joined { alert: &prepared.alert, joined, now, leave: Some(leave) };
+        let now = prepared.now.unwrap_or_else(|| desk.now(&prepared.read.alert));
+        let input = Input::Joined { alert: &prepared.read.alert, joined, now, leave: Some(leave) };
         step(case, &input, &prepared.policy.book).map_err(|refusal| StoreError::Damaged(refusal.to_string()))
     }
 
@@ -127,10 +128,10 @@ impl Driver {
         kept: Option<&Kept>,
     ) -> Answer {
         let keep = Keep {
-            raw: &prepared.raw,
-            alert: &prepared.alert,
+            raw: &prepared.read.raw,
+            alert: &prepared.read.alert,
             decision,
-            problems: &prepared.problems,
+            problems: &prepared.read.problems,
             duplicate: observed.duplicate,
         };
         let mut head = Head::of(&keep, self.at, kept.map_or(0, |case| case.last), key);
@@ -141,7 +142,7 @@ impl Driver {
             | if revised { flag::REVISED } else { 0 }
             | if prepared.touched.is_empty() { 0 } else { flag::TOUCHED };
         head.sampled_ppm = if sampled || closed { self.settings.sampled_ppm } else { 0 };
-        let raw = self.batch.raw(&prepared.raw);
+        let raw = self.batch.raw(&prepared.read.raw);
         let seq = self.batch.entry(head.decision, |out| put_decided(out, &head, &prepared.sender, &keep, raw));
         answer(&head, seq)
     }
@@ -226,8 +227,8 @@ fn describe(kept: &mut Kept, prepared: &Prepared, decision: &Decision, seq: u64)
     };
     let playbook = prepared.policy.book.playbooks.get(usize::from(decision.playbook));
     kept.playbook = playbook.map_or_else(String::new, |playbook| playbook.name.clone());
-    kept.subject = short(headline::subject(&prepared.alert.row));
-    kept.title = short(headline::title(&prepared.alert.row));
+    kept.subject = short(headline::subject(&prepared.read.alert.row));
+    kept.title = short(headline::title(&prepared.read.alert.row));
     kept.worst = seq;
 }
 

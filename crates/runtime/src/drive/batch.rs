@@ -4,10 +4,10 @@ use super::Answer;
 use crate::event::{Noted, noted, put_piece};
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
-use crate::ports::{Commit, Kept, Known, Outgoing};
+use crate::ports::{Commit, Kept, Known, Outgoing, key};
 use adjutant_ledger::{Hash, leaf};
 use adjutant_model::{CaseId, Time};
-use std::collections::HashMap;
+use hashbrown::HashTable;
 
 /// Room that a batch keeps for the next one.
 const BYTES_KEPT: usize = 4 << 20;
@@ -22,10 +22,12 @@ pub(super) struct Batch {
     raw: Vec<u8>,
     raws: u32,
     known: Vec<(u64, Known)>,
-    known_at: HashMap<u64, usize>,
+    /// Where each key is in `known`, and each case in `cases`: both are hashes, and hash themselves.
+    known_at: HashTable<u32>,
     cases: Vec<Kept>,
-    case_at: HashMap<CaseId, usize>,
-    answers: HashMap<u64, Answer>,
+    case_at: HashTable<u32>,
+    /// In the order of their entries.
+    answers: Vec<Answer>,
     pub(super) documents: Vec<(&'static str, String, Option<String>)>,
     pub(super) outbox: Vec<Outgoing>,
     pub(super) delivered: Vec<(i64, Option<Outgoing>)>,
@@ -126,34 +128,45 @@ impl Batch {
     }
 
     pub(super) fn know(&mut self, key: u64, known: Known) {
-        self.known_at.insert(key, self.known.len());
         self.known.push((key, known));
+        let all = &self.known;
+        let key_at = |at: &u32| all.get(*at as usize).map_or(0, |(key, _)| *key);
+        // What is known last of a key counts; nothing is known twice in one transaction, so there is nothing to replace.
+        self.known_at.insert_unique(key, all.len() as u32 - 1, key_at);
     }
 
     pub(super) fn known(&self, key: u64) -> Option<Known> {
-        self.known_at.get(&key).and_then(|at| self.known.get(*at)).map(|(_, known)| *known)
+        let is = |at: &u32| self.known.get(*at as usize).is_some_and(|(other, _)| *other == key);
+        self.known_at.find(key, is).and_then(|at| self.known.get(*at as usize)).map(|(_, known)| *known)
     }
 
     pub(super) fn answer(&mut self, answer: Answer) {
-        self.answers.insert(answer.seq, answer);
+        self.answers.push(answer);
     }
 
     /// What was decided in this transaction as the entry `seq`.
     pub(super) fn answered(&self, seq: u64) -> Option<Answer> {
-        self.answers.get(&seq).copied()
+        self.answers.binary_search_by_key(&seq, |answer| answer.seq).ok().and_then(|at| self.answers.get(at)).copied()
     }
 
     pub(super) fn case(&self, id: CaseId) -> Option<&Kept> {
-        self.case_at.get(&id).and_then(|at| self.cases.get(*at))
+        self.cases.get(self.place_of(id)?)
+    }
+
+    fn place_of(&self, id: CaseId) -> Option<usize> {
+        let is = |at: &u32| self.cases.get(*at as usize).is_some_and(|case| case.id == id);
+        self.case_at.find(key(id).cast_unsigned(), is).map(|at| *at as usize)
     }
 
     pub(super) fn put_case(&mut self, case: Kept) {
-        match self.case_at.get(&case.id).and_then(|at| self.cases.get_mut(*at)) {
-            Some(place) => *place = case,
-            None => {
-                self.case_at.insert(case.id, self.cases.len());
-                self.cases.push(case);
-            }
+        if let Some(place) = self.place_of(case.id).and_then(|at| self.cases.get_mut(at)) {
+            *place = case;
+            return;
         }
+        let hash = key(case.id).cast_unsigned();
+        self.cases.push(case);
+        let all = &self.cases;
+        let hash_at = |at: &u32| all.get(*at as usize).map_or(0, |case| key(case.id).cast_unsigned());
+        self.case_at.insert_unique(hash, all.len() as u32 - 1, hash_at);
     }
 }

@@ -106,6 +106,7 @@ struct Making {
 
 impl Making {
     fn run(&mut self, service: &Service, driver: &mut Driver, told: &mut Told) -> Result<(), StoreError> {
+        self.places.reserve(self.waiting.len());
         for Waiting { work, place } in self.waiting.drain(..) {
             self.work.push(work);
             self.places.push(place);

@@ -49,7 +49,7 @@ pub(super) fn work(jobs: Vec<Job>, number: usize, now: Time) -> (Vec<Work>, Vec<
         let work = match &job {
             Job::Alert(record) => {
                 let prepared = policy.prepare((record.clone(), None), (&sender, now), (&mut scratch, Default::default())).ok()?;
-                Work::Alert(Box::new(prepared))
+                Work::Alert(prepared)
             }
             Job::Command { by, command } => Work::Command { by: (*by).into(), command: command.clone() },
             Job::Adopt(number) => Work::Command { by: "ana".into(), command: Command::Adopt(crate::policies::policy(*number)) },

@@ -93,14 +93,21 @@ impl Cases {
     pub(crate) fn agree_with(mut self, store: &Store) -> Result<usize> {
         let rows = store.cases()?;
         let (named, whole) = store.tree("named")?;
+        let (mut queue, listed_to) = store.queue()?;
         for row in &rows {
             let name = hex(&row.id);
             let key = row.id.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
             let found = named.get(&key).map_or(row.first >= whole, |first| *first == row.first);
             ensure!(found, "case {name} is not found by its name");
+            let listed = row.state.0 == OPEN && row.first < listed_to;
+            ensure!(
+                queue.remove(&(row.rank, row.first)) == listed,
+                "case {name} is in the queue, or is not, as it should not be"
+            );
             let folded = self.0.remove(&name).with_context(|| format!("case {name} has no entry"))?;
             folded.agrees(row).with_context(|| format!("case {name}"))?;
         }
+        ensure!(queue.is_empty(), "the queue lists what is no open case: {queue:?}");
         ensure!(self.0.is_empty(), "case {:?} is not kept", self.0.keys().next());
         Ok(rows.len())
     }

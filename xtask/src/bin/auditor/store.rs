@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// A block may unpack to so many bytes.
@@ -51,8 +51,7 @@ impl Store {
     }
 
     pub(crate) fn rows(&self) -> Result<Vec<Row>> {
-        let sql = "SELECT first, at, leaves, ids, entries, alerts, keys FROM head LEFT JOIN body USING (first)
-                   LEFT JOIN raw USING (first) ORDER BY first";
+        let sql = "SELECT first, at, leaves, ids, entries, alerts, keys FROM commits ORDER BY first";
         let mut statement = self.0.prepare(sql)?;
         let mut rows = statement.query([])?;
         let mut all = Vec::new();
@@ -80,6 +79,14 @@ impl Store {
         let mut statement = self.0.prepare(&format!("SELECT key, seq FROM {name}"))?;
         let rows = statement.query_map([], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
         let whole = self.document("tree", name)?.map_or(Ok(0), |text| text.parse())?;
+        Ok((rows.collect::<Result<_, _>>()?, whole))
+    }
+
+    /// The queue's places with their entries, and up to which entry all open cases are in it.
+    pub(crate) fn queue(&self) -> Result<(HashSet<(i64, u64)>, u64)> {
+        let mut statement = self.0.prepare("SELECT place, entry FROM queue")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+        let whole = self.document("tree", "queue")?.map_or(Ok(0), |text| text.parse())?;
         Ok((rows.collect::<Result<_, _>>()?, whole))
     }
 
