@@ -202,10 +202,7 @@ impl Hand {
 
     fn ruling(&self, plan: &Plan, action: &Kept, found: &Found, approvers: &[Approver], now: Time) -> Ruling {
         let rung = self.autonomy(&plan.playbook, &action.action.verb, plan.autonomy);
-        let by = match approvers.first() {
-            Some(person) => By::Person(&person.name, &person.roles),
-            None => By::Playbook(&plan.playbook, rung),
-        };
+        let by = if approvers.is_empty() { By::Playbook(&plan.playbook, rung) } else { By::Person(&plan.by, &[]) };
         self.rule(&Asked { action: &action.action, subject: subject(found), by, undo: false, now })
     }
 

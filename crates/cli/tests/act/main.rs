@@ -1,0 +1,147 @@
+//! Acting, from an alert to a real directory and back: the service, the hand and an OpenLDAP, each its own process, and people
+//! with keys of their own.
+
+#[path = "../doors/served.rs"]
+#[expect(dead_code, reason = "the doors need more of it")]
+mod served;
+#[path = "../../../connect/tests/ldap/slapd.rs"]
+#[expect(dead_code, reason = "the connector's own tests need more of it")]
+mod slapd;
+
+use served::Served;
+use slapd::Slapd;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// The account that the alert is about.
+const ENTRY: &str = "uid=nadia,ou=people,dc=corp,dc=example";
+
+const NADIA: &str = "dn: uid=nadia,ou=people,dc=corp,dc=example
+objectClass: inetOrgPerson
+uid: nadia
+cn: Nadia Rahman
+sn: Rahman
+mail: nadia.rahman@corp.example
+userPassword: nadia-secret
+";
+
+/// A playbook that responds to any alert of its kind, so that this test is not one of scores.
+const PLAYBOOK: &str = r#"
+playbook: stolen-account
+about: A test of acting.
+applies: alert.title == "stolen"
+signals:
+  - id: stolen
+    family: word
+    if: alert.title == "stolen"
+    points: 60
+    because: "somebody says that it was stolen"
+families: { word: 60 }
+decide: { close_below: 20, respond_from: 50, respond_families: 1 }
+respond:
+  - do: force-password-change(user)
+  - do: disable-account(user)
+tests:
+  - { name: it responds, given: { alert.title: stolen }, expect: { outcome: respond } }
+  - { name: nothing else, given: { alert.title: lost }, expect: { outcome: escalate } }
+"#;
+
+/// The hand's process.
+struct Hand(Child);
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn adjutant(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_adjutant"));
+    command.env_remove("ADJUTANT_CONFIG").env("NO_COLOR", "1").args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn hand(dir: &Path, directory: &Slapd) -> Hand {
+    let text = format!(
+        "data_dir = '{0}/hand'\nsocket = '{0}/hand.sock'\n\n[connectors.directory]\nkind = 'ldap'\nurl = '{1}'\n\
+         bind_dn = 'cn=hand,ou=service,dc=corp,dc=example'\npassword = {{ env = 'HAND_PASSWORD' }}\nflavour = 'openldap'\n\
+         users = 'ou=people,dc=corp,dc=example'\ngroups = 'ou=groups,dc=corp,dc=example'\n",
+        dir.display(),
+        directory.url()
+    );
+    let config = dir.join("hand.toml");
+    std::fs::write(&config, text).unwrap();
+    let mut command = adjutant(&["hand", "--config", config.to_str().unwrap()]);
+    let mut child = command.env("HAND_PASSWORD", "hand-correct-horse").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("listens"), "{line}");
+    Hand(child)
+}
+
+/// What a command of a person says, with the token of a lead.
+#[track_caller]
+fn says(served: &Served, arguments: &[&str]) -> String {
+    let output = adjutant(arguments).arg("--url").arg(&served.url).env("ADJUTANT_TOKEN", &served.lead).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    said
+}
+
+fn word_after<'t>(text: &'t str, before: &str) -> &'t str {
+    text.split(before).nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("{before}: {text}"))
+}
+
+#[test]
+fn a_plan_is_approved_done_in_the_directory_and_taken_back() {
+    let Some(directory) = Slapd::start() else { return };
+    directory.change(NADIA);
+    let untouched = directory.entry(ENTRY);
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().to_path_buf();
+    let book = root.join("book");
+    assert!(adjutant(&["init", book.to_str().unwrap()]).output().unwrap().status.success());
+    std::fs::write(book.join("playbooks/stolen-account.yaml"), PLAYBOOK).unwrap();
+    let hand = hand(&root, &directory);
+    let config = format!("book_dir = '{}'\n[hand]\nsocket = '{}/hand.sock'\n", book.display(), root.display());
+    let mut served = Served::start(&config);
+
+    let key = root.join("bo.key");
+    let (key, store) = (key.to_str().unwrap(), root.join("hand"));
+    let public = adjutant(&["key", "new", key, "--name", "bo"]).output().unwrap();
+    let public = String::from_utf8(public.stdout).unwrap();
+    let public = public.lines().next().unwrap();
+    let added = adjutant(&["key", "add", public, "--role", "lead", "--hand", store.to_str().unwrap()]).output().unwrap();
+    assert!(String::from_utf8_lossy(&added.stdout).contains("at once"), "{added:?}");
+
+    let alert = r#"{"id":"1","title":"stolen","severity":"high","user":"nadia.rahman@corp.example"}"#;
+    let answer = served.post("/v1/alerts", alert).json();
+    let case = answer["case"].as_str().unwrap().to_owned();
+    let plan = says(&served, &["plan", &case]);
+    assert!(plan.contains("2. disable-account nadia") && plan.contains("waits for 1 × lead"), "{plan}");
+    assert!(directory.lets_in(ENTRY, "nadia-secret"), "nothing is done before it is approved");
+    let digest = word_after(&plan, "plan ").to_owned();
+    let said = says(&served, &["approve", &digest[..12], "--key", key]);
+    assert!(said.contains("approved: it is being done"), "{said}");
+    Served::until("both steps", || says(&served, &["plan", "--show", &digest[..12]]).matches("  done").count() == 2);
+    assert!(!directory.lets_in(ENTRY, "nadia-secret"), "the account is disabled");
+
+    let story = || says(&served, &["case", &case]).split_whitespace().collect::<Vec<_>>().join(" ");
+    Served::until("the story", || story().matches("read back: it is done").count() == 2);
+    // The hand and the service end, and go on where they were.
+    drop(hand);
+    served.stop();
+    let _hand = self::hand(&root, &directory);
+    served.start_again(&[]);
+    let said = says(&served, &["undo", "--case", &case, "--key", key]);
+    assert_eq!(said.matches("it is being taken back").count(), 2, "{said}");
+    Served::until("both undone", || says(&served, &["plan", "--show", &digest[..12]]).matches("  undone").count() == 2);
+    assert_eq!(directory.entry(ENTRY), untouched, "the entry is as it was, to the byte");
+    assert!(directory.lets_in(ENTRY, "nadia-secret"));
+    let story = || says(&served, &["case", &case]).split_whitespace().collect::<Vec<_>>().join(" ");
+    Served::until("the story", || story().matches("read back: as before").count() == 2);
+    served.stop();
+    served.says(&["audit", "verify"]);
+}
