@@ -9,7 +9,7 @@ use crate::book::Files;
 use crate::diagnostic::{Diagnostic, Span};
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// The schema's file.
@@ -43,7 +43,21 @@ pub(in super::super) fn load(files: &Files, faults: &mut Vec<Diagnostic>) -> Opt
     let (schema, facts) = schema(text, faults)?;
     let (set, places) = together(named, faults);
     check(&set, &places, schema, faults);
-    (faults.len() == before && set.num_of_policies() > 0).then(|| Policies::new(set, facts))
+    let read = read_attributes(&set);
+    (faults.len() == before && set.num_of_policies() > 0).then(|| Policies::new(set, facts, read))
+}
+
+/// Every attribute that any policy reads.
+fn read_attributes(set: &PolicySet) -> BTreeSet<String> {
+    let mut read = BTreeSet::new();
+    for policy in set.policies() {
+        walk(&policy.to_json().unwrap_or_default(), &mut |key, value| {
+            if key == "attr" {
+                read.extend(value.as_str().map(str::to_owned));
+            }
+        });
+    }
+    read
 }
 
 fn fault(file: &str, at: Span, message: impl Into<String>) -> Diagnostic {
