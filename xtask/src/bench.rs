@@ -3,6 +3,7 @@
 //! Every side runs as a process of its own, in turns (A B A B), measured from outside alike. A run during which other
 //! programs used more than a third of a core is marked, because on shared cores it says little.
 
+mod guard;
 mod instructions;
 pub mod measure;
 mod mixed;
@@ -40,6 +41,8 @@ pub struct Arguments {
 enum What {
     /// Measures the service beside a bare handler that does the same work item
     Serve(serve::Arguments),
+    /// Measures one ruling beside the policies alone
+    Guard(guard::Arguments),
 }
 
 /// Without a subcommand: triage of files and backtests.
@@ -66,6 +69,7 @@ struct Triage {
 pub fn run(arguments: &Arguments) -> Result<bool> {
     match &arguments.what {
         Some(What::Serve(arguments)) => serve::run(arguments),
+        Some(What::Guard(arguments)) => guard::run(arguments),
         None => run_triage(&arguments.triage),
     }
 }

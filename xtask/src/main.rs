@@ -19,6 +19,7 @@ mod flood;
 mod full;
 mod fuzz;
 mod gate;
+mod guard;
 mod live;
 mod measured;
 mod prove;
@@ -84,6 +85,10 @@ enum Command {
     Powercut(sim::Powercut),
     /// Simulates the service over stores that break, and plants bugs that must be found
     Sim(sim::Sim),
+    /// Compares the guard with a second one, on random requests
+    GuardDiff(guard::Arguments),
+    /// Asks for acts on what is protected, under every name that it has
+    Protected(guard::Arguments),
     /// Measures what triage gets right on labelled data
     Quality(quality::Arguments),
 }
@@ -107,6 +112,8 @@ fn main() -> ExitCode {
         }
         Command::Powercut(arguments) => sim::powercut(&arguments),
         Command::Sim(arguments) => sim::sim(&arguments),
+        Command::GuardDiff(arguments) => guard::diff(&arguments),
+        Command::Protected(arguments) => guard::protected(&arguments),
         Command::Quality(arguments) => quality::run(&arguments),
     };
     match result {

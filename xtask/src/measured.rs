@@ -1,8 +1,9 @@
 //! What is measured on every change, each by the release build and against its bars.
 //!
-//! `test` measures in short and `prove` in full. Shorter in `test` are only two: the generated company has
-//! [`USERS_SHORT`] people instead of ten thousand, under one seed instead of three; and the stream is
-//! [`STREAM_MB_SHORT`] MB long instead of [`STREAM_MB_FULL`]. The labelled data is measured whole in both.
+//! `test` measures in short and `prove` in full. Shorter in `test` are only three: the generated company has
+//! [`USERS_SHORT`] people instead of ten thousand, under one seed instead of three; the stream is
+//! [`STREAM_MB_SHORT`] MB long instead of [`STREAM_MB_FULL`]; and the guard is asked [`TRIALS_SHORT`] times
+//! instead of [`TRIALS_FULL`]. The labelled data is measured whole in both.
 
 use crate::gate::{Ending, Gate};
 use crate::{data, sh};
@@ -18,6 +19,11 @@ const STREAM_MB_SHORT: u64 = 240;
 /// Length of the stream in `prove`.
 const STREAM_MB_FULL: u64 = 5 * 1024;
 
+/// Requests to the guard in `test`.
+const TRIALS_SHORT: u64 = 50_000;
+/// Requests to the guard in `prove`.
+const TRIALS_FULL: u64 = 1_000_000;
+
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
@@ -28,7 +34,19 @@ pub enum Size {
 }
 
 /// The names of the steps that need the release build.
-const STEPS: [&str; 9] = ["flood", "book-check", "book-tests", "stream", "logins-1", "accuracy", "rules", "ait", "measuring"];
+const STEPS: [&str; 11] = [
+    "flood",
+    "guard-diff",
+    "protected",
+    "book-check",
+    "book-tests",
+    "stream",
+    "logins-1",
+    "accuracy",
+    "rules",
+    "ait",
+    "measuring",
+];
 
 /// Builds what ships and what measures, as they are released.
 pub fn build(gate: &mut Gate<'_>) {
@@ -47,10 +65,13 @@ fn measuring(arguments: &[&str]) -> Command {
 
 /// Measures everything.
 pub fn all(gate: &mut Gate<'_>, size: Size) {
-    let (megabytes, users, seeds) = match size {
-        Size::Short => (STREAM_MB_SHORT, USERS_SHORT, 1..=1),
-        Size::Full => (STREAM_MB_FULL, USERS_FULL, 1..=3),
+    let (megabytes, users, seeds, trials) = match size {
+        Size::Short => (STREAM_MB_SHORT, USERS_SHORT, 1..=1, TRIALS_SHORT),
+        Size::Full => (STREAM_MB_FULL, USERS_FULL, 1..=3, TRIALS_FULL),
     };
+    for name in ["guard-diff", "protected"] {
+        gate.command(name, measuring(&[name, "--trials", &trials.to_string()]));
+    }
     gate.command("stream", measuring(&["stream", "--megabytes", &megabytes.to_string()]));
     for seed in seeds {
         let arguments = ["quality", "logins", "--seed", &seed.to_string(), "--users", &users.to_string()];

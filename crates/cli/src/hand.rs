@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 fn open(folder: &Path, connectors: Connectors, rule: Rule, settings: Settings) -> anyhow::Result<Hand> {
     let store = Store::open(folder).with_context(|| format!("`{}`", folder.display()))?;
-    Ok(Hand::new(Parts { store, connectors, rule, clock: clock(), settings })?)
+    Ok(Hand::new(Parts { store, connectors, rule, clock: clock(), wait: std::thread::park_timeout, settings })?)
 }
 
 fn clock() -> Clock {

@@ -6,6 +6,7 @@
 //! INVARIANT: an error, an unknown fact or an expired fact never widens what is allowed.
 
 mod clauses;
+mod policy;
 
 use crate::autonomy::Pause;
 use adjutant_model::act::{Action, Answer, Clause, Need, Ruling, Target};
@@ -81,6 +82,7 @@ pub fn rule(asked: &Asked<'_>, guardrails: &Guardrails, spent: &dyn Spent) -> Ru
     clauses::facts(asked, &guardrails.protected, &mut found);
     clauses::limits(asked, &guardrails.limits, spent, &mut found);
     clauses::freezes(asked, &guardrails.freezes, &mut found);
+    policy::policies(asked, guardrails.policies.as_ref(), &mut found);
     let needs = clauses::approvals(asked, &guardrails.approvals, &mut found);
     found.ruling(&needs)
 }

@@ -61,6 +61,8 @@ pub struct Parts {
     pub rule: Rule,
     /// Its clock.
     pub clock: Clock,
+    /// Waits between two looks or calls: [`std::thread::park_timeout`], unless a test has no time.
+    pub wait: fn(std::time::Duration),
     /// Its settings.
     pub settings: Settings,
 }
@@ -179,6 +181,10 @@ impl Hand {
     /// Now.
     pub fn now(&self) -> Time {
         (self.parts.clock)()
+    }
+
+    pub(crate) fn wait(&self, span: std::time::Duration) {
+        (self.parts.wait)(span);
     }
 
     pub(crate) fn rule(&self, asked: &Asked<'_>) -> Ruling {

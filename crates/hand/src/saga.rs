@@ -78,7 +78,7 @@ impl Hand {
             };
             if done.is_err() && !self.is_closed() {
                 // The store did not take what happened. Nothing is lost: what was intended stands there, and is read back.
-                std::thread::park_timeout(TICK);
+                self.wait(TICK);
                 self.enter(job);
             }
         }
@@ -88,7 +88,7 @@ impl Hand {
         while !self.is_closed() {
             // What fails now is done the next time.
             let _ = self.expire();
-            std::thread::park_timeout(TICK);
+            self.wait(TICK);
         }
     }
 
@@ -144,7 +144,7 @@ impl Hand {
         if action.stage != Stage::Approved {
             return Ok(action.stage);
         }
-        let seen = patiently(|| self.look(action));
+        let seen = self.patiently(|| self.look(action));
         let (connector, found, before) = match seen {
             Ok(seen) => seen,
             Err(error) => return self.happen(&action.key, Happened::Failed, says(&error.to_string())),
@@ -216,7 +216,7 @@ impl Hand {
             calls += 1;
             match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
                 Err(CallError::Retry(_)) if calls < CALLS_MAX => {
-                    std::thread::park_timeout(BACKOFF * 2_u32.pow(calls - 1));
+                    self.wait(BACKOFF * 2_u32.pow(calls - 1));
                     if self.paused()?.is_some() {
                         return self.happen(&action.key, Happened::Failed, says("it was paused before the call succeeded"));
                     }
@@ -251,7 +251,7 @@ impl Hand {
             if self.store().action(&action.key)?.stage == Stage::Intended {
                 self.happen(&action.key, Happened::Lost, with)?;
             }
-            std::thread::park_timeout(BACKOFF * 2_u32.pow(nth));
+            self.wait(BACKOFF * 2_u32.pow(nth));
             if self.paused()?.is_some() {
                 break;
             }
@@ -286,7 +286,7 @@ impl Hand {
             if waited >= settings.unclear_for || self.is_closed() {
                 return self.give_up(action, &why);
             }
-            std::thread::park_timeout(LOOK_EVERY);
+            self.wait(LOOK_EVERY);
         }
     }
 
@@ -311,7 +311,7 @@ impl Hand {
         if !matches!(action.stage, Stage::Done | Stage::Drifted | Stage::Stuck | Stage::Undoing) {
             return Ok(());
         }
-        let (Some(before), seen) = (action.before.as_ref(), patiently(|| self.look(&action))) else { return Ok(()) };
+        let (Some(before), seen) = (action.before.as_ref(), self.patiently(|| self.look(&action))) else { return Ok(()) };
         let (connector, found, state) = match seen {
             Ok(seen) => seen,
             Err(error) => return self.stuck(&action, &error.to_string()),
@@ -360,7 +360,7 @@ impl Hand {
                 let says = says(&format!("whether it was taken back could not be found out: {why}"));
                 return self.happen(&action.key, Happened::GaveUp, says).map(drop);
             }
-            std::thread::park_timeout(LOOK_EVERY);
+            self.wait(LOOK_EVERY);
         }
     }
 
@@ -376,6 +376,20 @@ impl Hand {
         match action.stage {
             Stage::Undoing | Stage::Stuck => self.happen(&action.key, Happened::GaveUp, says(why)).map(drop),
             _ => Ok(()),
+        }
+    }
+
+    /// Asks again where that may help. Only for what changes nothing.
+    fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T, CallError>) -> Result<T, CallError> {
+        let mut asked = 1;
+        loop {
+            match ask() {
+                Err(CallError::Retry(_) | CallError::Unclear(_)) if asked < CALLS_MAX => {
+                    self.wait(BACKOFF * 2_u32.pow(asked - 1));
+                    asked += 1;
+                }
+                answer => return answer,
+            }
         }
     }
 
@@ -417,18 +431,4 @@ fn says(why: &str) -> With {
 
 fn reasons(ruling: &Ruling) -> String {
     ruling.clauses.iter().map(|clause| clause.says.as_str()).collect::<Vec<_>>().join("; ")
-}
-
-/// Asks again where that may help. Only for what changes nothing.
-fn patiently<T>(mut ask: impl FnMut() -> std::result::Result<T, CallError>) -> std::result::Result<T, CallError> {
-    let mut asked = 1;
-    loop {
-        match ask() {
-            Err(CallError::Retry(_) | CallError::Unclear(_)) if asked < CALLS_MAX => {
-                std::thread::park_timeout(BACKOFF * 2_u32.pow(asked - 1));
-                asked += 1;
-            }
-            answer => return answer,
-        }
-    }
 }

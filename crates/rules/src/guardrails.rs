@@ -9,6 +9,7 @@ mod approvals;
 mod freeze;
 pub mod identity;
 mod limits;
+pub mod policies;
 mod protected;
 
 pub use approvals::{Approvals, Means, Requirement};
@@ -37,6 +38,8 @@ pub struct Guardrails {
     pub freezes: Vec<Freeze>,
     /// Who must approve.
     pub approvals: Approvals,
+    /// What may be done and asked for; none when the book says nothing, so that people are asked.
+    pub policies: Option<policies::Policies>,
 }
 
 impl Guardrails {
@@ -63,20 +66,24 @@ impl Guardrails {
             limits: limits::load(files, faults),
             freezes: freeze::load(files, faults),
             approvals: approvals::load(files, faults),
+            policies: policies::load(files, faults),
         }
     }
 }
 
 /// Files that nobody would read: a misspelt name would be a guardrail that is not there.
 fn strangers(files: &Files, faults: &mut Vec<Diagnostic>) {
-    const KNOWN: [&str; 4] = ["protected.yaml", "limits.yaml", "freezes.yaml", "approvals.yaml"];
+    const KNOWN: [&str; 5] = ["protected.yaml", "limits.yaml", "freezes.yaml", "approvals.yaml", "guardrails.cedarschema"];
     for path in files.keys() {
         let Some(name) = path.strip_prefix(FOLDER) else { continue };
-        if KNOWN.contains(&name) || name.ends_with(".md") {
+        let policy = name.ends_with(".cedar") && !name.contains('/');
+        if KNOWN.contains(&name) || policy || name.ends_with(".md") {
             continue;
         }
-        let help = nearest(name, KNOWN)
-            .map_or_else(|| format!("guardrails are {}", KNOWN.join(", ")), |near| format!("did you mean `{near}`?"));
+        let help = nearest(name, KNOWN).map_or_else(
+            || format!("guardrails are {} and policies, *.cedar", KNOWN.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
         let message = format!("nothing reads `{name}` among the guardrails");
         faults.push(Diagnostic::error("guardrails-file", path, Span::default(), message).with_help(help));
     }
@@ -154,6 +161,8 @@ mod tests {
             ("limits.yaml", include_str!("../../../book/guardrails/limits.yaml")),
             ("freezes.yaml", include_str!("../../../book/guardrails/freezes.yaml")),
             ("approvals.yaml", include_str!("../../../book/guardrails/approvals.yaml")),
+            ("acts.cedar", include_str!("../../../book/guardrails/acts.cedar")),
+            ("guardrails.cedarschema", include_str!("../../../book/guardrails/guardrails.cedarschema")),
         ];
         let files: Files = shipped.iter().map(|(name, text)| (format!("{FOLDER}{name}"), (*text).to_owned())).collect();
         let guardrails = Guardrails::load(&files).unwrap();

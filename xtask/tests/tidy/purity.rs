@@ -50,6 +50,8 @@ const LOOKED_AT: &[&str] = &[
     "adjutant-rules",
     "annotate-snippets",
     "base64",
+    // Parses, checks and evaluates policies; reads only from readers that it is given, and its dates are off.
+    "cedar-policy",
     // Signs and verifies; keys come from seeds, its `rand_core` feature is off.
     "ed25519-dalek",
     "foldhash",
@@ -61,6 +63,8 @@ const LOOKED_AT: &[&str] = &[
     // Reads files only in `open_readfile` and `open_mmap`; the engine gives it bytes.
     "maxminddb",
     "memchr",
+    // The trait by which faults tell their places; what draws them for a terminal is off.
+    "miette",
     "psl",
     "regex",
     "schemars",

@@ -48,6 +48,7 @@ fn hand(server: &Server<Okta>, folder: &std::path::Path) -> Arc<Hand> {
         connectors: BTreeMap::from([("okta".to_owned(), Arc::new(okta) as Arc<_>)]),
         rule: Box::new(|_, _| ruling()),
         clock: hasty(1),
+        wait: std::thread::park_timeout,
         settings: Settings { acts: BTreeSet::from(acts), ..Settings::default() },
     };
     Arc::new(Hand::new(parts).unwrap())

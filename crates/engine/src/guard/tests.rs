@@ -59,7 +59,15 @@ fn world() -> World {
 const ACT: By<'static> = By::Playbook("phishing", Autonomy::Act);
 const ANA: By<'static> = By::Person("ana", &[]);
 
+const SCHEMA: (&str, &str) = ("guardrails.cedarschema", include_str!("../../../../book/guardrails/guardrails.cedarschema"));
+const ALL: (&str, &str) = ("all.cedar", "@id(\"all\") permit (principal, action, resource);");
+
+/// Guardrails whose policies let everything be done.
 fn guardrails(files: &[(&str, &str)]) -> Guardrails {
+    loaded(&[&[SCHEMA, ALL], files].concat())
+}
+
+fn loaded(files: &[(&str, &str)]) -> Guardrails {
     let files: Files = files.iter().map(|(name, text)| (format!("guardrails/{name}"), (*text).to_owned())).collect();
     Guardrails::load(&files).unwrap()
 }
@@ -84,8 +92,8 @@ impl World {
 #[test]
 fn a_playbook_acts_only_where_everything_lets_it() {
     let guardrails = guardrails(&[]);
-    assert_eq!(world().says(ACT, &guardrails), "run: autonomy");
-    assert_eq!(world().says(By::Playbook("phishing", Autonomy::Ask), &guardrails), "ask: autonomy");
+    assert_eq!(world().says(ACT, &guardrails), "run: autonomy policy.all");
+    assert_eq!(world().says(By::Playbook("phishing", Autonomy::Ask), &guardrails), "ask: autonomy policy.all");
     assert_eq!(world().says(By::Playbook("phishing", Autonomy::Recommend), &guardrails), "refuse: autonomy");
     assert_eq!(world().says(By::Playbook("", Autonomy::Act), &guardrails), "refuse: asks");
     let ruling = world().ruled(ANA, &guardrails);
@@ -111,10 +119,10 @@ fn a_member_of_a_protected_group_is_protected_and_unknown_groups_are_not_none() 
     let member = World { groups: Some(vec!["CN=Staff,DC=x".into(), "CORP\\Domain Admins".into()]), ..world() };
     assert_eq!(member.says(ANA, &guardrails), "refuse: protected.groups");
     let unknown = World { groups: None, ..world() };
-    assert_eq!(unknown.says(ANA, &guardrails), "ask: asks protected.groups");
+    assert_eq!(unknown.says(ANA, &guardrails), "ask: asks protected.groups policy.all");
     assert_eq!(unknown.says(ACT, &guardrails), "refuse: protected.groups");
     let none = World { groups: Some(Vec::new()), ..world() };
-    assert_eq!(none.says(ACT, &guardrails), "run: autonomy");
+    assert_eq!(none.says(ACT, &guardrails), "run: autonomy policy.all");
 }
 
 #[test]
@@ -123,7 +131,7 @@ fn a_fact_protects_and_an_unreadable_one_asks() {
     let with = |value: &str| World { facts: BTreeMap::from([("privileged".into(), value.into())]), ..world() };
     assert_eq!(with("yes").says(ANA, &built_in), "refuse: protected.facts.privileged");
     assert_eq!(with("stale").says(ACT, &built_in), "ask: protected.facts.privileged");
-    assert_eq!(with("no").says(ACT, &built_in), "run: autonomy");
+    assert_eq!(with("no").says(ACT, &built_in), "run: autonomy policy.all");
     let needed = guardrails(&[("protected.yaml", "facts: [{ fact: vip, kinds: [user], owner: o, reason: r }]")]);
     assert_eq!(world().says(ACT, &needed), "ask: protected.facts.vip");
 }
@@ -133,7 +141,7 @@ fn the_last_of_a_limit_runs_and_the_next_does_not() {
     let guardrails = guardrails(&[]);
     let world = world();
     for (done, all, says) in [
-        (4, 19, "run: autonomy"),
+        (4, 19, "run: autonomy policy.all"),
         (5, 19, "refuse: limit.disable-account"),
         (4, 20, "refuse: limit.hour"),
         (9, 20, "refuse: limit.disable-account limit.hour"),
@@ -151,7 +159,7 @@ fn the_last_of_a_limit_runs_and_the_next_does_not() {
     let uncounted = World { population: None, ..self::world() };
     assert_eq!(uncounted.says(ACT, &guardrails), "ask: limit.disable-account.share");
     let address = World { target: target(EntityKind::Address, "203.0.113.9", "203.0.113.9"), ..uncounted };
-    assert_eq!(World { verb: "block-address", ..address }.says(ACT, &guardrails), "run: autonomy");
+    assert_eq!(World { verb: "block-address", ..address }.says(ACT, &guardrails), "run: autonomy policy.all");
 }
 
 #[test]
@@ -166,7 +174,7 @@ fn one_action_has_one_target() {
         assert!(World { undo: true, ..named(EntityKind::User, id, "eva") }.says(ANA, &guardrails).starts_with("refuse"), "{id}");
     }
     assert_eq!(named(EntityKind::Address, "object-7", "evil").says(ANA, &guardrails), "refuse: target");
-    assert_eq!(named(EntityKind::Address, "203.0.113.7/32", "203.0.113.7").says(ANA, &guardrails), "ask: asks");
+    assert_eq!(named(EntityKind::Address, "203.0.113.7/32", "203.0.113.7").says(ANA, &guardrails), "ask: asks policy.all");
     let with = World { with: BTreeMap::from([("group".into(), " ".into())]), ..world() };
     assert_eq!(with.says(ANA, &guardrails), "refuse: target");
 }
@@ -187,9 +195,9 @@ fn a_freeze_leaves_people_alone_to_decide() {
     let text = "freezes: [{ name: year-end, from: 2026-03-01T00:00:00Z, until: 2026-03-02T00:00:00Z, owner: o, reason: r }]";
     let guardrails = guardrails(&[("freezes.yaml", text)]);
     assert_eq!(world().says(ACT, &guardrails), "refuse: freeze.year-end");
-    assert_eq!(world().says(ANA, &guardrails), "ask: asks freeze.year-end");
+    assert_eq!(world().says(ANA, &guardrails), "ask: asks freeze.year-end policy.all");
     let after = World { now: Time::from_secs(1_772_409_600), ..world() };
-    assert_eq!(after.says(ACT, &guardrails), "run: autonomy");
+    assert_eq!(after.says(ACT, &guardrails), "run: autonomy policy.all");
 }
 
 #[test]
@@ -211,7 +219,49 @@ fn who_must_approve_depends_on_whom_it_is_done_to() {
     assert_eq!(needs(of(&[("department", "Sales"), ("vip", "yes")])), ["1 lead", "1 owner:vip"]);
     assert_eq!(needs(of(&[])), ["1 lead", "1 owner:finance"], "not known whether it is finance is as if it were");
     assert_eq!(needs(World { verb: "isolate-host", ..of(&[("department", "Sales"), ("vip", "no")]) }), ["2 lead"]);
-    assert_eq!(of(&[("department", "Sales"), ("vip", "no")]).says(ACT, &guardrails), "run: autonomy");
+    assert_eq!(of(&[("department", "Sales"), ("vip", "no")]).says(ACT, &guardrails), "run: autonomy policy.all");
     assert_eq!(of(&[("department", "Sales"), ("vip", "yes")]).says(ACT, &guardrails), "ask: approval.vip");
     assert_eq!(of(&[("department", "Sales")]).says(ACT, &guardrails), "ask: approval.vip");
+}
+
+#[test]
+fn without_a_policy_people_decide() {
+    let none = loaded(&[]);
+    assert_eq!(world().says(ACT, &none), "ask: policy");
+    assert_eq!(world().says(ANA, &none), "ask: asks policy");
+    let nothing = loaded(&[SCHEMA, ("a.cedar", "@id(\"never\") forbid (principal, action, resource);")]);
+    assert_eq!(world().says(ACT, &nothing), "refuse: policy.never");
+    let other = loaded(&[SCHEMA, ("a.cedar", "permit (principal == Playbook::\"other\", action, resource);")]);
+    assert_eq!(world().says(ACT, &other), "refuse: policy");
+}
+
+#[test]
+fn a_forbid_that_cannot_be_told_holds() {
+    let forbid = "forbid (principal, action == Action::\"run\", resource is User) when { resource.vip };";
+    let guardrails = guardrails(&[("b.cedar", forbid)]);
+    let with = |value: &str| World { facts: BTreeMap::from([("vip".into(), value.into())]), ..world() };
+    assert_eq!(with("no").says(ACT, &guardrails), "run: autonomy policy.all");
+    assert_eq!(with("yes").says(ACT, &guardrails), "ask: policy.all policy.b.1");
+    for unknown in ["perhaps", "", "unknown", "stale"] {
+        assert_eq!(with(unknown).says(ACT, &guardrails), "ask: policy.all policy.unknown", "{unknown}");
+    }
+    assert_eq!(world().says(ACT, &guardrails), "ask: policy.all policy.unknown");
+    assert_eq!(World { groups: None, ..with("no") }.says(ACT, &guardrails), "refuse: protected.groups");
+}
+
+#[test]
+fn the_shipped_policies_let_a_playbook_do_what_can_be_taken_back() {
+    let shipped = ("acts.cedar", include_str!("../../../../book/guardrails/acts.cedar"));
+    let guardrails = loaded(&[SCHEMA, shipped]);
+    assert_eq!(world().says(ACT, &guardrails), "run: autonomy policy.playbooks-run");
+    assert_eq!(World { verb: "block-domain", ..world() }.says(ACT, &guardrails), "ask: policy.playbooks-request");
+    let host = |criticality: &str| World {
+        verb: "isolate-host",
+        target: target(EntityKind::Host, "1", "web01"),
+        facts: BTreeMap::from([("criticality".into(), criticality.into())]),
+        ..world()
+    };
+    assert_eq!(host("Low").says(ACT, &guardrails), "run: autonomy policy.playbooks-run");
+    assert_eq!(host("Critical").says(ACT, &guardrails), "ask: policy.playbooks-request policy.critical-machines");
+    assert_eq!(host("n/a").says(ACT, &guardrails), "ask: policy.playbooks-request policy.unknown");
 }

@@ -15,6 +15,11 @@ const NAME_CHARS_MAX: usize = 1024;
 /// Lower case without white space around it and without characters that nobody sees; full-width letters, decomposed
 /// accents and punycode as UTS 46 maps them.
 pub fn clean(text: &str) -> String {
+    let short = text.len() <= NAME_CHARS_MAX && text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control());
+    let lower = if short { text.trim().to_ascii_lowercase() } else { String::new() };
+    if short && !lower.contains("xn--") {
+        return lower;
+    }
     let seen: String = text.chars().filter(|c| !is_unseen(*c)).take(NAME_CHARS_MAX).collect();
     let lower = seen.trim().to_lowercase();
     if lower.is_ascii() && !lower.contains("xn--") {
@@ -144,6 +149,10 @@ fn give(text: &str, take: &mut dyn FnMut(&str)) {
     if !text.is_empty() {
         take(text);
     }
+    // What stood behind something else is no label of its own before it is cut out.
+    if text.contains("xn--") {
+        take(bare(&clean(text)));
+    }
 }
 
 /// Forms of a machine: as a whole, its first label, without domain, `$`, port and what an SPN or URL writes around it.
@@ -185,7 +194,8 @@ pub fn domain(text: &str) -> String {
     let clean = clean(text);
     let name = authority(bare(&clean));
     let name = name.rsplit_once('@').map_or(name, |(_, domain)| domain);
-    bare(without_port(name)).trim_matches('.').to_owned()
+    let name = bare(without_port(name)).trim_matches('.');
+    if name.contains("xn--") { self::clean(name) } else { name.to_owned() }
 }
 
 /// Whether a domain is another one, or below it.
@@ -196,7 +206,10 @@ pub fn is_below(inner: &str, outer: &str) -> bool {
 /// Every address that a text is: itself, and the IPv4 address inside an IPv6 one (mapped, compatible, NAT64, 6to4).
 pub fn addresses(text: &str) -> [Option<Addr>; 2] {
     let clean = clean(text);
-    let Some(address) = Addr::parse(authority(bare(&clean))) else { return [None, None] };
+    let name = authority(bare(&clean));
+    // A network of one address is that address.
+    let one = name.split_once('/').filter(|(ip, length)| *length == if ip.contains(':') { "128" } else { "32" });
+    let Some(address) = Addr::parse(one.map_or(name, |(ip, _)| ip)) else { return [None, None] };
     let inner = match address.ip() {
         IpAddr::V6(v6) => inside(v6).map(|v4| Addr::from(IpAddr::V4(v4))),
         IpAddr::V4(_) => None,
@@ -260,7 +273,7 @@ mod tests {
         has(account, "s-1-5-21-1-2-3-1104", &["S-1-5-21-1-2-3-1104", "<SID=S-1-5-21-1-2-3-1104>", "sid:s-1-5-21-1-2-3-1104"]);
         has(account, "silva, ana", &["CN=Silva\\, Ana,OU=x", "cn=silva\\2C ana,ou=x"]);
         has(account, "cn=ana,ou=x", &["CN=Ana,OU=x", "cn = ana , ou = X"]);
-        has(account, "jürgen", &["JÜRGEN", "Ju\u{308}rgen", "CORP\\jürgen", "xn--jrgen-kva"]);
+        has(account, "jürgen", &["JÜRGEN", "Ju\u{308}rgen", "CORP\\jürgen", "xn--jrgen-kva", "CORP\\xn--jrgen-kva"]);
         assert!(forms(account, " \u{200b} ").is_empty());
         assert!(!forms(account, "anastasia").contains(&"ana".to_owned()));
     }
@@ -278,7 +291,9 @@ mod tests {
         for text in ["Corp.Example.", "https://u@CORP.example:8443/x", "ana@corp.example", "corp.example:53", "ｃorp.example"] {
             assert_eq!(domain(text), "corp.example", "{text}");
         }
-        assert_eq!(domain("xn--bcher-kva.example"), domain("BÜCHER.example"));
+        for text in ["xn--bcher-kva.example", "a@xn--bcher-kva.example", "https://u@XN--bcher-kva.example:1/x"] {
+            assert_eq!(domain(text), "bücher.example", "{text}");
+        }
         assert!(is_below("a.corp.example", "corp.example") && is_below("corp.example", "corp.example"));
         assert!(!is_below("evilcorp.example", "corp.example"));
     }
@@ -286,7 +301,16 @@ mod tests {
     #[test]
     fn an_address_inside_another_is_found() {
         let wanted = Addr::parse("192.0.2.1");
-        for text in ["192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "2002:c000:201::", "::192.0.2.1", "192.0.2.1:80"] {
+        for text in [
+            "192.0.2.1",
+            "192.0.2.1/32",
+            "::ffff:192.0.2.1/128",
+            "::ffff:192.0.2.1",
+            "64:ff9b::192.0.2.1",
+            "2002:c000:201::",
+            "::192.0.2.1",
+            "192.0.2.1:80",
+        ] {
             assert!(addresses(text).contains(&wanted), "{text}: {:?}", addresses(text));
         }
         assert_eq!(addresses("web01"), [None, None]);
