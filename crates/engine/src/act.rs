@@ -150,6 +150,12 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_the_table() {
+        let page = include_str!("../../../docs/operate/response.md");
+        assert!(page.contains(&markdown()), "docs/operate/response.md needs this:\n{}", markdown());
+    }
+
+    #[test]
     fn a_stage_that_is_not_at_rest_can_always_come_to_rest() {
         for stage in S::ALL.into_iter().filter(|stage| !is_at_rest(*stage)) {
             assert!(reachable(stage).into_iter().any(is_at_rest), "{stage}");

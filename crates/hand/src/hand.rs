@@ -9,8 +9,13 @@ use adjutant_engine::guard::{Asked, Spent};
 use adjutant_ledger::{Note, VerifierKey};
 use adjutant_model::act::{Answer, Need, Plan, Ruling};
 use adjutant_model::{Autonomy, Digest, Duration, EntityKind, Stage, Time};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+#[cfg(test)]
+use crate::planted::{Bug, is};
+
+const MINUTE: Duration = Duration(60_000_000);
 
 /// Says what may be done; `adjutant_engine::guard::rule` with the hand's own guardrails.
 pub type Rule = Box<dyn Fn(&Asked<'_>, &dyn Spent) -> Ruling + Send + Sync>;
@@ -32,6 +37,8 @@ pub struct Settings {
     pub plan_lives: Duration,
     /// How long a new approver's key waits before it counts.
     pub key_cools: Duration,
+    /// How many there are of a kind; of what is not counted here no share can be allowed.
+    pub population: BTreeMap<EntityKind, u64>,
     /// For so long it is found out whether something was done, before a person is asked.
     pub unclear_for: Duration,
     /// For so long a target that is read back unchanged after a lost answer may still change.
@@ -45,6 +52,7 @@ impl Default for Settings {
             acts: BTreeSet::new(),
             plan_lives: Duration::from_hours(4),
             key_cools: Duration::from_hours(24),
+            population: BTreeMap::new(),
             unclear_for: Duration::from_secs(50),
             settles_in: Duration::from_secs(10),
         }
@@ -130,11 +138,13 @@ pub struct Hand {
     /// Targets that something is being done to.
     pub(crate) busy: (Mutex<HashSet<String>>, Condvar),
     jobs: (Mutex<Jobs>, Condvar),
+    /// When each connector was last called to change something, for what its vendor takes in a minute.
+    called: Mutex<BTreeMap<String, VecDeque<Time>>>,
 }
 
 #[derive(Default)]
 struct Jobs {
-    waiting: std::collections::VecDeque<Job>,
+    waiting: VecDeque<Job>,
     closed: bool,
 }
 
@@ -144,8 +154,19 @@ impl Hand {
     /// # Errors
     /// The store cannot be used.
     pub fn new(parts: Parts) -> Result<Self, StoreError> {
+        #[cfg(test)]
+        if is(Bug::PauseForgotten) {
+            parts.store.set(("pause", ""), "pause", &serde_json::Value::Null, Time(0))?;
+        }
         let epoch = parts.store.setting("epoch")?.and_then(|epoch| epoch.parse().ok()).unwrap_or(1);
-        Ok(Self { parts, epoch, gate: Mutex::default(), busy: Default::default(), jobs: Default::default() })
+        Ok(Self {
+            parts,
+            epoch,
+            gate: Mutex::default(),
+            busy: Default::default(),
+            jobs: Default::default(),
+            called: Mutex::default(),
+        })
     }
 
     /// Begins another epoch: plans of the one before are void. Called when the store was restored from a backup.
@@ -185,6 +206,28 @@ impl Hand {
 
     pub(crate) fn wait(&self, span: std::time::Duration) {
         (self.parts.wait)(span);
+    }
+
+    /// Waits until the connector may be called once more. No vendor is asked to change more in a minute than it takes.
+    pub(crate) fn pace(&self, connector: &str, per_minute: u32) {
+        while !self.may_call(connector, per_minute) && !self.is_closed() {
+            self.wait(std::time::Duration::from_millis(100));
+        }
+    }
+
+    fn may_call(&self, connector: &str, per_minute: u32) -> bool {
+        let now = self.now();
+        let mut called = locked(&self.called);
+        let times = called.entry(connector.to_owned()).or_default();
+        // A clock that was set back must not stop everything: what lies ahead counts as now.
+        while times.front().is_some_and(|time| now.since(*time).0.abs() >= MINUTE.0) {
+            times.pop_front();
+        }
+        let may = times.len() < per_minute.max(1) as usize;
+        if may {
+            times.push_back(now);
+        }
+        may
     }
 
     pub(crate) fn rule(&self, asked: &Asked<'_>) -> Ruling {
@@ -252,6 +295,8 @@ impl Hand {
         let text = key.to_string();
         let approver = approvers.into_iter().find(|approver| approver.key == text);
         let approver = approver.ok_or_else(|| Refused::Signer("the key is not known".into()))?;
+        #[cfg(test)]
+        let approver = if is(Bug::RevokedCounts) { Approver { revoked: None, ..approver } } else { approver };
         if approver.revoked.is_some() {
             return Err(Refused::Signer(format!("the key {} was revoked", approver.id)));
         }
@@ -270,6 +315,8 @@ impl Hand {
     ) -> Result<Heard, Refused> {
         let _gate = locked(&self.gate);
         let (digest, plan) = self.waiting_plan(&said.about)?;
+        #[cfg(test)]
+        let plan = if is(Bug::OwnApproval) { Plan { by: String::new(), ..plan } } else { plan };
         if plan.by == by.name {
             return Err(Refused::Signer("nobody approves a plan that they asked for".into()));
         }
@@ -295,8 +342,11 @@ impl Hand {
     }
 
     fn waiting_plan(&self, about: &str) -> Result<(Digest, Plan), Refused> {
-        let digest: Digest = about.parse().map_err(|_| Refused::Form("a plan is named by its whole digest".into()))?;
+        let digest = about.parse().ok().filter(|digest: &Digest| digest.to_string() == about);
+        let digest = digest.ok_or_else(|| Refused::Form("a plan is named by its whole digest, in small letters".into()))?;
         let plan = self.store().plan(&digest)?;
+        #[cfg(test)]
+        let plan = if is(Bug::LateApproval) { Plan { expires: Time(i64::MAX), ..plan } } else { plan };
         if plan.expires <= self.now() {
             return Err(Refused::State("nobody answered in time: the plan has expired".into()));
         }
@@ -445,8 +495,8 @@ impl Spent for Hand {
         self.store().begun(verb, since).unwrap_or(u64::MAX)
     }
 
-    fn population(&self, _: EntityKind) -> Option<u64> {
-        None
+    fn population(&self, kind: EntityKind) -> Option<u64> {
+        self.settings().population.get(&kind).copied()
     }
 
     fn pause(&self, _: &str) -> Pause {

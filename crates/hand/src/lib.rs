@@ -10,6 +10,8 @@ pub mod draft;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod hand;
+#[cfg(test)]
+mod planted;
 pub mod protocol;
 mod saga;
 pub mod secret_ref;

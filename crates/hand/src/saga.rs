@@ -17,6 +17,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+#[cfg(test)]
+use crate::planted::{Bug, is};
+
 /// Plans that are done at the same time.
 const WORKERS: usize = 8;
 
@@ -153,6 +156,10 @@ impl Hand {
             let with = With { before: Some(before.clone()), after: Some(before), says: "it was so before".into(), ends: None };
             return self.happen(&action.key, Happened::SeenSo, with);
         }
+        #[cfg(test)]
+        if is(Bug::IntentAfterAct) {
+            let _ = connector.act(&action.action, &before, Permit::new(&action.key), &action.key);
+        }
         if let Some(stage) = self.not_allowed(plan, action, &found, &before)? {
             return Ok(stage);
         }
@@ -168,6 +175,13 @@ impl Hand {
         if !found.iter().any(|found| found.target.id == target.id) {
             found = connector.lookup(target.kind, &target.id)?;
         }
+        #[cfg(test)]
+        if is(Bug::FoundByName) {
+            let mut now = connector.lookup(target.kind, &target.name)?;
+            let found = now.pop().ok_or_else(|| CallError::Permanent("nobody".into()))?;
+            let action = adjutant_model::Action { target: found.target.clone(), ..action.action.clone() };
+            return Ok((connector, found, connector.probe(&action)?));
+        }
         let found = found.into_iter().find(|found| found.target.id == target.id);
         let found = found.ok_or_else(|| CallError::Permanent(format!("{} is not there any more", target.name)))?;
         let state = connector.probe(&action.action)?;
@@ -178,7 +192,14 @@ impl Hand {
     fn not_allowed(&self, plan: &Plan, action: &Kept, found: &Found, before: &State) -> Result<Option<Stage>> {
         let _gate = locked(&self.gate);
         let now = self.now();
+        #[cfg(test)]
+        if is(Bug::RuledOnce) {
+            self.happen(&action.key, Happened::Intended, With { before: Some(before.clone()), ..With::default() })?;
+            return Ok(None);
+        }
         let happen = |happened, why: &str| self.happen(&action.key, happened, says(why)).map(Some);
+        #[cfg(test)]
+        let plan = &Plan { epoch: if is(Bug::EpochIgnored) { self.epoch() } else { plan.epoch }, ..plan.clone() };
         if plan.epoch != self.epoch() {
             return happen(Happened::Cancelled, "the hand's store was restored since this was approved");
         }
@@ -214,6 +235,7 @@ impl Hand {
         let mut calls = 0;
         let answer = loop {
             calls += 1;
+            self.pace_of(connector, action);
             match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
                 Err(CallError::Retry(_)) if calls < CALLS_MAX => {
                     self.wait(BACKOFF * 2_u32.pow(calls - 1));
@@ -224,6 +246,10 @@ impl Hand {
                 answer => break answer,
             }
         };
+        #[cfg(test)]
+        if is(Bug::CalledAgain) && matches!(answer, Err(CallError::Unclear(_))) {
+            let _ = connector.act(&action.action, before, Permit::new(&action.key), &action.key);
+        }
         match answer {
             Ok(()) => {}
             Err(CallError::Unclear(why)) => {
@@ -237,6 +263,7 @@ impl Hand {
     /// Calls until it is answered: doing it again is no more than doing it once, and nothing would show that it was done.
     fn repeated(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<Stage> {
         for nth in 0..CALLS_MAX {
+            self.pace_of(connector, action);
             let with = match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
                 Ok(()) => {
                     let says = "it was answered, and nothing can be read back".to_owned();
@@ -332,6 +359,9 @@ impl Hand {
             }
             self.happen(key, Happened::UndoIntended, says("it is being taken back"))?;
         }
+        self.pace_of(connector, &action);
+        #[cfg(test)]
+        let before = &if is(Bug::UndoOpposite) { State::default() } else { before.clone() };
         let undone = connector.undo(&action.action, before, Permit::new(key), &format!("{key}-undo"));
         self.restored(&action, before, undone.err())
     }
@@ -377,6 +407,12 @@ impl Hand {
             Stage::Undoing | Stage::Stuck => self.happen(&action.key, Happened::GaveUp, says(why)).map(drop),
             _ => Ok(()),
         }
+    }
+
+    /// Waits until the connector takes one more call of this verb.
+    fn pace_of(&self, connector: &dyn Connector, action: &Kept) {
+        let offer = connector.verbs().iter().find(|offer| offer.verb == action.action.verb);
+        self.pace(&action.action.connector, offer.map_or(1, |offer| offer.per_minute));
     }
 
     /// Asks again where that may help. Only for what changes nothing.

@@ -7,8 +7,8 @@ use adjutant_engine::guard;
 use adjutant_hand::secret_ref::SecretPlaces;
 use adjutant_hand::socket::own_user;
 use adjutant_hand::{Connectors, Rule, Settings, connector as hand};
-use adjutant_model::Duration;
 use adjutant_model::act::{Answer, Ruling};
+use adjutant_model::{Duration, EntityKind};
 use adjutant_rules::Files;
 use anyhow::Context;
 use serde::Deserialize;
@@ -39,6 +39,9 @@ pub(super) struct File {
     /// What playbooks may do by themselves.
     #[serde(default)]
     act: Vec<Act>,
+    /// How many there are of a kind, so that a share of them can be limited.
+    #[serde(default)]
+    population: BTreeMap<EntityKind, u64>,
     /// Connectors by name.
     #[serde(default)]
     connectors: BTreeMap<String, toml::Table>,
@@ -58,7 +61,7 @@ pub(super) fn load(path: &Path) -> anyhow::Result<File> {
 }
 
 pub(super) fn of(file: &File) -> Settings {
-    let mut settings = Settings { verbs: file.verbs.clone(), ..Settings::default() };
+    let mut settings = Settings { verbs: file.verbs.clone(), population: file.population.clone(), ..Settings::default() };
     settings.acts = file.act.iter().map(|act| (act.playbook.clone(), act.verb.clone())).collect();
     if let Some(minutes) = file.plan_lives_minutes {
         settings.plan_lives = Duration::from_secs(i64::from(minutes) * 60);

@@ -34,7 +34,7 @@ pub fn clean(text: &str) -> String {
 
 pub fn strip(text: &str) -> String {
     let inner = text.trim().trim_matches(|c| "{}\"'<>".contains(c));
-    inner.trim_end_matches(|c| c == '.' || c == '$').trim().into()
+    inner.trim_end_matches(['.', '$']).trim().into()
 }
 
 /// The parts of a distinguished name, or nothing when it is none.
@@ -91,7 +91,7 @@ pub fn account(text: &str) -> BTreeSet<String> {
     for base in bases.iter().map(|base| strip(base)) {
         match distinguished(&base) {
             Some(parts) => (forms.push(parts.join(",")), names.extend(values(&parts[0]))).0,
-            None => names.extend([base.rsplit(|c| c == '\\' || c == '/').next().unwrap_or("").to_owned(), base.clone()]),
+            None => names.extend([base.rsplit(['\\', '/']).next().unwrap_or("").to_owned(), base.clone()]),
         }
     }
     forms.extend(names.iter().flat_map(|name| locals(name)));
