@@ -114,9 +114,15 @@ impl Hand {
         for action in self.store().actions(&digest)? {
             let stage = match action.stage {
                 Stage::Approved => self.perform(plan, &action)?,
-                Stage::Intended | Stage::Unclear => self.found_out(&action)?,
+                Stage::Intended | Stage::Unclear => {
+                    let _target = self.hold(&action.action.target.id);
+                    self.found_out(&action)?
+                }
                 stage => stage,
             };
+            if self.is_closed() {
+                return Ok(()); // The next process goes on.
+            }
             if matches!(stage, Stage::Failed | Stage::Unclear | Stage::Stuck)
                 || (stage == Stage::Refused && action.stage == Stage::Approved)
             {
@@ -147,6 +153,8 @@ impl Hand {
         if action.stage != Stage::Approved {
             return Ok(action.stage);
         }
+        // Before it is looked at: between the intent and the call nothing is waited for, so that a pause holds.
+        self.pace_of(action);
         let seen = self.patiently(|| self.look(action));
         let (connector, found, before) = match seen {
             Ok(seen) => seen,
@@ -235,10 +243,10 @@ impl Hand {
         let mut calls = 0;
         let answer = loop {
             calls += 1;
-            self.pace_of(connector, action);
             match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
                 Err(CallError::Retry(_)) if calls < CALLS_MAX => {
                     self.wait(BACKOFF * 2_u32.pow(calls - 1));
+                    self.pace_of(action);
                     if self.paused()?.is_some() {
                         return self.happen(&action.key, Happened::Failed, says("it was paused before the call succeeded"));
                     }
@@ -263,7 +271,6 @@ impl Hand {
     /// Calls until it is answered: doing it again is no more than doing it once, and nothing would show that it was done.
     fn repeated(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<Stage> {
         for nth in 0..CALLS_MAX {
-            self.pace_of(connector, action);
             let with = match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
                 Ok(()) => {
                     let says = "it was answered, and nothing can be read back".to_owned();
@@ -279,6 +286,7 @@ impl Hand {
                 self.happen(&action.key, Happened::Lost, with)?;
             }
             self.wait(BACKOFF * 2_u32.pow(nth));
+            self.pace_of(action);
             if self.paused()?.is_some() {
                 break;
             }
@@ -338,6 +346,7 @@ impl Hand {
         if !matches!(action.stage, Stage::Done | Stage::Drifted | Stage::Stuck | Stage::Undoing) {
             return Ok(());
         }
+        self.pace_of(&action);
         let (Some(before), seen) = (action.before.as_ref(), self.patiently(|| self.look(&action))) else { return Ok(()) };
         let (connector, found, state) = match seen {
             Ok(seen) => seen,
@@ -359,7 +368,6 @@ impl Hand {
             }
             self.happen(key, Happened::UndoIntended, says("it is being taken back"))?;
         }
-        self.pace_of(connector, &action);
         #[cfg(test)]
         let before = &if is(Bug::UndoOpposite) { State::default() } else { before.clone() };
         let undone = connector.undo(&action.action, before, Permit::new(key), &format!("{key}-undo"));
@@ -410,9 +418,12 @@ impl Hand {
     }
 
     /// Waits until the connector takes one more call of this verb.
-    fn pace_of(&self, connector: &dyn Connector, action: &Kept) {
-        let offer = connector.verbs().iter().find(|offer| offer.verb == action.action.verb);
-        self.pace(&action.action.connector, offer.map_or(1, |offer| offer.per_minute));
+    fn pace_of(&self, action: &Kept) {
+        let action = &action.action;
+        let connector = self.connectors().get(&action.connector);
+        let mut offers = connector.iter().flat_map(|connector| connector.verbs());
+        let offer = offers.find(|offer| offer.verb == action.verb);
+        self.pace(&action.connector, offer.map_or(1, |offer| offer.per_minute));
     }
 
     /// Asks again where that may help. Only for what changes nothing.

@@ -464,6 +464,35 @@ fn an_account_that_is_gone_fails_and_says_so() {
 }
 
 #[test]
+fn a_vendor_is_asked_no_more_than_it_takes_in_a_minute() {
+    let bench = Bench::new(0);
+    let hand = bench.hand();
+    let began = hand.now();
+    for _ in 0..5 {
+        hand.pace("fake", 2);
+    }
+    let took = hand.now().since(began);
+    assert!((Duration::from_secs(120)..Duration::from_secs(125)).contains(&took), "{took:?}");
+    hand.pace("other", 2);
+    assert!(hand.now().since(began) < Duration::from_secs(125), "each vendor has its own minute");
+}
+
+#[test]
+fn a_process_that_ends_leaves_the_rest_of_a_plan_to_the_next() {
+    let bench = Bench::new(2);
+    let hand = bench.hand();
+    let digest = approved(&hand, &["u0", "u1"]);
+    bench.fake.fail(Call::Act, 0, Fault::LostBefore);
+    hand.close();
+    hand.carry_out(&hand.store().plan(&digest).unwrap()).unwrap();
+    assert_eq!(stages(&hand, &digest), [Stage::Unclear, Stage::Approved]);
+    bench.fake.world().accounts.get_mut("u0").unwrap().enabled = false; // It was done after all.
+    bench.fake.world().effects.clear();
+    let actions = carried_out(&bench, &digest);
+    assert_eq!(actions.iter().map(|action| action.stage).collect::<Vec<_>>(), [Stage::Done, Stage::Done]);
+}
+
+#[test]
 fn planted_bugs_are_found() {
     let found_by: [(Bug, fn()); 11] = [
         (Bug::CalledAgain, every_fault_at_every_call_ends_in_one_effect_or_none_and_a_stage_that_says_so),
