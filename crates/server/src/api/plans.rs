@@ -47,10 +47,8 @@ pub struct Check {
 /// There is none, it does not answer, or it refuses.
 pub fn ask(app: &App, request: &Request) -> Result<Reply, Problem> {
     let hand = app.hand.as_ref().ok_or_else(|| {
-        Problem::new(
-            Kind::Unavailable,
-            "this service has no hand: name its socket in the settings under `hand`, and start `adjutant hand`",
-        )
+        let detail = "this service has no hand: name its socket in the settings under `hand`, and start `adjutant hand`";
+        Problem::new(Kind::Conflict, detail)
     })?;
     match hand.ask(request) {
         Ok(Reply::Refused { why, none: true }) => Err(Problem::new(Kind::NotFound, why)),
