@@ -20,9 +20,10 @@ pub use limits::{
 pub use protected::{ANYTHING, BUILT_IN, Compare, Entry, FactEntry, Protected, Section, compared};
 
 use crate::book::Files;
-use crate::diagnostic::{Diagnostic, Located, Severity, Span};
+use crate::diagnostic::{Diagnostic, Located, Severity, Span, read_yaml};
 use crate::lang::nearest;
 use crate::playbook::VERBS;
+use serde::de::DeserializeOwned;
 
 /// The folder of the book that holds them.
 pub const FOLDER: &str = "guardrails/";
@@ -87,6 +88,11 @@ fn strangers(files: &Files, faults: &mut Vec<Diagnostic>) {
         let message = format!("nothing reads `{name}` among the guardrails");
         faults.push(Diagnostic::error("guardrails-file", path, Span::default(), message).with_help(help));
     }
+}
+
+/// What `file` says; none when it is not there, or is faulty, which is then said.
+fn written<T: DeserializeOwned>(file: &str, files: &Files, faults: &mut Vec<Diagnostic>) -> Option<T> {
+    read_yaml(file, files.get(file)?).map_err(|fault| faults.push(*fault)).ok()
 }
 
 /// Collects the faults of one file.

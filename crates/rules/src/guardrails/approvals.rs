@@ -2,7 +2,7 @@
 
 use super::{Reader, identity, says_nothing, truth};
 use crate::book::Files;
-use crate::diagnostic::{Diagnostic, Located, read_yaml};
+use crate::diagnostic::{Diagnostic, Located};
 use adjutant_model::EntityKind;
 use adjutant_model::act::Need;
 use serde::Deserialize;
@@ -115,14 +115,7 @@ struct WrittenRequirement {
 /// Reads the file; absent is one lead.
 pub(super) fn load(files: &Files, faults: &mut Vec<Diagnostic>) -> Approvals {
     let mut approvals = Approvals::default();
-    let Some(text) = files.get(FILE) else { return approvals };
-    let written: Written = match read_yaml(FILE, text) {
-        Ok(written) => written,
-        Err(fault) => {
-            faults.push(*fault);
-            return approvals;
-        }
-    };
+    let Some(written) = super::written::<Written>(FILE, files, faults) else { return approvals };
     let mut reader = Reader { file: FILE, code: "approvals", faults };
     if let Some(always) = written.always {
         approvals.always = need(always.value, &mut reader);

@@ -3,7 +3,7 @@
 use super::Reader;
 use crate::book::Files;
 use crate::contract::known;
-use crate::diagnostic::{Diagnostic, Located, read_yaml};
+use crate::diagnostic::{Diagnostic, Located};
 use adjutant_model::Time;
 use serde::Deserialize;
 
@@ -83,14 +83,7 @@ struct WrittenFreeze {
 
 /// Reads the file; absent is no freeze.
 pub(super) fn load(files: &Files, faults: &mut Vec<Diagnostic>) -> Vec<Freeze> {
-    let Some(text) = files.get(FILE) else { return Vec::new() };
-    let written: Written = match read_yaml(FILE, text) {
-        Ok(written) => written,
-        Err(fault) => {
-            faults.push(*fault);
-            return Vec::new();
-        }
-    };
+    let Some(written) = super::written::<Written>(FILE, files, faults) else { return Vec::new() };
     let mut reader = Reader { file: FILE, code: "freezes", faults };
     written.freezes.into_iter().filter_map(|freeze| read(freeze, &mut reader)).collect()
 }

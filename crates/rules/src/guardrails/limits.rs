@@ -6,7 +6,7 @@
 use super::Reader;
 use crate::book::Files;
 use crate::contract::known::{duration, share};
-use crate::diagnostic::{Diagnostic, Located, read_yaml};
+use crate::diagnostic::{Diagnostic, Located};
 use adjutant_model::{Duration, EntityKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -114,14 +114,7 @@ struct WrittenLimit {
 /// Reads the file; absent is all defaults.
 pub(super) fn load(files: &Files, faults: &mut Vec<Diagnostic>) -> Limits {
     let mut limits = Limits::default();
-    let Some(text) = files.get(FILE) else { return limits };
-    let written: Written = match read_yaml(FILE, text) {
-        Ok(written) => written,
-        Err(fault) => {
-            faults.push(*fault);
-            return limits;
-        }
-    };
+    let Some(written) = super::written::<Written>(FILE, files, faults) else { return limits };
     let mut reader = Reader { file: FILE, code: "limits", faults };
     if let Some(hour) = written.per_hour {
         limits.hour = at_most(&hour, HOUR_MAX, &mut reader);

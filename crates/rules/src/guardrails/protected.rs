@@ -4,7 +4,7 @@
 
 use super::{Reader, identity, truth};
 use crate::book::Files;
-use crate::diagnostic::{Diagnostic, Located, read_yaml};
+use crate::diagnostic::{Diagnostic, Located};
 use crate::lang::{Cidrs, parse_net};
 use adjutant_model::{Addr, EntityKind};
 use serde::Deserialize;
@@ -365,17 +365,12 @@ pub(super) fn load(files: &Files, faults: &mut Vec<Diagnostic>) -> Protected {
     };
     let mut entries: Vec<Entry> = BUILT_IN.iter().map(built_in).collect();
     let mut facts: Vec<FactEntry> = FACTS.iter().map(|fact| built_in_fact(fact)).collect();
-    if let Some(text) = files.get(FILE) {
-        match read_yaml::<Written>(FILE, text) {
-            Ok(written) => {
-                let mut reader = Reader { file: FILE, code: "protected", faults };
-                facts.extend(written_facts(&written.facts, &mut reader));
-                entries.extend(written.entries().into_iter().flat_map(|(section, list)| {
-                    list.into_iter().filter_map(|entry| read(section, entry, &mut reader)).collect::<Vec<_>>()
-                }));
-            }
-            Err(fault) => faults.push(*fault),
-        }
+    if let Some(written) = super::written::<Written>(FILE, files, faults) {
+        let mut reader = Reader { file: FILE, code: "protected", faults };
+        facts.extend(written_facts(&written.facts, &mut reader));
+        entries.extend(written.entries().into_iter().flat_map(|(section, list)| {
+            list.into_iter().filter_map(|entry| read(section, entry, &mut reader)).collect::<Vec<_>>()
+        }));
     }
     Protected::new(entries, facts)
 }
