@@ -22,7 +22,9 @@ use adjutant_server::gate::{NewToken, Role};
 use anyhow::Context;
 use start::Started;
 use std::io::Write;
+use std::num::NonZero;
 use std::sync::atomic::Ordering;
+use tokio::runtime::{Builder, Runtime};
 
 /// The kind of the document about the first start, and its name once people were told how to get in.
 const START: &str = "start";
@@ -36,7 +38,7 @@ const FIRST_DAYS: u32 = 30;
 
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     let config = settings::load(args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads can be started")?;
+    let runtime = runtime()?;
     let stop = interrupt::flag()?;
     let folder = Folder::lock(&config.data_dir)?;
     let started = start::start(&folder, &config, &stop)?;
@@ -50,6 +52,14 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     stop.store(true, Ordering::SeqCst);
     started.end();
     ended
+}
+
+/// What runs the doors: a thread for each core but one, which is the driver's. With one more they take turns with it on its
+/// core, and everybody waits for the driver.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut doors = Builder::new_multi_thread();
+    doors.worker_threads(cores.saturating_sub(1).max(1)).enable_all().build().context("no threads can be started")
 }
 
 /// Says where the service is, and at the first start how to get in.

@@ -6,7 +6,7 @@
 use adjutant_model::{Autonomy, Decision, EntityKind, Role, Row, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
-use adjutant_rules::playbook::{Playbook, Response};
+use adjutant_rules::playbook::{Effect, Playbook, Response};
 
 use crate::autonomy::Ladder;
 
@@ -41,6 +41,15 @@ pub fn wishes(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Wish> 
         }
     };
     due(playbook, decision, row).map(wish).collect()
+}
+
+/// Whose approval an exception of the playbook asks for before anything is done, as a role of approvers.
+pub fn held_for(playbook: &Playbook, decision: &Decision) -> Option<String> {
+    let exception = playbook.exceptions.get(usize::from(decision.held_by?))?;
+    match &exception.effect {
+        Effect::Hold(owner) => Some(format!("owner:{owner}")),
+        Effect::Mute(_) => None,
+    }
 }
 
 /// The least of how far the playbook may go with each of the verbs that are due.

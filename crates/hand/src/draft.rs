@@ -4,8 +4,8 @@ use crate::connector::{CallError, Connector, Found, Offer};
 use crate::hand::{Hand, Refused};
 use crate::statement;
 use adjutant_engine::guard::{Asked, By, Subject};
-use adjutant_model::act::{Action, Answer, Clause, OnFailure, Plan, Planned, Ruling, Target};
-use adjutant_model::{Autonomy, Digest, EntityKind};
+use adjutant_model::act::{Action, Answer, Clause, Need, OnFailure, Plan, Planned, Ruling, Target};
+use adjutant_model::{Autonomy, Digest, EntityKind, Stage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,6 +36,9 @@ pub struct Draft {
     pub autonomy: Autonomy,
     /// What would be done, in order.
     pub steps: Vec<Wish>,
+    /// Whose approval an exception of the playbook asks for besides, as a role such as `owner:finance`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_for: Option<String>,
     /// What happens when a step fails.
     #[serde(default)]
     pub on_failure: OnFailure,
@@ -71,6 +74,9 @@ impl Hand {
         if draft.steps.len() > STEPS_MAX {
             return Err(Refused::Form(format!("a plan has at most {STEPS_MAX} steps, not {}", draft.steps.len())));
         }
+        if let Some(known) = self.proposed(&draft)? {
+            return Ok(known);
+        }
         let now = self.now();
         let autonomy = draft.autonomy;
         let steps = draft.steps.iter().map(|wish| self.planned(wish, &draft)).collect();
@@ -83,6 +89,7 @@ impl Hand {
             playbook: draft.playbook,
             autonomy,
             steps,
+            held_for: draft.held_for,
             on_failure: draft.on_failure,
             made: now,
             expires: now.plus(self.settings().plan_lives),
@@ -95,6 +102,24 @@ impl Hand {
         Ok((digest, plan))
     }
 
+    /// The plan that the machine proposed for this case before, with the same steps: whatever became of it, people are asked
+    /// once, however many alerts the case still gets. What nobody answered in time is proposed again.
+    fn proposed(&self, draft: &Draft) -> Result<Option<(Digest, Plan)>, Refused> {
+        if !draft.by.is_empty() {
+            return Ok(None);
+        }
+        let same = |(step, wish): (&Planned, &Wish)| step.wished == wish.name && step.action.verb == wish.verb;
+        for (digest, plan) in self.store().plans_of(&draft.case)? {
+            let is_same = plan.by.is_empty()
+                && (plan.epoch, plan.steps.len()) == (self.epoch(), draft.steps.len())
+                && plan.steps.iter().zip(&draft.steps).all(same);
+            if is_same && self.store().actions(&digest)?.iter().any(|action| action.stage != Stage::Expired) {
+                return Ok(Some((digest, plan)));
+            }
+        }
+        Ok(None)
+    }
+
     fn planned(&self, wish: &Wish, draft: &Draft) -> Planned {
         let refused = |connector: &str, clause: Clause| Planned {
             action: action(
@@ -103,6 +128,7 @@ impl Hand {
                 Target { kind: wish.kind, id: String::new(), name: wish.name.clone() },
                 BTreeMap::new(),
             ),
+            wished: wish.name.clone(),
             undo: None,
             ruling: Ruling { answer: Answer::Refuse, clauses: vec![clause], approvals: Vec::new() },
             ends_after: None,
@@ -119,7 +145,7 @@ impl Hand {
         let action = action(wish, name, found.target.clone(), with);
         let undo = offer.reversible.then(|| wish.undo.clone().unwrap_or_else(|| "restore the state before".into()));
         let ruling = self.foreseen(&action, &found, draft);
-        Planned { action, undo, ruling, ends_after: None }
+        Planned { action, wished: wish.name.clone(), undo, ruling, ends_after: None }
     }
 
     /// What the guard says now: of the playbook by itself where it may run, and else of a person who asks for it.
@@ -127,7 +153,8 @@ impl Hand {
         let rung = self.autonomy(&draft.playbook, &action.verb, draft.autonomy);
         let ask = |by| self.rule(&Asked { action, subject: subject(found), by, undo: false, now: self.now() });
         let alone = ask(By::Playbook(&draft.playbook, rung));
-        if alone.answer == Answer::Run { alone } else { ask(By::Person(&draft.by, &[])) }
+        let ruling = if alone.answer == Answer::Run { alone } else { ask(By::Person(&draft.by, &[])) };
+        held(ruling, draft.held_for.as_deref())
     }
 
     /// The connector that offers `verb` for this kind of thing: exactly one, or the one that the settings name.
@@ -161,6 +188,17 @@ pub(crate) fn subject(found: &Found) -> Subject<'_> {
 
 pub(crate) fn clause(name: &str, says: String) -> Clause {
     Clause { name: name.to_owned(), says }
+}
+
+/// The ruling, where somebody of a role must approve besides. Whoever asks can only add to what a guard wants.
+pub(crate) fn held(ruling: Ruling, role: Option<&str>) -> Ruling {
+    let Some(role) = role.filter(|_| ruling.answer != Answer::Refuse) else { return ruling };
+    let (mut clauses, mut approvals) = (ruling.clauses, ruling.approvals);
+    clauses.push(clause("held", format!("an exception of the playbook holds this for {role}")));
+    if !approvals.iter().any(|need| need.role == role) {
+        approvals.push(Need { people: 1, role: role.to_owned() });
+    }
+    Ruling { answer: Answer::Ask, clauses, approvals }
 }
 
 /// What else the verb needs, each resolved to its identifier.

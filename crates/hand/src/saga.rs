@@ -5,7 +5,7 @@
 //! once, read back, write down what was seen. After a lost answer nothing is called again; the target is read instead.
 
 use crate::connector::{CallError, Connector, Found, Idempotency, Permit};
-use crate::draft::subject;
+use crate::draft::{held, subject};
 use crate::hand::{Hand, Job, locked};
 use crate::store::{Approver, Kept, StoreError, With};
 use adjutant_engine::act::Happened;
@@ -232,7 +232,8 @@ impl Hand {
     fn ruling(&self, plan: &Plan, action: &Kept, found: &Found, approvers: &[Approver], now: Time) -> Ruling {
         let rung = self.autonomy(&plan.playbook, &action.action.verb, plan.autonomy);
         let by = if approvers.is_empty() { By::Playbook(&plan.playbook, rung) } else { By::Person(&plan.by, &[]) };
-        self.rule(&Asked { action: &action.action, subject: subject(found), by, undo: false, now })
+        let ruling = self.rule(&Asked { action: &action.action, subject: subject(found), by, undo: false, now });
+        held(ruling, plan.held_for.as_deref())
     }
 
     /// Calls, and finds out what became of it.

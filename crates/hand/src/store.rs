@@ -21,6 +21,7 @@ const APPLICATION: i64 = 0x4144_4a48;
 
 const SCHEMA: &str = "
     CREATE TABLE plan (digest TEXT PRIMARY KEY, expires INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX plan_case ON plan (json_extract(body, '$.case'));
     CREATE TABLE action (
         key TEXT PRIMARY KEY, plan TEXT NOT NULL, nth INTEGER NOT NULL, stage INTEGER NOT NULL, verb TEXT NOT NULL,
         target TEXT NOT NULL, body TEXT NOT NULL, before TEXT, after TEXT, intended INTEGER, ends INTEGER,
@@ -222,6 +223,19 @@ impl Store {
     pub fn plan(&self, digest: &Digest) -> Result<Plan> {
         let body = self.lock().query_row("SELECT body FROM plan WHERE digest = ?1", [digest.to_string()], text).optional()?;
         read(&body.ok_or_else(|| StoreError::None(format!("plan {}", digest.short())))?)
+    }
+
+    /// The plans of a case, the latest first.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn plans_of(&self, case: &str) -> Result<Vec<(Digest, Plan)>> {
+        let db = self.lock();
+        let sql = "SELECT digest, body FROM plan WHERE json_extract(body, '$.case') = ?1 ORDER BY json_extract(body, '$.made') DESC";
+        let mut statement = db.prepare_cached(sql)?;
+        let found = statement.query_map([case], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+        found.iter().map(|(digest, body)| Ok((digest.parse().map_err(|_| damaged("a digest"))?, read(body)?))).collect()
     }
 
     /// The plans whose digest begins with these digits, at most two.

@@ -1,5 +1,7 @@
 //! The hand in a world where every call can go wrong and the process can end at any.
 
+mod proposed;
+
 use crate::draft::{Draft, Wish};
 use crate::fixture::{Account, Call, Effect, Fake, Fault};
 use crate::hand::{Clock, Hand, Heard, Parts, Refused, Settings};
@@ -98,6 +100,7 @@ fn draft(names: &[&str], autonomy: Autonomy) -> Draft {
         playbook: "suspicious-login".into(),
         autonomy,
         steps: names.iter().map(wish).collect(),
+        held_for: None,
         on_failure: OnFailure::Stop,
     }
 }

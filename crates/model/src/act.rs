@@ -94,6 +94,8 @@ pub struct Need {
 pub struct Planned {
     /// What is done.
     pub action: Action,
+    /// What the alert called the target.
+    pub wished: String,
     /// What takes it back, in words; none when nothing does.
     pub undo: Option<String>,
     /// What the guard said when the plan was made. It is asked again before the act.
@@ -137,6 +139,9 @@ pub struct Plan {
     pub autonomy: Autonomy,
     /// What is done, in this order.
     pub steps: Vec<Planned>,
+    /// Whose approval an exception of the playbook asks for besides, as a role such as `owner:finance`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_for: Option<String>,
     /// What happens when a step fails.
     #[serde(default)]
     pub on_failure: OnFailure,

@@ -38,6 +38,8 @@ pub struct Settings {
     pub sampled_ppm: u32,
     /// Whether anybody is to be told of cases that wait for people.
     pub notify: bool,
+    /// Whether somebody makes plans of what is proposed.
+    pub plans: bool,
     /// Entries after which a snapshot of memory is made even when the machine is busy.
     pub snapshot_entries: u64,
     /// How much memory keeps.
@@ -45,10 +47,10 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Two of a hundred sampled; nobody is told; a snapshot every 150,000 entries; 40,000 users,
+    /// Two of a hundred sampled; nobody is told, no plans; a snapshot every 150,000 entries; 40,000 users,
     /// addresses and other things remembered each.
     fn default() -> Self {
-        Self { sampled_ppm: 20_000, notify: false, snapshot_entries: 150_000, memory: remembering(REMEMBERED) }
+        Self { sampled_ppm: 20_000, notify: false, plans: false, snapshot_entries: 150_000, memory: remembering(REMEMBERED) }
     }
 }
 

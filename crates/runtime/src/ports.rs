@@ -76,7 +76,7 @@ pub struct Outgoing {
     /// Its number; zero before it is stored.
     #[serde(default)]
     pub id: i64,
-    /// What it is about, for whoever routes it: `case`, `health`, `checkpoint`.
+    /// What it is about, for whoever routes it: `case`, `health`, `checkpoint`, or [`PLAN`].
     pub topic: String,
     /// The message, as JSON.
     pub body: String,
@@ -85,6 +85,9 @@ pub struct Outgoing {
     /// When it is due.
     pub due: Time,
 }
+
+/// The topic of what asks for a plan; its body is the case's name.
+pub const PLAN: &str = "plan";
 
 /// Keeps everything. One value of this type writes; [`Store::reader`] gives others to read with.
 ///

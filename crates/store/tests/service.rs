@@ -3,18 +3,19 @@
 use adjutant_engine::autonomy::{CLOSE, Pause, Rung};
 use adjutant_engine::entities::HashKey;
 use adjutant_engine::step::{Status, Verdict};
-use adjutant_model::{Autonomy, Duration, Time};
+use adjutant_model::{Autonomy, Duration, Outcome, Time};
 use adjutant_rules::Book;
 use adjutant_runtime::book_dir;
 use adjutant_runtime::context::{self, Embedded};
 use adjutant_runtime::drive::{Answer, Command, Refused, Reply, Settings};
 use adjutant_runtime::event::{self, Evidence, Kind};
 use adjutant_runtime::policy::{Incoming, Policy};
-use adjutant_runtime::ports::{Bus, CallError, Change, Clock, Outgoing, Parts as Wants, Wanted};
+use adjutant_runtime::ports::{Bus, CallError, Change, Clock, Outgoing, PLAN, Parts as Wants, Wanted};
 use adjutant_runtime::queue;
 use adjutant_runtime::service::{Failed, Fate, Parts, Service, Turn};
 use adjutant_store::{Options, Sqlite};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -52,11 +53,15 @@ fn policy() -> Arc<Policy> {
 }
 
 fn start(folder: &Path) -> (Service, JoinHandle<()>) {
+    start_with(folder, Settings::default())
+}
+
+fn start_with(folder: &Path, settings: Settings) -> (Service, JoinHandle<()>) {
     let folder: PathBuf = folder.into();
     Service::start(Parts {
         open: Box::new(move || Ok(Box::new(Sqlite::open(&folder, Options::default())?))),
         policy: policy(),
-        settings: Settings::default(),
+        settings,
         limits: queue::Limits::default(),
         turn: Turn::default(),
         clock: Arc::new(Ticks(AtomicI64::new(1_800_000_000_000_000))),
@@ -138,6 +143,22 @@ fn all(service: &Service) -> Vec<String> {
     // How much of what was offered waits when the driver looks is chance, and within that the grave go first.
     all.sort();
     all
+}
+
+#[test]
+fn a_decision_to_respond_asks_for_a_plan_in_the_same_commit() {
+    for plans in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = start_with(folder.path(), Settings { plans, ..Settings::default() });
+        let responded = decided(&offer(&running.0, lines())).into_iter().filter(|answer| answer.outcome == Outcome::Respond);
+        let cases: BTreeSet<String> = responded.map(|answer| answer.case.to_string()).collect();
+        let due = running.0.read(|reader| reader.due(Time(i64::MAX), 1_000)).unwrap();
+        stop(running);
+        assert!(!cases.is_empty(), "the demonstration holds a login that is worth a response");
+        assert!(due.iter().all(|message| message.topic == PLAN));
+        let asked: BTreeSet<String> = due.into_iter().map(|message| message.body).collect();
+        assert_eq!(asked, if plans { cases } else { BTreeSet::new() });
+    }
 }
 
 #[test]

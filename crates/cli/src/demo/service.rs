@@ -41,7 +41,7 @@ pub(super) fn run() -> anyhow::Result<()> {
         http: adjutant_server::config::Http { listen: vec![([127, 0, 0, 1], 0).into()], ..Default::default() },
         ..Config::default()
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads can be started")?;
+    let runtime = crate::serve::runtime()?;
     let stop = crate::interrupt::flag()?;
     let folder = Folder::lock(&config.data_dir)?;
     let started = start::start(&folder, &config, &stop)?;

@@ -1,5 +1,5 @@
-//! Copies the hand's journal into the ledger, line by line and once each: what it ruled, heard and did is part of a case's
-//! story, and nobody can change it there unseen.
+//! Has the hand make the plans that decisions propose, and copies its journal into the ledger, line by line and once each: what
+//! it ruled, heard and did is part of a case's story, and nobody can change it there unseen.
 
 use adjutant_hand::protocol::{Reply, Request};
 use adjutant_hand::socket::Client;
@@ -7,7 +7,11 @@ use adjutant_hand::store::Line;
 use adjutant_model::CaseId;
 use adjutant_runtime::drive::{Command, kind};
 use adjutant_runtime::event::What;
+use adjutant_runtime::ports::CallError;
 use adjutant_runtime::service::Service;
+use adjutant_server::api::plans;
+use adjutant_server::app::App;
+use adjutant_server::problem::Kind;
 use std::collections::HashMap;
 
 /// The name of the document that says how far the journal was read.
@@ -29,6 +33,14 @@ pub(super) fn copy(service: &Service, hand: &Client) -> anyhow::Result<()> {
         }
         after = last;
     }
+}
+
+/// Has the hand make a plan for a case, where the ladder lets the playbook prepare one.
+pub(super) fn propose(app: &App, case: &str) -> Result<(), CallError> {
+    plans::propose(app, case).map_err(|problem| match problem.kind() {
+        Kind::Unavailable => CallError::Retry(problem.detail().into()),
+        _ => CallError::Permanent(problem.detail().into()),
+    })
 }
 
 /// The case that a line is about: that of its plan.

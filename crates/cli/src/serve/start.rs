@@ -64,6 +64,7 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
     let settings = Settings {
         sampled_ppm: ppm(config.blind_sample_percent),
         notify: teller.tells(),
+        plans: config.hand.socket.is_some(),
         memory: remembering(config.limits.remembered_max as usize),
         ..Settings::default()
     };

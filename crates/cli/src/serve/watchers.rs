@@ -5,7 +5,7 @@ use super::hand;
 use adjutant_model::{Duration as Span, Time};
 use adjutant_runtime::drive::{Command, Reply};
 use adjutant_runtime::failpoint::reach;
-use adjutant_runtime::ports::{Bus, CallError, Outgoing};
+use adjutant_runtime::ports::{Bus, CallError, Outgoing, PLAN};
 use adjutant_runtime::seal::Seal;
 use adjutant_runtime::service::{Service, State};
 use adjutant_runtime::watch::Watch;
@@ -76,8 +76,8 @@ pub(super) fn spawn(
             .map(|error| format!("a checkpoint failed: {error:#}"));
         *sealed.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     })?;
-    let (service, stopping) = (app.service.clone(), Arc::clone(stop));
-    let posting = every("post", POST_EVERY, stop, move |_| post(&service, &*bus, &posted, &stopping))?;
+    let (posts, stopping) = (app.clone(), Arc::clone(stop));
+    let posting = every("post", POST_EVERY, stop, move |_| post(&posts, &*bus, &posted, &stopping))?;
     let (service, retention, stopping) = (app.service.clone(), config.retention.clone(), Arc::clone(stop));
     let retaining = every("retain", RETAIN_EVERY, stop, move |_| retain(&service, &retention, &stopping))?;
     let mut watchers = vec![context, sealing, posting, retaining];
@@ -168,7 +168,8 @@ fn tell(app: &App, notices: Vec<String>, told: &mut BTreeSet<String>) {
 }
 
 /// Delivers what is due. What was delivered and could not be noted is delivered again: its name tells who receives it.
-fn post(service: &Service, bus: &dyn Bus, fault: &Mutex<Option<String>>, stop: &AtomicBool) {
+fn post(app: &App, bus: &dyn Bus, fault: &Mutex<Option<String>>, stop: &AtomicBool) {
+    let service = &app.service;
     let now = service.clock().now();
     let Ok(due) = service.read(|reader| reader.due(now, POSTED_MAX)) else { return };
     let mut delivered = Vec::new();
@@ -178,7 +179,8 @@ fn post(service: &Service, bus: &dyn Bus, fault: &Mutex<Option<String>>, stop: &
             break;
         }
         reach("outbox.before");
-        let (why, again) = match bus.deliver(&message) {
+        let delivering = if message.topic == PLAN { hand::propose(app, &message.body) } else { bus.deliver(&message) };
+        let (why, again) = match delivering {
             Ok(()) => (None, None),
             Err(CallError::Retry(why) | CallError::Unclear(why)) => {
                 let seconds = AGAIN_SECONDS << message.attempts.min(AGAIN_DOUBLED_MAX);

@@ -76,6 +76,7 @@ fn draft(verb: &str) -> Draft {
         playbook: "test".to_owned(),
         autonomy: Autonomy::Act,
         steps: vec![wish],
+        held_for: None,
         on_failure: OnFailure::Stop,
     }
 }

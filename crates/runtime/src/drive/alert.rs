@@ -7,7 +7,7 @@ use crate::failpoint::reach;
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
 use crate::policy::Prepared;
-use crate::ports::{Kept, Known, Outgoing, StoreError};
+use crate::ports::{Kept, Known, Outgoing, PLAN, StoreError};
 use adjutant_engine::headline;
 use adjutant_engine::memory::Observation;
 use adjutant_engine::record;
@@ -172,6 +172,11 @@ impl Driver {
         if self.settings.notify {
             let told = step.effects.iter().filter(|effect| !matches!(effect, Effect::ProposeClose(_)));
             self.batch.outbox.extend(told.map(|_| message(&kept, decision)));
+        }
+        // The plan follows from the case's worst decision: what makes it no worse changes nothing in it.
+        if self.settings.plans && worse && decision.outcome == Outcome::Respond {
+            let body = kept.id.to_string();
+            self.batch.outbox.push(Outgoing { id: 0, topic: PLAN.into(), body, attempts: 0, due: self.at });
         }
         self.batch.put_case(kept);
     }

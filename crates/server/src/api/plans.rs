@@ -11,7 +11,7 @@ use adjutant_hand::protocol::{Reply, Request};
 use adjutant_hand::{Draft, Wish};
 use adjutant_ledger::Note;
 use adjutant_model::act::OnFailure;
-use adjutant_model::{Digest, EntityKind};
+use adjutant_model::{Autonomy, Digest, EntityKind};
 use adjutant_runtime::drive::Command;
 use adjutant_runtime::event::What;
 use adjutant_runtime::view::Decision;
@@ -63,22 +63,38 @@ pub fn ask(app: &App, request: &Request) -> Result<Reply, Problem> {
 /// # Errors
 /// There is no such case, its playbook would do nothing, or the hand does not make it.
 pub fn make(app: &App, by: &str, case: &str) -> Result<Reply, Problem> {
-    let kept = named(&app.service, case)?;
-    let gone = || Problem::new(Kind::Conflict, "retention removed the decision: there is nothing to plan from");
-    let decision = app.service.decision(kept.worst)?.ok_or_else(gone)?;
-    let draft = draft(app, by, hex(&kept.id.0), &decision)?;
+    let draft = draft(app, by, case)?;
+    if draft.steps.is_empty() {
+        return Err(Problem::new(Kind::Conflict, format!("`{}` would do nothing about this", draft.playbook)));
+    }
     ask(app, &Request::Plan { draft })
 }
 
-fn draft(app: &App, by: &str, case: String, decided: &Decision) -> Result<Draft, Problem> {
+/// Makes the plan that a decision proposes, where the ladder lets its playbook prepare what it would do. The hand makes the
+/// same plan once for a case, however often it is asked.
+///
+/// # Errors
+/// There is no such case, or the hand does not make it.
+pub fn propose(app: &App, case: &str) -> Result<(), Problem> {
+    let draft = draft(app, "", case)?;
+    if draft.steps.is_empty() || draft.autonomy < Autonomy::Ask {
+        return Ok(());
+    }
+    ask(app, &Request::Plan { draft }).map(|_| ())
+}
+
+fn draft(app: &App, by: &str, case: &str) -> Result<Draft, Problem> {
+    let kept = named(&app.service, case)?;
+    let gone = || Problem::new(Kind::Conflict, "retention removed the decision: there is nothing to plan from");
+    let decided = app.service.decision(kept.worst)?.ok_or_else(gone)?;
+    draft_of(app, by, hex(&kept.id.0), &decided)
+}
+
+fn draft_of(app: &App, by: &str, case: String, decided: &Decision) -> Result<Draft, Problem> {
     let (decision, row) = (&decided.entry.decision, &decided.entry.alert.row);
     let playbook = decided.book.playbooks.get(usize::from(decision.playbook));
     let playbook = playbook.ok_or_else(|| Problem::new(Kind::Conflict, "the book has no such playbook"))?;
     let steps: Vec<Wish> = plan::wishes(playbook, decision, row).into_iter().map(wish).collect();
-    if steps.is_empty() {
-        let detail = format!("`{}` would do nothing about this at score {}", playbook.name, decision.score);
-        return Err(Problem::new(Kind::Conflict, detail));
-    }
     let record = serde_json::to_vec(&decided.record()).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     Ok(Draft {
         case,
@@ -89,6 +105,7 @@ fn draft(app: &App, by: &str, case: String, decided: &Decision) -> Result<Draft,
         playbook: playbook.name.clone(),
         autonomy: plan::autonomy(&app.service.ladder(), (&decided.book, playbook), decision, row),
         steps,
+        held_for: plan::held_for(playbook, decision),
         on_failure: OnFailure::Stop,
     })
 }
