@@ -24,7 +24,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = settings::load(&args.config)?;
     let stop = interrupt::flag()?;
     let connectors = settings::connectors(&file)?;
-    let hand = Arc::new(open(&file.data_dir, connectors, settings::guard(&file)?, settings::of(&file))?);
+    let (rule, limits) = settings::guard(&file)?;
+    let hand = Arc::new(open(&file.data_dir, connectors, rule, Settings { limits, ..settings::of(&file) })?);
     let threads = hand.work()?;
     let path = file.socket.clone();
     let ending = on_stop(&hand, &path, &stop)?;

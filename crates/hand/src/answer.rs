@@ -21,6 +21,8 @@ impl Hand {
     fn answered(&self, request: Request) -> Result<Reply, Refused> {
         match request {
             Request::Plan { draft } => self.plan(draft).and_then(|(digest, _)| self.shown(&digest)),
+            Request::Simulate { draft } => Ok(Reply::Simulated { steps: self.simulated(&draft)? }),
+            Request::Limits => Ok(Reply::Limits { limits: self.limits() }),
             Request::Show { plan } => self.shown(&self.named_plan(&plan)?),
             Request::Action { action } => Ok(Reply::Actions { actions: vec![self.named_action(&action)?] }),
             Request::Hear { note } => Ok(Reply::Heard { heard: self.hear(note.as_bytes())? }),
@@ -71,7 +73,7 @@ impl Hand {
                 let action = Action { verb: verb.into(), target, connector: by.into(), with: BTreeMap::new() };
                 let person = By::Person("", &[]);
                 let asked = Asked { action: &action, subject: subject(&found), by: person, undo: false, now: self.now() };
-                Reply::Ruled { target: Some(found.target.clone()), ruling: self.rule(&asked) }
+                Reply::Ruled { target: Some(found.target.clone()), ruling: self.rule(&asked, self) }
             }
         }
     }

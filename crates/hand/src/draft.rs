@@ -3,7 +3,7 @@
 use crate::connector::{CallError, Connector, Found, Offer};
 use crate::hand::{Hand, Refused};
 use crate::statement;
-use adjutant_engine::guard::{Asked, By, Subject};
+use adjutant_engine::guard::{Asked, By, Spent, Subject};
 use adjutant_model::act::{Action, Answer, Clause, Need, OnFailure, Plan, Planned, Ruling, Target};
 use adjutant_model::{Autonomy, Digest, EntityKind, Stage};
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,7 @@ impl Hand {
         }
         let now = self.now();
         let autonomy = draft.autonomy;
-        let steps = draft.steps.iter().map(|wish| self.planned(wish, &draft)).collect();
+        let steps = draft.steps.iter().map(|wish| self.planned(wish, &draft, self)).collect();
         let plan = Plan {
             case: draft.case,
             by: draft.by,
@@ -120,7 +120,7 @@ impl Hand {
         Ok(None)
     }
 
-    fn planned(&self, wish: &Wish, draft: &Draft) -> Planned {
+    pub(crate) fn planned(&self, wish: &Wish, draft: &Draft, spent: &dyn Spent) -> Planned {
         let refused = |connector: &str, clause: Clause| Planned {
             action: action(
                 wish,
@@ -144,14 +144,15 @@ impl Hand {
         };
         let action = action(wish, name, found.target.clone(), with);
         let undo = offer.reversible.then(|| wish.undo.clone().unwrap_or_else(|| "restore the state before".into()));
-        let ruling = self.foreseen(&action, &found, draft);
+        let ruling = self.foreseen((&action, &found), draft, spent);
         Planned { action, wished: wish.name.clone(), undo, ruling, ends_after: None }
     }
 
     /// What the guard says now: of the playbook by itself where it may run, and else of a person who asks for it.
-    fn foreseen(&self, action: &Action, found: &Found, draft: &Draft) -> Ruling {
+    fn foreseen(&self, (action, found): (&Action, &Found), draft: &Draft, spent: &dyn Spent) -> Ruling {
         let rung = self.autonomy(&draft.playbook, &action.verb, draft.autonomy);
-        let ask = |by| self.rule(&Asked { action, subject: subject(found), by, undo: false, now: self.now() });
+        let asked = |by| Asked { action, subject: subject(found), by, undo: false, now: self.now() };
+        let ask = |by| self.rule(&asked(by), spent);
         let alone = ask(By::Playbook(&draft.playbook, rung));
         let ruling = if alone.answer == Answer::Run { alone } else { ask(By::Person(&draft.by, &[])) };
         held(ruling, draft.held_for.as_deref())

@@ -9,6 +9,7 @@ use adjutant_engine::guard::{Asked, Spent};
 use adjutant_ledger::{Note, VerifierKey};
 use adjutant_model::act::{Answer, Need, Plan, Ruling};
 use adjutant_model::{Autonomy, Digest, Duration, EntityKind, Stage, Time};
+use adjutant_rules::guardrails::Limits;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub plan_lives: Duration,
     /// How long a new approver's key waits before it counts.
     pub key_cools: Duration,
+    /// The limits of its guardrails, to show what is left of them: it is the guard that keeps them.
+    pub limits: Limits,
     /// How many there are of a kind; of what is not counted here no share can be allowed.
     pub population: BTreeMap<EntityKind, u64>,
     /// For so long it is found out whether something was done, before a person is asked.
@@ -52,6 +55,7 @@ impl Default for Settings {
             acts: BTreeSet::new(),
             plan_lives: Duration::from_hours(4),
             key_cools: Duration::from_hours(24),
+            limits: Limits::default(),
             population: BTreeMap::new(),
             unclear_for: Duration::from_secs(50),
             settles_in: Duration::from_secs(10),
@@ -230,8 +234,8 @@ impl Hand {
         may
     }
 
-    pub(crate) fn rule(&self, asked: &Asked<'_>) -> Ruling {
-        (self.parts.rule)(asked, self)
+    pub(crate) fn rule(&self, asked: &Asked<'_>, spent: &dyn Spent) -> Ruling {
+        (self.parts.rule)(asked, spent)
     }
 
     /// How far `playbook` may go with `verb`: never further than the hand's own settings say, whatever the brain says.

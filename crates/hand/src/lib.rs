@@ -9,6 +9,7 @@ pub mod connector;
 pub mod draft;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
+pub mod foresee;
 mod hand;
 #[cfg(test)]
 mod planted;

@@ -4,6 +4,7 @@
 //! that makes it act without what the notes say.
 
 use crate::draft::Draft;
+use crate::foresee::{Foreseen, Used};
 use crate::hand::Heard;
 use crate::store::{Approver, Kept, Line};
 use adjutant_model::act::{Need, Plan, Ruling};
@@ -26,6 +27,13 @@ pub enum Request {
         /// What is wished.
         draft: Draft,
     },
+    /// Say what would become of this; nothing is made or kept.
+    Simulate {
+        /// What is wished.
+        draft: Draft,
+    },
+    /// How much of each limit is spent.
+    Limits,
     /// Show a plan with its actions.
     Show {
         /// The first digits of its digest.
@@ -88,6 +96,16 @@ pub enum Request {
 pub enum Reply {
     /// A plan with its actions.
     Plan(Box<Shown>),
+    /// What would become of a plan.
+    Simulated {
+        /// Its steps.
+        steps: Vec<Foreseen>,
+    },
+    /// How much of each limit is spent.
+    Limits {
+        /// They.
+        limits: Vec<Used>,
+    },
     /// Actions.
     Actions {
         /// They.

@@ -232,7 +232,7 @@ impl Hand {
     fn ruling(&self, plan: &Plan, action: &Kept, found: &Found, approvers: &[Approver], now: Time) -> Ruling {
         let rung = self.autonomy(&plan.playbook, &action.action.verb, plan.autonomy);
         let by = if approvers.is_empty() { By::Playbook(&plan.playbook, rung) } else { By::Person(&plan.by, &[]) };
-        let ruling = self.rule(&Asked { action: &action.action, subject: subject(found), by, undo: false, now });
+        let ruling = self.rule(&Asked { action: &action.action, subject: subject(found), by, undo: false, now }, self);
         held(ruling, plan.held_for.as_deref())
     }
 
@@ -363,7 +363,8 @@ impl Hand {
         if action.stage != Stage::Undoing {
             let _gate = locked(&self.gate);
             let by = By::Person("", &[]);
-            let ruling = self.rule(&Asked { action: &action.action, subject: subject(&found), by, undo: true, now: self.now() });
+            let ruling =
+                self.rule(&Asked { action: &action.action, subject: subject(&found), by, undo: true, now: self.now() }, self);
             if ruling.answer == Answer::Refuse {
                 return self.stuck_or_stay(&action, &reasons(&ruling));
             }

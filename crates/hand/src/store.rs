@@ -231,7 +231,8 @@ impl Store {
     /// The store cannot be used.
     pub fn plans_of(&self, case: &str) -> Result<Vec<(Digest, Plan)>> {
         let db = self.lock();
-        let sql = "SELECT digest, body FROM plan WHERE json_extract(body, '$.case') = ?1 ORDER BY json_extract(body, '$.made') DESC";
+        let sql =
+            "SELECT digest, body FROM plan WHERE json_extract(body, '$.case') = ?1 ORDER BY json_extract(body, '$.made') DESC";
         let mut statement = db.prepare_cached(sql)?;
         let found = statement.query_map([case], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
         let found = found.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -71,6 +71,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/ledger", PROVERS),
     ("GET", "/v1/ledger/entries", PROVERS),
     ("POST", "/v1/cases/{id}/plan", JUDGES),
+    ("POST", "/v1/cases/{id}/simulate", JUDGES),
+    ("GET", "/v1/limits", READERS),
     ("GET", "/v1/plans/{id}", READERS),
     ("POST", "/v1/signed", JUDGES),
     ("GET", "/v1/actions", READERS),

@@ -101,21 +101,76 @@ pub(crate) struct Action {
     pub(crate) action: String,
 }
 
-/// Ask the guard what it would say: which clause decides, who must approve.
+/// Go through the plan for a case without making it: each step after the ones before it, and nothing is touched.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  adjutant guard disable-account ana@corp.example\n  adjutant guard isolate-host web01 --kind host"
-)]
+#[command(after_help = "Example:\n  adjutant simulate 59ddf2f3")]
+pub(crate) struct Simulate {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The first digits of a case's id.
+    pub(crate) case: String,
+}
+
+/// Show how much of each limit is spent.
+#[derive(Debug, Args)]
+pub(crate) struct Limits {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+/// Whom nobody touches.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant protected check ana@corp.example\n  adjutant protected check dc01 --kind host")]
+pub(crate) struct Protected {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(subcommand)]
+    pub(crate) command: ProtectedCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProtectedCommand {
+    /// Say whether somebody or something is protected, and by which entry.
+    Check {
+        /// Who or what, by any name.
+        name: String,
+        /// What kind of thing it is.
+        #[arg(long, default_value = "user")]
+        kind: String,
+    },
+}
+
+/// Ask the guard: which clause decides, who must approve.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  adjutant guard check disable-account ana@corp.example
+  adjutant guard check isolate-host web01 --kind host
+  adjutant guard why 1f8b0800")]
 pub(crate) struct Guard {
     #[command(flatten)]
     pub(crate) remote: Remote,
-    /// The verb.
-    pub(crate) verb: String,
-    /// Who or what.
-    pub(crate) name: String,
-    /// What kind of thing it is.
-    #[arg(long, default_value = "user")]
-    pub(crate) kind: String,
+    #[command(subcommand)]
+    pub(crate) command: GuardCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GuardCommand {
+    /// What it would say if you asked for this now.
+    Check {
+        /// The verb.
+        verb: String,
+        /// Who or what.
+        name: String,
+        /// What kind of thing it is.
+        #[arg(long, default_value = "user")]
+        kind: String,
+    },
+    /// What it said of an action when its plan was made, and what became of the action.
+    Why {
+        /// The first digits of the action's key.
+        action: String,
+    },
 }
 
 /// Connectors: what they can do, and whether they answer.

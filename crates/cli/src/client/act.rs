@@ -1,7 +1,10 @@
 //! `adjutant plan`, `approve`, `deny`, `undo`, `action`, `guard`, `connect` and `key list`: what people do with the hand.
 
 use super::{Client, Rows, escaped, filters, nothing};
-use crate::args::act::{Action, Answered, Approve, Connect, ConnectCommand, Deny, Guard, Plan, Undo};
+use crate::args::act::{
+    Action, Answered, Approve, Connect, ConnectCommand, Deny, Guard, GuardCommand, Limits, Plan, Protected, ProtectedCommand,
+    Simulate, Undo,
+};
 use crate::args::service::{Remote, Shape};
 use crate::exit::Exit;
 use crate::table::painted;
@@ -9,11 +12,12 @@ use crate::term;
 use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_engine::explain::text::wrapped;
 use adjutant_hand::Heard;
+use adjutant_hand::foresee::{Foreseen, Used};
 use adjutant_hand::protocol::{Reply, Shown};
 use adjutant_hand::statement::{SIGNED_FOR_MAX, Statement, Verb};
 use adjutant_hand::store::{Approver, Kept};
 use adjutant_ledger::SigningKey;
-use adjutant_model::act::{Answer, Need, Ruling, State};
+use adjutant_model::act::{Answer, Need, Ruling, State, Target};
 use adjutant_model::{Duration, Stage, Time};
 use adjutant_server::api;
 use adjutant_server::serve::wall_clock;
@@ -105,10 +109,68 @@ pub(crate) fn action(args: &Action) -> anyhow::Result<Exit> {
     client.show(&body, replied)
 }
 
+pub(crate) fn simulate(args: &Simulate) -> anyhow::Result<Exit> {
+    let client = Client::new(&args.remote)?;
+    client.show(&client.post(&format!("/v1/cases/{}/simulate", escaped(&args.case)), &json!({}))?, replied)
+}
+
+pub(crate) fn limits(args: &Limits) -> anyhow::Result<Exit> {
+    let client = Client::new(&args.remote)?;
+    client.show(&client.get("/v1/limits")?, replied)
+}
+
 pub(crate) fn guard(args: &Guard) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
-    let body = client.post("/v1/guard", &json!({ "verb": args.verb, "kind": args.kind, "name": args.name }))?;
-    client.show(&body, replied)
+    match &args.command {
+        GuardCommand::Check { verb, name, kind } => client.show(&ruled(&client, verb, name, kind)?, replied),
+        GuardCommand::Why { action } => why(&client, action),
+    }
+}
+
+fn ruled(client: &Client, verb: &str, name: &str, kind: &str) -> anyhow::Result<Vec<u8>> {
+    client.post("/v1/guard", &json!({ "verb": verb, "kind": kind, "name": name }))
+}
+
+fn why(client: &Client, action: &str) -> anyhow::Result<Exit> {
+    let body = client.get(&format!("/v1/actions/{}", escaped(action)))?;
+    let Reply::Actions { actions } = client.parse(&body)? else { anyhow::bail!("the service did not show the action") };
+    let action = actions.first().context("there is no such action")?;
+    let body = client.get(&format!("/v1/plans/{}", action.plan))?;
+    client.show(&body, |reply: Reply| match reply {
+        Reply::Plan(shown) => shown.plan.steps.get(action.nth as usize).map_or_else(Vec::new, |step| {
+            let became = action_lines(action);
+            became.into_iter().chain([Line::new()]).chain(ruling_lines(&step.ruling, "")).collect()
+        }),
+        other => replied(other),
+    })
+}
+
+/// Whether something is protected: the guard is asked for a verb that can be done to such things.
+pub(crate) fn protected(args: &Protected) -> anyhow::Result<Exit> {
+    let ProtectedCommand::Check { name, kind } = &args.command;
+    let client = Client::new(&args.remote)?;
+    let Reply::Health(health) = client.parse(&client.get("/v1/hand")?)? else {
+        anyhow::bail!("the hand does not say what it can do")
+    };
+    let mut offers = health.connectors.iter().flat_map(|connector| &connector.verbs);
+    let offer = offers.find(|offer| offer.kind.name() == kind);
+    let offer = offer.with_context(|| format!("no connector does anything to a `{kind}`: nothing can happen to it"))?;
+    client.show(&ruled(&client, &offer.verb, name, kind)?, |reply: Reply| match reply {
+        Reply::Ruled { target: Some(target), ruling } => protection(&target, &ruling),
+        other => replied(other),
+    })
+}
+
+fn protection(target: &Target, ruling: &Ruling) -> Vec<Line> {
+    let entries: Vec<_> = ruling.clauses.iter().filter(|clause| clause.name.starts_with("protected.")).collect();
+    let who = Line::new().plain(format!("{} ({})  ", target.name, target.id));
+    if entries.is_empty() {
+        return vec![who.with(Paint::Warm, "not protected")];
+    }
+    let refused = ruling.answer == Answer::Refuse;
+    let says = if refused { "protected: nobody touches it" } else { "whether it is protected is not known: people are asked" };
+    let each = entries.iter().map(|clause| Line::new().plain(format!("  {}: {}", clause.name, clause.says)));
+    std::iter::once(who.with(if refused { Paint::Calm } else { Paint::Alarm }, says)).chain(each).collect()
 }
 
 pub(crate) fn connect(args: &Connect) -> anyhow::Result<Exit> {
@@ -135,6 +197,8 @@ fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
 fn replied(reply: Reply) -> Vec<Line> {
     match reply {
         Reply::Plan(shown) => plan_lines(&shown),
+        Reply::Simulated { steps } => steps.iter().zip(1..).flat_map(foreseen_lines).collect(),
+        Reply::Limits { limits } => limit_lines(&limits),
         Reply::Actions { actions } => actions.iter().flat_map(action_lines).collect(),
         Reply::Heard { heard } => vec![heard_line(&heard)],
         Reply::Paused { pause } => vec![Line::new().with(Paint::Alarm, format!("nothing more is begun: {pause}"))],
@@ -213,6 +277,32 @@ fn plan_lines(shown: &Shown) -> Vec<Line> {
         lines.push(Line::new().with(Paint::Dim, format!("until {}; if nobody answers, nothing is done", plan.expires)));
     }
     lines
+}
+
+fn foreseen_lines((foreseen, nth): (&Foreseen, u32)) -> Vec<Line> {
+    let (step, width) = (&foreseen.step, term::width().unwrap_or(WIDTH));
+    let target = &step.action.target;
+    let mut lines = vec![Line::new().with(Paint::Strong, format!("{nth}. {} {}", step.action.verb, target.name))];
+    let before = foreseen.before.as_ref().map_or_else(String::new, state_text);
+    let undo = step.undo.clone().unwrap_or_else(|| "cannot be taken back".into());
+    for (label, text) in [("who", target.id.clone()), ("now", before), ("undo", undo), ("then", foreseen.says.clone())] {
+        lines.extend((!text.is_empty()).then(|| wrapped(&format!("   {label:<8}"), &text, width)).into_iter().flatten());
+    }
+    lines.extend(ruling_lines(&step.ruling, "   "));
+    lines.push(Line::new());
+    lines
+}
+
+fn limit_lines(limits: &[Used]) -> Vec<Line> {
+    let mut rows = Rows::new(&["verb", "begun", "at most", "as a share", "in"], &[]);
+    for used in limits {
+        let most = used.share_targets.map_or(used.targets, |share| share.min(used.targets));
+        let paint = if used.done >= most { Paint::Alarm } else { Paint::Plain };
+        let verb = used.verb.clone().unwrap_or_else(|| "all together".into());
+        let share = used.share_targets.map_or_else(|| "-".into(), |share| share.to_string());
+        rows.add(paint, [verb, used.done.to_string(), used.targets.to_string(), share, used.window.to_string()]);
+    }
+    rows.lines()
 }
 
 fn ruling_lines(ruling: &Ruling, indent: &str) -> Vec<Line> {

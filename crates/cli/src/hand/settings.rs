@@ -10,6 +10,7 @@ use adjutant_hand::{Connectors, Rule, Settings, connector as hand};
 use adjutant_model::act::{Answer, Ruling};
 use adjutant_model::{Duration, EntityKind};
 use adjutant_rules::Files;
+use adjutant_rules::guardrails::Limits;
 use anyhow::Context;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -109,10 +110,11 @@ fn connector(table: &toml::Table, files: &Files) -> anyhow::Result<Arc<dyn hand:
     }
 }
 
-/// The guard: the engine's, with the guardrails of the hand's own book.
-pub(super) fn guard(file: &File) -> anyhow::Result<Rule> {
+/// The guard: the engine's, with the guardrails of the hand's own book; and the limits among these.
+pub(super) fn guard(file: &File) -> anyhow::Result<(Rule, Limits)> {
     let book = book::load(file.book_dir.as_deref())?;
-    Ok(Box::new(move |asked, spent| guard::rule(asked, &book.guardrails, spent)))
+    let limits = book.guardrails.limits.clone();
+    Ok((Box::new(move |asked, spent| guard::rule(asked, &book.guardrails, spent)), limits))
 }
 
 /// What a hand without a guard says.

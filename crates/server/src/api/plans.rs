@@ -83,6 +83,14 @@ pub fn propose(app: &App, case: &str) -> Result<(), Problem> {
     ask(app, &Request::Plan { draft }).map(|_| ())
 }
 
+/// What would become of the plan that [`make`] would make: nothing is made.
+///
+/// # Errors
+/// As [`make`].
+pub fn simulate(app: &App, by: &str, case: &str) -> Result<Reply, Problem> {
+    ask(app, &Request::Simulate { draft: draft(app, by, case)? })
+}
+
 fn draft(app: &App, by: &str, case: &str) -> Result<Draft, Problem> {
     let kept = named(&app.service, case)?;
     let gone = || Problem::new(Kind::Conflict, "retention removed the decision: there is nothing to plan from");

@@ -26,6 +26,13 @@ pub(super) fn add(routes: Routes<App>) -> Routes<App> {
                 .answers::<Value>(),
             make,
         )
+        .add(
+            Endpoint::post("/v1/cases/{id}/simulate", P::MakePlans)
+                .says("What would become of such a plan now, each step after the ones before it; nothing is made or changed.")
+                .answers::<Value>(),
+            simulate,
+        )
+        .add(Endpoint::get("/v1/limits", P::ReadPlans).says("How much of each limit is spent.").answers::<Value>(), limits)
         .add(Endpoint::get("/v1/plans/{id}", P::ReadPlans).says("A plan with its actions.").answers::<Value>(), show)
         .add(
             Endpoint::post("/v1/signed", P::Sign)
@@ -64,6 +71,15 @@ async fn asked(app: App, request: Request) -> Answer<Reply> {
 async fn make(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Reply> {
     let by = caller.id().to_owned();
     blocking(move || plans::make(&app, &by, &id)).await.map(Json)
+}
+
+async fn simulate(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Reply> {
+    let by = caller.id().to_owned();
+    blocking(move || plans::simulate(&app, &by, &id)).await.map(Json)
+}
+
+async fn limits(State(app): State<App>) -> Answer<Reply> {
+    asked(app, Request::Limits).await
 }
 
 async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer<Reply> {
