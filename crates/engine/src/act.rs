@@ -16,6 +16,8 @@ pub enum Happened {
     Approved,
     /// A step before it was not done.
     Cancelled,
+    /// A step before it was not done, and people are to say whether it goes on.
+    Held,
     /// It was written down that it is about to be done.
     Intended,
     /// The target is as the action makes it, and nothing was called.
@@ -40,7 +42,7 @@ use Happened as H;
 use Stage as S;
 
 /// Stage, what happens, and the stage after. In the order of a life.
-pub const TABLE: [(Stage, Happened, Stage); 33] = [
+pub const TABLE: [(Stage, Happened, Stage); 34] = [
     (S::Planned, H::Refused, S::Refused),
     (S::Planned, H::Denied, S::Denied),
     (S::Planned, H::Expired, S::Expired),
@@ -49,6 +51,7 @@ pub const TABLE: [(Stage, Happened, Stage); 33] = [
     (S::Approved, H::Refused, S::Refused),
     (S::Approved, H::Expired, S::Expired),
     (S::Approved, H::Cancelled, S::Cancelled),
+    (S::Approved, H::Held, S::Planned),
     (S::Approved, H::Failed, S::Failed),
     (S::Approved, H::SeenSo, S::AlreadySo),
     (S::Approved, H::Intended, S::Intended),
@@ -100,6 +103,7 @@ impl fmt::Display for Happened {
             H::Expired => "its time runs out",
             H::Approved => "enough people approve, or none need to",
             H::Cancelled => "a step before it was not done",
+            H::Held => "a step before it was not done, and people are asked once more",
             H::Intended => "its intent is durable",
             H::SeenSo => "the target is so already",
             H::SeenDone => "read back: done",

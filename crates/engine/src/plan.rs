@@ -3,7 +3,7 @@
 //! Names only. Who they are is for the hand to say, from our own directory: an alert's text can look something up, and
 //! never becomes a target.
 
-use adjutant_model::{Autonomy, Decision, EntityKind, Role, Row, Value};
+use adjutant_model::{Autonomy, Decision, Duration, EntityKind, Role, Row, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
 use adjutant_rules::playbook::{Effect, Playbook, Response};
@@ -21,6 +21,8 @@ pub struct Wish {
     pub name: Option<String>,
     /// What takes it back, in words.
     pub undo: Option<&'static str>,
+    /// It is taken back by itself after so long.
+    pub lasts: Option<Duration>,
 }
 
 /// The steps that are due, in the playbook's order: least blast radius first. A condition that cannot be told is not met.
@@ -38,6 +40,7 @@ pub fn wishes(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Wish> 
             kind: role.map_or(EntityKind::User, Role::kind),
             name: named(&response.target, row),
             undo: response.verb.undo,
+            lasts: response.lasts,
         }
     };
     due(playbook, decision, row).map(wish).collect()

@@ -5,7 +5,7 @@ use crate::hand::{Hand, Refused};
 use crate::statement;
 use adjutant_engine::guard::{Asked, By, Spent, Subject};
 use adjutant_model::act::{Action, Answer, Clause, Need, OnFailure, Plan, Planned, Ruling, Target};
-use adjutant_model::{Autonomy, Digest, EntityKind, Stage};
+use adjutant_model::{Autonomy, Digest, Duration, EntityKind, Stage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -60,6 +60,9 @@ pub struct Wish {
     /// What takes it back, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// It is taken back by itself after so long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Duration>,
 }
 
 impl Hand {
@@ -145,7 +148,7 @@ impl Hand {
         let action = action(wish, name, found.target.clone(), with);
         let undo = offer.reversible.then(|| wish.undo.clone().unwrap_or_else(|| "restore the state before".into()));
         let ruling = self.foreseen((&action, &found), draft, spent);
-        Planned { action, wished: wish.name.clone(), undo, ruling, ends_after: None }
+        Planned { action, wished: wish.name.clone(), undo, ruling, ends_after: wish.lasts.filter(|_| offer.reversible) }
     }
 
     /// What the guard says now: of the playbook by itself where it may run, and else of a person who asks for it.

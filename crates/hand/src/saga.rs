@@ -110,14 +110,15 @@ impl Hand {
 
     /// Does what of a plan was approved and is not done, in its order.
     pub(crate) fn carry_out(&self, plan: &Plan) -> Result<()> {
-        let digest = plan.digest();
-        for action in self.store().actions(&digest)? {
+        let actions = self.store().actions(&plan.digest())?;
+        for action in &actions {
             let stage = match action.stage {
-                Stage::Approved => self.perform(plan, &action)?,
+                Stage::Approved => self.perform(plan, action)?,
                 Stage::Intended | Stage::Unclear => {
                     let _target = self.hold(&action.action.target.id);
-                    self.found_out(&action)?
+                    self.found_out(action)?
                 }
+                _ if goes_on(plan, &actions, action) => continue,
                 stage => stage,
             };
             if self.is_closed() {
@@ -132,11 +133,13 @@ impl Hand {
         Ok(())
     }
 
-    /// A step was not done: the ones after it are not begun, and those before stay or are taken back, as the plan says.
+    /// A step was not done: the ones after it are not begun, or wait for one more approval, and those before stay or are taken
+    /// back, as the plan says.
     fn stop_after(&self, plan: &Plan, nth: u32) -> Result<()> {
         let actions = self.store().actions(&plan.digest())?;
+        let after = if plan.on_failure == OnFailure::Hold { Happened::Held } else { Happened::Cancelled };
         for action in actions.iter().filter(|action| action.stage == Stage::Approved) {
-            self.happen(&action.key, Happened::Cancelled, says(&format!("step {} was not done", nth + 1)))?;
+            self.happen(&action.key, after, says(&format!("step {} was not done", nth + 1)))?;
         }
         if plan.on_failure == OnFailure::Undo {
             for action in actions.iter().rev().filter(|action| action.nth < nth && action.stage == Stage::Done) {
@@ -472,6 +475,12 @@ impl Drop for Held<'_> {
 fn is_repeatable(connector: &dyn Connector, action: &Kept) -> bool {
     let mut offers = connector.verbs().iter().filter(|offer| offer.verb == action.action.verb);
     offers.any(|offer| offer.idempotency == Idempotency::Repeat)
+}
+
+/// Whether people were asked once more after this step was not done, and approved what follows.
+fn goes_on(plan: &Plan, actions: &[Kept], failed: &Kept) -> bool {
+    let after = |later: &Kept| later.nth > failed.nth && later.stage == Stage::Approved && later.changed > failed.changed;
+    plan.on_failure == OnFailure::Hold && actions.iter().any(after)
 }
 
 fn says(why: &str) -> With {

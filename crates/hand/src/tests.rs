@@ -90,6 +90,7 @@ fn draft(names: &[&str], autonomy: Autonomy) -> Draft {
         name: (*name).into(),
         with: BTreeMap::new(),
         undo: None,
+        lasts: None,
     };
     Draft {
         case: "c1".into(),

@@ -114,7 +114,7 @@ pub enum OnFailure {
     Stop,
     /// They are taken back, the last first.
     Undo,
-    /// They stay, and a person says what follows.
+    /// They stay, and what follows waits until somebody approves once more.
     Hold,
 }
 

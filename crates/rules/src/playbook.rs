@@ -6,7 +6,8 @@
 
 use crate::diagnostic::Span;
 use crate::lang::{FactExpr, Sentence};
-use adjutant_model::{Autonomy, Outcome, Slot, Time};
+use adjutant_model::act::OnFailure;
+use adjutant_model::{Autonomy, Duration, Outcome, Slot, Time};
 
 mod load;
 mod test;
@@ -39,6 +40,8 @@ pub struct Playbook {
     pub recommend: Vec<Advice>,
     /// What it would do, least blast radius first.
     pub respond: Vec<Response>,
+    /// What happens to the steps that were done when one fails.
+    pub on_failure: OnFailure,
     /// The rung that it may reach by itself at most.
     pub ceiling: Autonomy,
     /// Its own tests.
@@ -134,6 +137,8 @@ pub struct Response {
     pub when: Option<FactExpr>,
     /// … and only from this score.
     pub score_from: i32,
+    /// It is taken back by itself after so long; never when none.
+    pub lasts: Option<Duration>,
 }
 
 /// Something that a response can do.

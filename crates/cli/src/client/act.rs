@@ -263,6 +263,8 @@ fn plan_lines(shown: &Shown) -> Vec<Line> {
         {
             lines.extend(wrapped(&format!("   {label:<8}"), &text, width));
         }
+        let ends = step.ends_after.map(|span| format!("{span} after it was done, by itself"));
+        lines.extend(ends.map(|ends| wrapped("   ends    ", &ends, width)).into_iter().flatten());
         lines.extend(ruling_lines(&step.ruling, "   "));
         lines.extend((!action.says.is_empty()).then(|| wrapped("   now     ", &action.says, width)).into_iter().flatten());
         lines.push(Line::new().with(Paint::Dim, format!("   action  {}", action.key)));

@@ -66,6 +66,7 @@ fn draft(verb: &str) -> Draft {
         name: "ana@corp.example".to_owned(),
         with: BTreeMap::new(),
         undo: None,
+        lasts: None,
     };
     Draft {
         case: "c1".to_owned(),

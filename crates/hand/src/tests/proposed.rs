@@ -2,9 +2,10 @@
 
 use super::{Bench, draft, key, lead, say, stages};
 use crate::draft::Draft;
+use crate::fixture::{Call, Fault};
 use crate::hand::{Heard, Refused};
 use crate::statement::Verb;
-use adjutant_model::act::{Answer, Need};
+use adjutant_model::act::{Answer, Need, OnFailure};
 use adjutant_model::{Autonomy, Duration, Stage};
 
 fn by_the_machine(names: &[&str]) -> Draft {
@@ -59,4 +60,62 @@ fn what_an_exception_holds_is_not_done_without_its_owner() {
     assert_eq!(say(&hand, &owner, Verb::Approve, &digest.to_string()).unwrap(), Heard::Approved);
     hand.carry_out(&plan).unwrap();
     assert_eq!(stages(&hand, &digest), [Stage::Done]);
+}
+
+#[test]
+fn a_held_plan_goes_on_after_one_more_approval_and_not_before() {
+    let bench = Bench::new(3);
+    let hand = bench.hand();
+    let (bo, di) = (lead(&hand, "bo"), lead(&hand, "di"));
+    let held = Draft { on_failure: OnFailure::Hold, ..draft(&["u0", "u1", "u2"], Autonomy::Recommend) };
+    let (digest, plan) = hand.plan(held).unwrap();
+    assert_eq!(say(&hand, &bo, Verb::Approve, &digest.to_string()).unwrap(), Heard::Approved);
+    bench.fake.fail(Call::Act, 1, Fault::Refused);
+    hand.carry_out(&plan).unwrap();
+    assert_eq!(stages(&hand, &digest), [Stage::Done, Stage::Failed, Stage::Planned]);
+
+    // Another process, and nobody said anything: it stays so.
+    bench.hand().carry_out(&plan).unwrap();
+    assert_eq!(stages(&hand, &digest), [Stage::Done, Stage::Failed, Stage::Planned]);
+    assert_eq!(say(&hand, &di, Verb::Approve, &digest.to_string()).unwrap(), Heard::Approved);
+    hand.carry_out(&plan).unwrap();
+    assert_eq!(stages(&hand, &digest), [Stage::Done, Stage::Failed, Stage::Done]);
+    assert!(!bench.enabled("u2") && bench.enabled("u1"));
+}
+
+#[test]
+fn a_step_that_lasts_for_a_while_is_taken_back_by_itself() {
+    let bench = Bench::new(1);
+    let hand = bench.hand();
+    let mut wished = by_the_machine(&["u0"]);
+    wished.steps[0].lasts = Some(Duration::from_hours(24));
+    let bo = lead(&hand, "bo");
+    let (digest, plan) = hand.plan(wished).unwrap();
+    say(&hand, &bo, Verb::Approve, &digest.to_string()).unwrap();
+    hand.carry_out(&plan).unwrap();
+    let key = &hand.store().actions(&digest).unwrap()[0].key;
+    assert!(hand.store().ended(hand.now()).unwrap().is_empty());
+    bench.pass(Duration::from_hours(24));
+    let ended = hand.store().ended(hand.now()).unwrap();
+    assert_eq!(ended.iter().map(|action| &action.key).collect::<Vec<_>>(), [key]);
+    hand.take_back(key).unwrap();
+    assert!(bench.enabled("u0") && stages(&hand, &digest) == [Stage::Undone]);
+}
+
+#[test]
+fn a_simulation_counts_the_steps_before_and_leaves_no_trace() {
+    let bench = Bench::new(8);
+    bench.fake.world().accounts.get_mut("u1").unwrap().enabled = false;
+    let hand = bench.hand();
+    let names = ["u0", "u1", "u2", "u3", "u4", "u5", "nobody"];
+    let lines = hand.store().last_line().unwrap();
+    let foreseen = hand.simulated(&draft(&names, Autonomy::Ask)).unwrap();
+    let answers: Vec<Answer> = foreseen.iter().map(|one| one.step.ruling.answer).collect();
+    let (ask, refuse) = (Answer::Ask, Answer::Refuse);
+    assert_eq!(answers, [ask, ask, ask, ask, ask, refuse, refuse], "the sixth of five is refused");
+    assert!(foreseen[1].says.contains("so already") && foreseen[0].before.is_some() && foreseen[5].before.is_none());
+    assert_eq!(hand.store().last_line().unwrap(), lines);
+    assert!(bench.fake.world().effects.is_empty());
+    let used = hand.limits();
+    assert!(used.iter().all(|used| used.done == 0) && used.iter().any(|used| used.verb.is_none()));
 }

@@ -1,15 +1,21 @@
 //! Reads a playbook file: YAML into the compiled form, with a diagnostic for everything that is wrong.
 
 use super::test::put;
-use super::{Advice, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS};
+use super::{Advice, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS, Verb};
+use crate::contract::known::duration;
 use crate::diagnostic::{Diagnostic, Located, read_yaml};
 use crate::lang::{self, FactExpr, Lists, Sentence};
-use adjutant_model::{Autonomy, Row, Schema, Slot, Time};
+use adjutant_model::act::OnFailure;
+use adjutant_model::{Autonomy, Duration, Row, Schema, Slot, Time};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Cap of a family that the playbook does not name: none.
 const NO_CAP: i32 = i32::MAX;
+
+/// How long a step may last that is taken back by itself.
+const LASTS_MIN: Duration = Duration::from_secs(60);
+const LASTS_MAX: Duration = Duration::from_days(30);
 
 /// Points beyond this are a mistake of typing.
 const POINTS_MAX: i32 = 1_000;
@@ -33,6 +39,8 @@ struct RawPlaybook {
     recommend: Vec<RawAdvice>,
     #[serde(default)]
     respond: Vec<RawResponse>,
+    #[serde(default)]
+    on_failure: OnFailure,
     ceiling: Option<Autonomy>,
     #[serde(default)]
     tests: Vec<RawTest>,
@@ -88,6 +96,8 @@ struct RawResponse {
     when: Option<Located<String>>,
     #[serde(default)]
     score_from: i32,
+    #[serde(rename = "for")]
+    lasts: Option<Located<String>>,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +160,7 @@ impl Loader<'_> {
             exceptions: exceptions.into_iter().collect::<Option<_>>()?,
             recommend: recommend.into_iter().collect::<Option<_>>()?,
             respond: respond.into_iter().collect::<Option<_>>()?,
+            on_failure: raw.on_failure,
             ceiling: raw.ceiling.unwrap_or(Autonomy::Recommend),
             tests: tests.into_iter().collect::<Option<_>>()?,
         })
@@ -306,7 +317,26 @@ impl Loader<'_> {
             Some(when) => Some(when?),
             None => None,
         };
-        Some(Response { verb, target: target.trim().to_owned(), when, score_from: raw.score_from })
+        let lasts = match &raw.lasts {
+            Some(text) => Some(self.lasts(text, verb)?),
+            None => None,
+        };
+        Some(Response { verb, target: target.trim().to_owned(), when, score_from: raw.score_from, lasts })
+    }
+
+    /// How long a step lasts, of a verb that can be taken back.
+    fn lasts(&mut self, text: &Located<String>, verb: &Verb) -> Option<Duration> {
+        let span = duration(&text.value).filter(|span| (LASTS_MIN..=LASTS_MAX).contains(span));
+        if span.is_none() {
+            let message = format!("`{}` is no time that a step may last", text.value);
+            self.fault("response-lasts", text, message, "write a minute to 30 days, such as `24h` or `7d`");
+        }
+        if verb.undo.is_none() {
+            let message = format!("nothing takes `{}` back, so that it cannot end by itself", verb.name);
+            self.fault("response-lasts", text, message, "leave `for` out, or use a verb that can be taken back");
+            return None;
+        }
+        span
     }
 
     fn test(&mut self, raw: RawTest, signals: &[&str]) -> Option<Test> {
@@ -395,6 +425,8 @@ recommend:
   - do: "ask {user.name} by phone"
 respond:
   - do: revoke-sessions(user)
+  - do: disable-account(user)
+    for: 36h
 tests:
   - name: fast is fast
     given: { login.speed: 9585 km/h, user.name: ana, alert.severity: high, login.elapsed: 24 min, user.domain: { unknown: stale } }
@@ -413,6 +445,8 @@ tests:
         assert_eq!(playbook.exceptions[0].expires.to_string(), "2027-03-01T00:00:00Z");
         assert_eq!(playbook.tests[0].expect.outcome, Some(Outcome::Escalate));
         assert_eq!(playbook.score_max(), 30);
+        let lasts: Vec<_> = playbook.respond.iter().map(|step| step.lasts).collect();
+        assert_eq!((lasts, playbook.on_failure), (vec![None, Some(Duration::from_hours(36))], OnFailure::Stop));
     }
 
     /// Each change of the good playbook is one fault: its code, and the text that the span covers.
@@ -432,6 +466,9 @@ tests:
             ("login.elapsed: 24 min", "login.elapsed: 24", "24"),
             ("fired: [fast]", "fired: [slow]", ""),
             ("because: \"{login.speed}", "because: \"{login.speeed}", "login.speeed"),
+            ("for: 36h", "for: 36 moons", "36 moons"),
+            ("for: 36h", "for: 31d", "31d"),
+            ("do: disable-account(user)", "do: revoke-sessions(user)", "36h"),
             ("owner: soc,", "owner: soc, hold: ciso,", "crew"),
         ];
         for (from, to, at) in cases {

@@ -10,7 +10,6 @@ use adjutant_engine::plan;
 use adjutant_hand::protocol::{Reply, Request};
 use adjutant_hand::{Draft, Wish};
 use adjutant_ledger::Note;
-use adjutant_model::act::OnFailure;
 use adjutant_model::{Autonomy, Digest, EntityKind};
 use adjutant_runtime::drive::Command;
 use adjutant_runtime::event::What;
@@ -114,7 +113,7 @@ fn draft_of(app: &App, by: &str, case: String, decided: &Decision) -> Result<Dra
         autonomy: plan::autonomy(&app.service.ladder(), (&decided.book, playbook), decision, row),
         steps,
         held_for: plan::held_for(playbook, decision),
-        on_failure: OnFailure::Stop,
+        on_failure: playbook.on_failure,
     })
 }
 
@@ -125,6 +124,7 @@ fn wish(wish: plan::Wish) -> Wish {
         name: wish.name.unwrap_or_default(),
         with: std::collections::BTreeMap::new(),
         undo: wish.undo.map(str::to_owned),
+        lasts: wish.lasts,
     }
 }
 
