@@ -65,6 +65,24 @@ pub struct Wish {
     pub lasts: Option<Duration>,
 }
 
+/// On whose behalf something is done.
+pub(crate) struct Whose<'a> {
+    /// The playbook.
+    pub(crate) playbook: &'a str,
+    /// How far it may go by itself, as the brain sees it.
+    pub(crate) autonomy: Autonomy,
+    /// Who asked for it.
+    pub(crate) by: &'a str,
+    /// The role of somebody who must approve besides.
+    pub(crate) held_for: Option<&'a str>,
+}
+
+impl Draft {
+    fn whose(&self) -> Whose<'_> {
+        Whose { playbook: &self.playbook, autonomy: self.autonomy, by: &self.by, held_for: self.held_for.as_deref() }
+    }
+}
+
 impl Hand {
     /// Makes a plan of what is wished, and keeps it.
     ///
@@ -147,18 +165,18 @@ impl Hand {
         };
         let action = action(wish, name, found.target.clone(), with);
         let undo = offer.reversible.then(|| wish.undo.clone().unwrap_or_else(|| "restore the state before".into()));
-        let ruling = self.foreseen((&action, &found), draft, spent);
+        let ruling = self.says((&action, &found), &draft.whose(), spent);
         Planned { action, wished: wish.name.clone(), undo, ruling, ends_after: wish.lasts.filter(|_| offer.reversible) }
     }
 
-    /// What the guard says now: of the playbook by itself where it may run, and else of a person who asks for it.
-    fn foreseen(&self, (action, found): (&Action, &Found), draft: &Draft, spent: &dyn Spent) -> Ruling {
-        let rung = self.autonomy(&draft.playbook, &action.verb, draft.autonomy);
+    /// What the guard says now: of the playbook, and where that may not run by itself, of the person who asks for it, if any.
+    pub(crate) fn says(&self, (action, found): (&Action, &Found), whose: &Whose<'_>, spent: &dyn Spent) -> Ruling {
+        let rung = self.autonomy(whose.playbook, &action.verb, whose.autonomy);
         let asked = |by| Asked { action, subject: subject(found), by, undo: false, now: self.now() };
-        let ask = |by| self.rule(&asked(by), spent);
-        let alone = ask(By::Playbook(&draft.playbook, rung));
-        let ruling = if alone.answer == Answer::Run { alone } else { ask(By::Person(&draft.by, &[])) };
-        held(ruling, draft.held_for.as_deref())
+        let alone = self.rule(&asked(By::Playbook(whose.playbook, rung)), spent);
+        let by_itself = alone.answer == Answer::Run || whose.by.is_empty();
+        let ruling = if by_itself { alone } else { self.rule(&asked(By::Person(whose.by, &[])), spent) };
+        held(ruling, whose.held_for)
     }
 
     /// The connector that offers `verb` for this kind of thing: exactly one, or the one that the settings name.
@@ -195,7 +213,7 @@ pub(crate) fn clause(name: &str, says: String) -> Clause {
 }
 
 /// The ruling, where somebody of a role must approve besides. Whoever asks can only add to what a guard wants.
-pub(crate) fn held(ruling: Ruling, role: Option<&str>) -> Ruling {
+fn held(ruling: Ruling, role: Option<&str>) -> Ruling {
     let Some(role) = role.filter(|_| ruling.answer != Answer::Refuse) else { return ruling };
     let (mut clauses, mut approvals) = (ruling.clauses, ruling.approvals);
     clauses.push(clause("held", format!("an exception of the playbook holds this for {role}")));

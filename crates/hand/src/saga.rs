@@ -5,9 +5,9 @@
 //! once, read back, write down what was seen. After a lost answer nothing is called again; the target is read instead.
 
 use crate::connector::{CallError, Connector, Found, Idempotency, Permit};
-use crate::draft::{held, subject};
+use crate::draft::{Whose, subject};
 use crate::hand::{Hand, Job, locked};
-use crate::store::{Approver, Kept, StoreError, With};
+use crate::store::{Kept, StoreError, With};
 use adjutant_engine::act::Happened;
 use adjutant_engine::guard::{Asked, By};
 use adjutant_model::act::{Answer, OnFailure, Plan, Ruling, State};
@@ -218,7 +218,9 @@ impl Hand {
             return happen(Happened::Expired, "its time ran out before it was begun");
         }
         let approvers = self.counting("approve", &plan.digest().to_string())?;
-        let ruling = self.ruling(plan, action, found, &approvers, now);
+        let held_for = plan.held_for.as_deref();
+        let whose = Whose { playbook: &plan.playbook, autonomy: plan.autonomy, by: &plan.by, held_for };
+        let ruling = self.says((&action.action, found), &whose, self);
         let open = match ruling.answer {
             Answer::Run => Vec::new(),
             Answer::Ask => crate::hand::missing(&ruling.approvals, &approvers),
@@ -230,13 +232,6 @@ impl Hand {
         let with = With { before: Some(before.clone()), says: reasons(&ruling), ..With::default() };
         self.happen(&action.key, Happened::Intended, with)?;
         Ok(None)
-    }
-
-    fn ruling(&self, plan: &Plan, action: &Kept, found: &Found, approvers: &[Approver], now: Time) -> Ruling {
-        let rung = self.autonomy(&plan.playbook, &action.action.verb, plan.autonomy);
-        let by = if approvers.is_empty() { By::Playbook(&plan.playbook, rung) } else { By::Person(&plan.by, &[]) };
-        let ruling = self.rule(&Asked { action: &action.action, subject: subject(found), by, undo: false, now }, self);
-        held(ruling, plan.held_for.as_deref())
     }
 
     /// Calls, and finds out what became of it.

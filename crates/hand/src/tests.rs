@@ -78,6 +78,7 @@ fn rule(asked: &Asked<'_>, spent: &dyn Spent) -> Ruling {
         return told(Answer::Refuse, "limit");
     }
     match asked.by {
+        By::Person("", _) | By::Playbook(_, Autonomy::Observe | Autonomy::Recommend) => told(Answer::Refuse, "nobody"),
         By::Playbook(_, Autonomy::Act) => told(Answer::Run, "ladder"),
         _ => told(Answer::Ask, "people"),
     }

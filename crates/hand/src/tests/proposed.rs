@@ -16,6 +16,7 @@ fn by_the_machine(names: &[&str]) -> Draft {
 fn the_machine_proposes_the_same_once_for_a_case() {
     let bench = Bench::new(3);
     let hand = bench.hand();
+    let lead = lead(&hand, "bo");
     let first = hand.plan(by_the_machine(&["u0", "nobody"])).unwrap().0;
     assert_eq!(hand.plan(by_the_machine(&["u0", "nobody"])).unwrap().0, first);
     assert_ne!(hand.plan(by_the_machine(&["u0"])).unwrap().0, first, "other steps are another plan");
@@ -25,7 +26,6 @@ fn the_machine_proposes_the_same_once_for_a_case() {
     assert_ne!(asked, first, "a person gets what a person asks for");
     assert_ne!(hand.plan(draft(&["u0", "nobody"], Autonomy::Ask)).unwrap().0, asked);
 
-    let lead = lead(&hand, "bo");
     assert_eq!(say(&hand, &lead, Verb::Deny, &first.to_string()).unwrap(), Heard::Denied);
     assert_eq!(hand.plan(by_the_machine(&["u0", "nobody"])).unwrap().0, first, "who said no is not asked again");
 }
@@ -38,7 +38,23 @@ fn what_nobody_answered_is_proposed_again() {
     bench.pass(Duration::from_hours(24));
     hand.expire().unwrap();
     assert_eq!(stages(&hand, &first), [Stage::Expired]);
-    assert_ne!(hand.plan(by_the_machine(&["u0"])).unwrap().0, first);
+    let again = hand.plan(by_the_machine(&["u0"])).unwrap();
+    assert_ne!(again.0, first);
+    let bo = lead(&hand, "bo");
+    bench.pass(Duration::from_hours(3));
+    assert!(say(&hand, &bo, Verb::Approve, &again.0.to_string()).is_err(), "a key that is new to a hand in use");
+}
+
+#[test]
+fn what_the_machine_proposed_is_done_once_people_approved() {
+    let bench = Bench::new(1);
+    let hand = bench.hand();
+    let bo = lead(&hand, "bo");
+    let (digest, plan) = hand.plan(by_the_machine(&["u0"])).unwrap();
+    assert_eq!(plan.answer(), Answer::Ask);
+    say(&hand, &bo, Verb::Approve, &digest.to_string()).unwrap();
+    hand.carry_out(&plan).unwrap();
+    assert_eq!(stages(&hand, &digest), [Stage::Done]);
 }
 
 #[test]
