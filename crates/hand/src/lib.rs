@@ -18,6 +18,7 @@ pub mod secret_ref;
 pub mod socket;
 pub mod statement;
 pub mod store;
+mod under_way;
 
 #[cfg(test)]
 mod tests;

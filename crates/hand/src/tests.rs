@@ -406,8 +406,8 @@ fn a_pause_holds_over_a_restart_until_two_people_resume() {
     let (bo, digest) = (key("bo"), approved(&hand, &["u0"]));
     let al = key("al");
     hand.revoke_key("al+00000000").unwrap_err();
-    let pause = hand.pause("cy").unwrap();
-    assert_eq!(hand.pause("dee").unwrap(), pause);
+    let (pause, _) = hand.pause("cy").unwrap();
+    assert_eq!(hand.pause("dee").unwrap(), (pause.clone(), 0));
     assert_eq!(carried_out(&bench, &digest)[0].stage, Stage::Refused);
     hand.add_key(&al.verifier().to_string(), vec!["lead".into()]).unwrap();
     bench.pass(Duration::from_hours(25));
