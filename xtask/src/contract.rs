@@ -4,11 +4,15 @@ use crate::acting::auditor::Findings;
 use crate::acting::directory::Directory;
 use crate::acting::fault::{POINTS, Point};
 use crate::acting::trial::{self, Outcome};
-use crate::acting::worlds::{FILES, Http};
+use crate::acting::worlds::{self, FILES, Http};
 use crate::acting::{Servers, Verb, watched};
 use crate::dice::Dice;
 use crate::figures::Figures;
+use crate::sh;
+use adjutant_connect::proof::{HARNESS, Proof};
+use adjutant_model::Digest;
 use anyhow::{Context as _, Result, ensure};
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +20,8 @@ use std::thread;
 
 /// Trials at a time. Most of them wait for a server that does not answer.
 const AT_ONCE: usize = 24;
+/// Fewer trials of each verb at each point prove nothing.
+const SEEDS_MIN: usize = 10;
 /// Shown of what was found.
 const SHOWN_MAX: usize = 12;
 /// The connector that is no file.
@@ -31,6 +37,9 @@ pub struct Arguments {
     /// Only the fault points whose name contains this
     #[arg(long, value_name = "TEXT")]
     point: Option<String>,
+    /// Write beside each connector's file that it was tried, when nothing was found
+    #[arg(long)]
+    write: bool,
     /// Also write the figures as one flat JSON object
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -71,7 +80,21 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let sum = tried(&jobs);
     sum.findings.says.iter().take(SHOWN_MAX).for_each(|says| println!("{says}\n"));
     println!("{} were put before a person", sum.stuck);
-    report(&sum, verbs, arguments)
+    let passed = report(&sum, verbs, arguments)?;
+    if arguments.write && passed {
+        ensure!(arguments.seeds >= SEEDS_MIN && arguments.point.is_none(), "too little was tried to be written down");
+        FILES.into_iter().filter(|name| wanted(name)).try_for_each(|name| prove(name, &jobs))?;
+    }
+    Ok(passed)
+}
+
+/// Writes down that a connector's file was tried as it stands.
+fn prove(name: &str, jobs: &[Job<'_>]) -> Result<()> {
+    let (path, text) = worlds::file(name)?;
+    let trials = jobs.iter().filter(|job| job.verb.connector == name).count() as u64;
+    let proof = Proof { definition: Digest::of(text.as_bytes()), harness: HARNESS, trials };
+    let file = sh::root().join("book").join(path).with_extension("proof");
+    fs::write(&file, proof.to_string()).with_context(|| format!("write {}", file.display()))
 }
 
 fn report(sum: &Sum, verbs: usize, arguments: &Arguments) -> Result<bool> {

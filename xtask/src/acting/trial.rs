@@ -106,6 +106,10 @@ impl Trial<'_> {
         let Some(action) = actions.iter().find(|action| matches!(action.stage, Stage::Done | Stage::Stuck)) else {
             return Ok(());
         };
+        if action.stage == Stage::Stuck {
+            // Whoever was still finding out is not mistaken for whoever takes it back.
+            self.bench.start_again()?;
+        }
         self.world.break_down(self.scene.undo.clone());
         if let Some(beside) = self.scene.meddle {
             self.world.meddle(beside)?;
@@ -164,7 +168,9 @@ impl Trial<'_> {
             let actions = self.bench.actions(&self.plans)?;
             let moves = |action: &Kept| {
                 matches!(action.stage, Stage::Planned | Stage::Approved | Stage::Intended | Stage::Unclear | Stage::Undoing)
-                    || asked.is_some_and(|(key, since)| action.key == key && action.changed < since)
+                    || asked.is_some_and(|(key, since)| {
+                        action.key == key && (action.changed < since || action.stage == Stage::Done)
+                    })
             };
             if !actions.iter().any(moves) || began.elapsed() > PATIENCE {
                 return Ok(actions);
