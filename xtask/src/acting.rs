@@ -38,6 +38,8 @@ pub struct Verb {
     pub kind: EntityKind,
     /// Whether it can be taken back.
     pub reversible: bool,
+    /// Whether a state shows that it was done. Where none does, a server that says so is believed.
+    pub shows: bool,
     /// Which of several ways of the same verb this is; empty when there is one.
     pub variant: &'static str,
 }

@@ -134,11 +134,17 @@ impl Siege {
         Ok(Client::new(self.socket.clone(), vec![own_user()]).ask(request)?)
     }
 
-    /// People do their work: they approve a plan that they made themselves, and end a pause that somebody else began.
-    fn people(&mut self, dice: &mut Dice) -> Result<()> {
+    /// People end a pause.
+    fn people_resume(&self) -> Result<()> {
         if let Some(pause) = self.bench.hand().paused()? {
             LEADS.iter().for_each(|lead| drop(self.bench.say(lead, Verb::Resume, &pause)));
         }
+        Ok(())
+    }
+
+    /// People do their work: they approve a plan that they made themselves, and end a pause that somebody else began.
+    fn people(&mut self, dice: &mut Dice) -> Result<()> {
+        self.people_resume()?;
         let name = format!("u{}", dice.below(ORDINARY));
         let (plan, _) = self.bench.hand().plan(bench::draft(VERBS[0], EntityKind::User, &name, BTreeMap::new()))?;
         self.judge.approves(plan);

@@ -22,6 +22,8 @@ use std::time::Instant;
 const PLANS: usize = 24;
 /// So wide that a limit holds nothing of that.
 const LIMITS: &str = "per_hour: 200\ndefault: { targets: 50, share: 5%, window: 10 min }\nverbs: []\n";
+/// How long a call takes, in microseconds.
+const CALL_TAKES: u64 = 1_500;
 /// Pauses of one installation.
 const PER_BENCH: u64 = 25;
 /// Of a pause, in so many a new process must keep it.
@@ -73,18 +75,24 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
 
 fn tried(trials: u64, dice: &mut Dice, tally: &mut Tally) -> Result<()> {
     let clock = Clock::new();
-    let accounts = Accounts::new(&clock, std::time::Duration::from_micros(200));
+    let accounts = Accounts::new(&clock, std::time::Duration::from_micros(CALL_TAKES));
     let guardrails = Arc::new(bench::guardrails_with(&[("limits.yaml", LIMITS)])?);
     let settings = Settings { population: BTreeMap::from([(EntityKind::User, 100_000)]), ..Settings::default() };
     let mut bench = Bench::under(guardrails, settings, ("directory", Arc::new(accounts.clone())), &clock)?;
     let socket = bench.listen()?;
     for trial in 0..trials {
-        let plans = loaded(&bench, &accounts, trial)?;
+        let plans = planned(&bench, &accounts, trial)?;
         let client = Client::new(socket.clone(), vec![own_user()]);
-        std::thread::sleep(std::time::Duration::from_micros(dice.below(12_000) as u64));
-        let asked = Instant::now();
-        let reply = client.ask(&Request::Pause { by: "somebody".into() }).context("the pause")?;
-        let answered = Instant::now();
+        let after = std::time::Duration::from_micros(dice.below(40_000) as u64);
+        let (reply, asked, answered) = std::thread::scope(|scope| {
+            // People go on approving while it is paused.
+            scope.spawn(|| plans.iter().for_each(|plan| drop(bench.say(LEADS[0], Verb::Approve, &plan.to_string()))));
+            std::thread::sleep(after);
+            let asked = Instant::now();
+            let reply = client.ask(&Request::Pause { by: "somebody".into() });
+            (reply, asked, Instant::now())
+        });
+        let reply = reply.context("the pause")?;
         tally.took.push(answered - asked);
         let Reply::Paused { pause, .. } = reply else { bail!("it is not paused: {reply:?}") };
         if dice.once_in(RESTARTS_ONE_IN) {
@@ -105,16 +113,13 @@ fn tried(trials: u64, dice: &mut Dice, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Approves as many plans at once as it has.
-fn loaded(bench: &Bench, accounts: &Accounts, trial: u64) -> Result<Vec<Digest>> {
+/// Plans that wait for approval.
+fn planned(bench: &Bench, accounts: &Accounts, trial: u64) -> Result<Vec<Digest>> {
     let mut plans = Vec::new();
     for nth in 0..PLANS {
         let id = format!("u{trial}-{nth}");
         accounts.put(&id, Account::default());
         plans.push(bench.hand().plan(bench::draft(VERBS[0], EntityKind::User, &id, BTreeMap::new()))?.0);
-    }
-    for plan in &plans {
-        bench.say(LEADS[0], Verb::Approve, &plan.to_string())?;
     }
     Ok(plans)
 }

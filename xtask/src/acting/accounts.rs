@@ -24,8 +24,8 @@ pub struct Account {
     pub aliases: Vec<String>,
     /// The groups that it is in.
     pub groups: Vec<String>,
-    /// What was done to it.
-    done: [bool; 2],
+    /// Which of the verbs was done to it.
+    pub done: [bool; 2],
 }
 
 /// A call that changed something.

@@ -115,6 +115,13 @@ pub struct Scene {
     pub whole: bool,
 }
 
+impl Scene {
+    /// A server says that it did what it did not.
+    pub fn lies(&self) -> bool {
+        self.act.iter().any(|fault| fault.step == Step::Lies)
+    }
+}
+
 /// A fault point: its name, whether it is about taking back, and what happens with a seed.
 pub type Point = (&'static str, bool, fn(&mut Dice) -> Scene);
 

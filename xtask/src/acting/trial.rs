@@ -24,6 +24,8 @@ pub struct Outcome {
     pub undo_differs: u64,
     /// Actions that were put before a person.
     pub stuck: u64,
+    /// Answers that were not true, where nothing else shows what was done.
+    pub believed: u64,
 }
 
 struct Trial<'a> {
@@ -82,6 +84,10 @@ impl Trial<'_> {
         for action in &actions {
             self.outcome.stuck += u64::from(action.stage == Stage::Stuck);
             let lies = match action.stage {
+                Stage::Done if !self.verb.shows && self.scene.lies() => {
+                    self.outcome.believed += u64::from(!done);
+                    false
+                }
                 Stage::Done => !done,
                 Stage::AlreadySo => !done,
                 Stage::Stuck => false,

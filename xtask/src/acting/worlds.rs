@@ -10,7 +10,7 @@ use super::webhook::Webhook;
 use super::{Servers, Verb, World};
 use crate::sh;
 use adjutant_connect::http::{Auth, Definition, HttpConnector, Settings};
-use adjutant_hand::connector::Connector;
+use adjutant_hand::connector::{Connector, Idempotency, Offer};
 use adjutant_model::{EntityKind, Secret};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use rusqlite::Connection;
@@ -78,11 +78,12 @@ fn client(token_url: &str) -> Value {
 impl Servers for Http {
     fn verbs(&self) -> Vec<Verb> {
         let offers = self.definition.offers().iter();
-        let verb = |offer: &adjutant_hand::connector::Offer, variant| Verb {
+        let verb = |offer: &Offer, variant| Verb {
             connector: self.name,
             verb: offer.verb,
             kind: offer.kind,
             reversible: offer.reversible,
+            shows: offer.idempotency != Idempotency::Repeat,
             variant,
         };
         let variants = |offer| match self.name {

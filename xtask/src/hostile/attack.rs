@@ -149,7 +149,11 @@ impl Siege {
         }
         self.notes.iter().filter(|note| note.contains("resume")).try_for_each(|note| self.hear(note.clone()))?;
         // While it is paused nothing runs by itself either.
-        self.plan(alone(&ordinary(dice))).map(drop)
+        self.plan(alone(&ordinary(dice)))?;
+        if !dice.once_in(4) {
+            self.people_resume()?;
+        }
+        Ok(())
     }
 
     /// Bytes that are no request.
