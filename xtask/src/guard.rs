@@ -4,8 +4,9 @@
 //! cores; a trial is the same for the same seed however many cores there are.
 
 mod naive;
-mod world;
+pub mod world;
 
+use crate::dice::Dice;
 use crate::figures::Figures;
 use adjutant_engine::autonomy::Pause;
 use adjutant_model::act::{Answer, Ruling};
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::thread;
-use world::{ACCOUNTS, DOMAINS, Dice, HOSTS, Policy, Request};
+use world::{ACCOUNTS, DOMAINS, HOSTS, Policy, Request};
 
 /// Requests under one book.
 const PER_BOOK: u64 = 500;
@@ -81,10 +82,8 @@ pub fn diff(arguments: &Arguments) -> Result<bool> {
     });
     tally.says.iter().take(SHOWN_MAX).for_each(|says| println!("{says}\n"));
     let mut figures = Figures::default();
+    println!("{} refused, {} left to people, {} let run", tally.refused, tally.asked, tally.run);
     figures.add("trials", arguments.trials as f64, "random requests to both guards");
-    figures.add("refused", tally.refused as f64, "of them refused");
-    figures.add("asked", tally.asked as f64, "left to people");
-    figures.add("run", tally.run as f64, "let run");
     figures.add("differences", tally.wrong as f64, "where the two guards differ; bar 0");
     figures.report(arguments.json.as_deref())?;
     Ok(tally.wrong == 0)

@@ -8,20 +8,26 @@
 #![expect(unreachable_pub, reason = "one binary: `pub` means for other files")]
 
 mod accuracy;
+mod acting;
+mod approvals;
 mod authz;
 mod bench;
 mod clients;
+mod contract;
 mod count;
 mod crash;
 mod data;
+mod dice;
 mod figures;
 mod flood;
 mod full;
 mod fuzz;
 mod gate;
 mod guard;
+mod hostile;
 mod live;
 mod measured;
+mod pause;
 mod prove;
 mod quality;
 mod reliable;
@@ -68,6 +74,14 @@ enum Command {
     Flood(flood::Arguments),
     /// Tries to make an HTTP connector call where it must not
     Ssrf(ssrf::Arguments),
+    /// Does and takes back every verb of every connector while everything goes wrong, and audits it from outside
+    Contract(contract::Arguments),
+    /// Forges approvals in every way; none may count
+    Approvals(approvals::Arguments),
+    /// Pauses a hand under load; nothing may begin after the answer
+    Pause(pause::Arguments),
+    /// Speaks to a hand with all that a brain holds, and wants it to act where it must not
+    HostileBrain(hostile::Arguments),
     /// Fills the disk under the service: 503, nothing lost, and it goes on
     Full(full::Arguments),
     /// Compares the fields that we read with a reference's, record by record
@@ -106,6 +120,10 @@ fn main() -> ExitCode {
         Command::Authz(arguments) => authz::run(&arguments),
         Command::Flood(arguments) => flood::run(&arguments),
         Command::Ssrf(arguments) => ssrf::run(&arguments),
+        Command::Contract(arguments) => contract::run(&arguments),
+        Command::Approvals(arguments) => approvals::run(&arguments),
+        Command::Pause(arguments) => pause::run(&arguments),
+        Command::HostileBrain(arguments) => hostile::run(&arguments),
         Command::Full(arguments) => full::run(&arguments),
         Command::Accuracy { dir, json, examples } => {
             accuracy::run(&dir, &sh::root().join("book/sources"), json.as_deref(), examples).map(|accuracy| accuracy.meets_bars())

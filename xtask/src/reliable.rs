@@ -1,4 +1,5 @@
-//! What must hold when the world does not: kills, tampering, floods, a full disk, callers who may not.
+//! What must hold when the world does not: kills, tampering, floods, a full disk, callers who may not, vendors that break in the
+//! middle of an act.
 //!
 //! `test` runs each in short and `prove` in full. All use one build for debugging, with the places where a kill can be asked
 //! for; only the flood, which is about how many, is of the program as it is released.
@@ -11,7 +12,8 @@ use crate::sh;
 use std::process::Command;
 
 /// The names of the steps.
-const STEPS: [&str; 6] = ["crash", "tamper", "flood", "authz", "ssrf", "full"];
+const STEPS: [&str; 10] =
+    ["crash", "tamper", "flood", "authz", "ssrf", "contract", "approvals", "hostile-brain", "pause", "full"];
 
 /// How often the service is killed.
 const KILLS: [u64; 2] = [40, 500];
@@ -21,6 +23,18 @@ const STRIDES: [usize; 2] = [29, 1];
 
 /// How long the flood lasts.
 const FLOOD_SECONDS: [u64; 2] = [15, 120];
+
+/// Trials of each verb at each fault point.
+const SEEDS: [u64; 2] = [10, 200];
+
+/// Forged approvals.
+const FORGED: [u64; 2] = [10_000, 100_000];
+
+/// Attacks of a hostile brain.
+const ATTACKS: [u64; 2] = [4_000, 100_000];
+
+/// Pauses under load.
+const PAUSES: [u64; 2] = [100, 1_000];
 
 /// This program, as it was built for debugging with what it starts.
 fn harness(arguments: &[String]) -> Command {
@@ -40,6 +54,10 @@ pub fn all(gate: &mut Gate<'_>, size: Size) {
     gate.command("flood", harness(&flood.collect::<Vec<_>>()));
     gate.command("authz", harness(&words("authz".into())));
     gate.command("ssrf", harness(&words("ssrf".into())));
+    gate.command("contract", harness(&words(format!("contract --seeds {}", SEEDS[nth]))));
+    gate.command("approvals", harness(&words(format!("approvals --trials {}", FORGED[nth]))));
+    gate.command("hostile-brain", harness(&words(format!("hostile-brain --trials {}", ATTACKS[nth]))));
+    gate.command("pause", harness(&words(format!("pause --trials {}", PAUSES[nth]))));
     gate.step("full", || {
         let (passed, text) = sh::captured(harness(&words("full".into())), "full")?;
         if let Some(why) = text.lines().find_map(|line| line.strip_prefix("skipped: ")) {

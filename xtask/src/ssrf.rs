@@ -33,8 +33,8 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     }
     let asked = proxied()?;
     let mut figures = Figures::default();
-    figures.add("ssrf_trials", (trials + PROXIES.len() as u64) as f64, "ways to make a connector call where it must not");
-    figures.add("ssrf_reached", (reached.len() as u64 + asked) as f64, "of them reached such a place (bar 0)");
+    figures.add("trials", (trials + PROXIES.len() as u64) as f64, "ways to make a connector call where it must not");
+    figures.add("reached", (reached.len() as u64 + asked) as f64, "of them reached such a place (bar 0)");
     figures.report(arguments.json.as_deref())?;
     Ok(reached.is_empty() && asked == 0)
 }

@@ -34,7 +34,10 @@ impl Hand {
                 };
                 Ok(Reply::Actions { actions: self.store().effective(wanted, Time(since))? })
             }
-            Request::Pause { by } => Ok(Reply::Paused { pause: self.pause(&by)? }),
+            Request::Pause { by } => {
+                let (pause, under_way) = self.pause(&by)?;
+                Ok(Reply::Paused { pause, under_way })
+            }
             Request::Journal { after } => Ok(Reply::Journal { lines: self.store().journal(after, JOURNAL_LINES_MAX)? }),
             Request::Check { verb, kind, name } => Ok(self.check(&verb, kind, &name)),
             Request::Keys => Ok(Reply::Keys { keys: self.store().approvers()? }),
@@ -71,7 +74,7 @@ impl Hand {
             Ok((by, found)) => {
                 let target: Target = found.target.clone();
                 let action = Action { verb: verb.into(), target, connector: by.into(), with: BTreeMap::new() };
-                let person = By::Person("", &[]);
+                let person = By::Person("whoever is logged in", &[]);
                 let asked = Asked { action: &action, subject: subject(&found), by: person, undo: false, now: self.now() };
                 Reply::Ruled { target: Some(found.target.clone()), ruling: self.rule(&asked, self) }
             }

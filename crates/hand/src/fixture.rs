@@ -5,6 +5,7 @@ use crate::connector::{CallError, Connector, Found, Idempotency, Offer, Permit};
 use adjutant_model::EntityKind;
 use adjutant_model::act::{Action, State, Target};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What can go wrong with one call.
@@ -103,7 +104,17 @@ pub struct World {
 
 /// The connector to that world.
 #[derive(Clone, Default)]
-pub struct Fake(Arc<Mutex<World>>);
+pub struct Fake {
+    world: Arc<Mutex<World>>,
+    /// Calls that change something wait for this.
+    gate: Arc<Mutex<()>>,
+    /// One waits.
+    held: Arc<AtomicBool>,
+    /// Nothing shows what was done.
+    repeats: Arc<AtomicBool>,
+}
+
+const REPEAT: [Offer; 1] = [Offer { idempotency: Idempotency::Repeat, ..OFFERS[0] }];
 
 const OFFERS: [Offer; 2] = [
     Offer {
@@ -138,7 +149,22 @@ impl Fake {
 
     /// The world.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets calls that change something wait until this is dropped.
+    pub fn hold(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether such a call came.
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    /// From now on nothing shows what was done, and doing it again is no more than doing it once.
+    pub fn repeats(&self, repeats: bool) {
+        self.repeats.store(repeats, Ordering::SeqCst);
     }
 
     /// Lets the next call of this kind go wrong, after `before` that do not.
@@ -175,6 +201,8 @@ impl Fake {
     }
 
     fn change(&self, call: Call, (action, key): (&Action, &str), change: impl Fn(&mut Account)) -> Result<(), CallError> {
+        self.held.store(true, Ordering::SeqCst);
+        drop(self.gate.lock());
         let fault = self.fault(call);
         match fault {
             Fault::Refused => return Err(CallError::Permanent("403 forbidden".into())),
@@ -204,7 +232,7 @@ impl Fake {
 
 impl Connector for Fake {
     fn verbs(&self) -> &[Offer] {
-        &OFFERS
+        if self.repeats.load(Ordering::SeqCst) { &REPEAT } else { &OFFERS }
     }
 
     fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
@@ -229,6 +257,9 @@ impl Connector for Fake {
     }
 
     fn is_done(&self, action: &Action, state: &State) -> bool {
+        if self.repeats.load(Ordering::SeqCst) {
+            return false;
+        }
         let wanted = if action.verb == "disable-account" { ("enabled", "false") } else { ("sessions", "0") };
         state.0.get(wanted.0).is_some_and(|values| values.iter().eq([wanted.1]))
     }

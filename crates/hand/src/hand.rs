@@ -1,8 +1,10 @@
 //! The hand itself: what it is made of, who may have it act, and how it is stopped.
 
 use crate::connector::Connector;
+use crate::saga::can_be_taken_back;
 use crate::statement::{NotAStatement, SIGNED_FOR_MAX, Statement, Verb};
 use crate::store::{Approver, Store, StoreError, With};
+use crate::under_way::Calls;
 use adjutant_engine::act::Happened;
 use adjutant_engine::autonomy::Pause;
 use adjutant_engine::guard::{Asked, Spent};
@@ -139,6 +141,8 @@ pub struct Hand {
     epoch: u64,
     /// Asking the guard and writing the intent is one step: two that ask at once cannot both get the last of a limit.
     pub(crate) gate: Mutex<()>,
+    /// Calls that are not answered yet.
+    pub(crate) calls: Calls,
     /// Targets that something is being done to.
     pub(crate) busy: (Mutex<HashSet<String>>, Condvar),
     jobs: (Mutex<Jobs>, Condvar),
@@ -167,6 +171,7 @@ impl Hand {
             parts,
             epoch,
             gate: Mutex::default(),
+            calls: Calls::default(),
             busy: Default::default(),
             jobs: Default::default(),
             called: Mutex::default(),
@@ -384,6 +389,9 @@ impl Hand {
         if !matches!(action.stage, Stage::Done | Stage::Stuck | Stage::Drifted) {
             return Err(Refused::State(format!("an action that is {} cannot be taken back", action.stage)));
         }
+        if !can_be_taken_back(&self.store().plan(&action.plan)?, &action) {
+            return Err(Refused::State("nothing takes this back, as the plan says".into()));
+        }
         if by.roles.is_empty() {
             return Err(Refused::Signer(format!("{} has no role that may take anything back", by.name)));
         }
@@ -411,14 +419,20 @@ impl Hand {
         Ok(Heard::Resumed)
     }
 
-    /// Stops: when this returns nothing more is begun, also after a restart, until two people resume. What was begun is
-    /// finished, so that it is known what became of it. Returns the name of the pause.
+    /// Stops: when this returns nothing more is begun, also after a restart, until two people resume, and what had begun was
+    /// answered; how many calls were not, where that takes too long. What was begun is read back, so that it is known what
+    /// became of it. Returns the name of the pause also.
     ///
     /// # Errors
     /// The store cannot be used; it stops all the same, until it restarts.
-    pub fn pause(&self, by: &str) -> Result<String, StoreError> {
+    pub fn pause(&self, by: &str) -> Result<(String, usize), StoreError> {
+        let name = self.set_pause(by)?;
+        Ok((name, self.calls.ended()))
+    }
+
+    fn set_pause(&self, by: &str) -> Result<String, StoreError> {
         let _gate = locked(&self.gate);
-        if let Some(pause) = self.store().setting("pause")?.filter(|pause| !pause.is_empty()) {
+        if let Some(pause) = self.paused()? {
             return Ok(pause);
         }
         let now = self.now();

@@ -19,6 +19,7 @@ pub mod secret_ref;
 pub mod socket;
 pub mod statement;
 pub mod store;
+mod under_way;
 
 #[cfg(test)]
 mod tests;

@@ -120,6 +120,9 @@ pub enum Reply {
     Paused {
         /// The name that two people sign to resume.
         pause: String,
+        /// Calls that had begun before and are not answered yet.
+        #[serde(default)]
+        under_way: usize,
     },
     /// Lines of the journal.
     Journal {

@@ -8,6 +8,7 @@ use crate::connector::{CallError, Connector, Found, Idempotency, Permit};
 use crate::draft::{Whose, subject};
 use crate::hand::{Hand, Job, locked};
 use crate::store::{Kept, StoreError, With};
+use crate::under_way::UnderWay;
 use adjutant_engine::act::Happened;
 use adjutant_engine::guard::{Asked, By};
 use adjutant_model::act::{Answer, OnFailure, Plan, Ruling, State};
@@ -29,13 +30,20 @@ const CALLS_MAX: u32 = 4;
 /// Before the second call; twice as long before each further one.
 const BACKOFF: Duration = Duration::from_millis(250);
 
-/// Between two looks at a target whose change does not show yet.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Before the second look at a target whose change does not show yet; twice as long before each further one, so that looking
+/// does not use up what a vendor takes in a minute.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Between two looks at the most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Between two looks for plans that expired and actions that end by themselves.
 const TICK: Duration = Duration::from_millis(500);
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// An action and the connector that does it.
+type On<'a> = (&'a dyn Connector, &'a Kept);
 
 impl Hand {
     /// Starts the threads that act, after whatever an earlier process left unfinished is taken up. They end after
@@ -70,6 +78,8 @@ impl Hand {
                 _ => self.enter(Job::Do(action.plan)),
             }
         }
+        // What somebody signed is taken back, although the process ended before it was begun.
+        self.store().undo_asked()?.into_iter().for_each(|action| self.enter(Job::Undo(action.key)));
         Ok(())
     }
 
@@ -95,9 +105,15 @@ impl Hand {
         }
     }
 
-    /// Ends plans that nobody answered, and takes back what was done for a time.
+    /// Ends plans that nobody answered, takes back what was done for a time, and puts before a person what is unclear for too
+    /// long: whoever is finding out may wait for a vendor that is slow to answer, and goes on.
     pub(crate) fn expire(&self) -> Result<()> {
         let now = self.now();
+        let is_late = |action: &Kept| action.stage == Stage::Unclear && now.since(action.changed) >= self.settings().unclear_for;
+        for action in self.store().moving()?.into_iter().filter(is_late) {
+            // Unless it was found out just now.
+            let _ = self.happen(&action.key, Happened::GaveUp, says("whether it was done is not known yet"));
+        }
         {
             let _gate = locked(&self.gate);
             for action in self.store().unanswered(now)? {
@@ -116,7 +132,7 @@ impl Hand {
                 Stage::Approved => self.perform(plan, action)?,
                 Stage::Intended | Stage::Unclear => {
                     let _target = self.hold(&action.action.target.id);
-                    self.found_out(action)?
+                    self.found_out(plan, action)?
                 }
                 _ if goes_on(plan, &actions, action) => continue,
                 stage => stage,
@@ -142,7 +158,8 @@ impl Hand {
             self.happen(&action.key, after, says(&format!("step {} was not done", nth + 1)))?;
         }
         if plan.on_failure == OnFailure::Undo {
-            for action in actions.iter().rev().filter(|action| action.nth < nth && action.stage == Stage::Done) {
+            let done = |action: &&Kept| action.nth < nth && action.stage == Stage::Done && can_be_taken_back(plan, action);
+            for action in actions.iter().rev().filter(done) {
                 self.take_back(&action.key)?;
             }
         }
@@ -171,10 +188,10 @@ impl Hand {
         if is(Bug::IntentAfterAct) {
             let _ = connector.act(&action.action, &before, Permit::new(&action.key), &action.key);
         }
-        if let Some(stage) = self.not_allowed(plan, action, &found, &before)? {
-            return Ok(stage);
+        match self.allowed(plan, action, &found, &before)? {
+            Ok(under_way) => self.called(plan, (connector, action), &before, under_way),
+            Err(stage) => Ok(stage),
         }
-        self.called(connector, action, &before)
     }
 
     /// How the target is now; it must still be who was approved.
@@ -199,16 +216,17 @@ impl Hand {
         Ok((connector, found, state))
     }
 
-    /// Asks the guard once more, and where it agrees writes the intent, as one step. Some stage when it is not done.
-    fn not_allowed(&self, plan: &Plan, action: &Kept, found: &Found, before: &State) -> Result<Option<Stage>> {
+    /// Asks the guard once more, and where it agrees writes the intent and begins the call, as one step. A stage when it is not
+    /// done.
+    fn allowed(&self, plan: &Plan, action: &Kept, found: &Found, before: &State) -> Result<Result<UnderWay<'_>, Stage>> {
         let _gate = locked(&self.gate);
         let now = self.now();
         #[cfg(test)]
         if is(Bug::RuledOnce) {
             self.happen(&action.key, Happened::Intended, With { before: Some(before.clone()), ..With::default() })?;
-            return Ok(None);
+            return Ok(Ok(self.calls.begin()));
         }
-        let happen = |happened, why: &str| self.happen(&action.key, happened, says(why)).map(Some);
+        let happen = |happened, why: &str| self.happen(&action.key, happened, says(why)).map(Err);
         #[cfg(test)]
         let plan = &Plan { epoch: if is(Bug::EpochIgnored) { self.epoch() } else { plan.epoch }, ..plan.clone() };
         if plan.epoch != self.epoch() {
@@ -231,26 +249,31 @@ impl Hand {
         }
         let with = With { before: Some(before.clone()), says: reasons(&ruling), ..With::default() };
         self.happen(&action.key, Happened::Intended, with)?;
-        Ok(None)
+        Ok(Ok(self.calls.begin()))
     }
 
     /// Calls, and finds out what became of it.
-    fn called(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<Stage> {
+    fn called<'a>(&'a self, plan: &Plan, on: On<'_>, before: &State, mut under_way: UnderWay<'a>) -> Result<Stage> {
+        let (connector, action) = on;
         if is_repeatable(connector, action) {
-            return self.repeated(connector, action, before);
+            return self.repeated(plan, on, before, under_way);
         }
         let mut calls = 0;
         let answer = loop {
             calls += 1;
-            match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
-                Err(CallError::Retry(_)) if calls < CALLS_MAX => {
-                    self.wait(BACKOFF * 2_u32.pow(calls - 1));
-                    self.pace_of(action);
-                    if self.paused()?.is_some() {
-                        return self.happen(&action.key, Happened::Failed, says("it was paused before the call succeeded"));
-                    }
+            let answer = connector.act(&action.action, before, Permit::new(&action.key), &action.key);
+            drop(under_way);
+            if calls == CALLS_MAX || !matches!(answer, Err(CallError::Retry(_))) {
+                break answer;
+            }
+            self.wait(BACKOFF * 2_u32.pow(calls - 1));
+            self.pace_of(action);
+            match self.again(plan)? {
+                Some(again) => under_way = again,
+                None => {
+                    let says = says("it was paused, or its time ran out, before the call succeeded");
+                    return self.happen(&action.key, Happened::Failed, says);
                 }
-                answer => break answer,
             }
         };
         #[cfg(test)]
@@ -264,13 +287,15 @@ impl Hand {
             }
             Err(error) => return self.happen(&action.key, Happened::Failed, says(&error.to_string())),
         }
-        self.found_out(&self.store().action(&action.key)?)
+        self.found_out(plan, &self.store().action(&action.key)?)
     }
 
     /// Calls until it is answered: doing it again is no more than doing it once, and nothing would show that it was done.
-    fn repeated(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<Stage> {
+    fn repeated<'a>(&'a self, plan: &Plan, (connector, action): On<'_>, before: &State, mut under_way: UnderWay<'a>) -> Result<Stage> {
         for nth in 0..CALLS_MAX {
-            let with = match connector.act(&action.action, before, Permit::new(&action.key), &action.key) {
+            let answer = connector.act(&action.action, before, Permit::new(&action.key), &action.key);
+            drop(under_way);
+            let with = match answer {
                 Ok(()) => {
                     let says = "it was answered, and nothing can be read back".to_owned();
                     let with = With { after: Some(before.clone()), says, ..With::default() };
@@ -286,23 +311,28 @@ impl Hand {
             }
             self.wait(BACKOFF * 2_u32.pow(nth));
             self.pace_of(action);
-            if self.paused()?.is_some() {
-                break;
+            match self.again(plan)? {
+                Some(again) => under_way = again,
+                None => return self.give_up(action, "it was paused, or its time ran out, before anybody answered"),
             }
         }
         self.give_up(action, "nobody answered")
     }
 
     /// Reads back until it shows whether the action was done; puts it before a person when that cannot be told in time.
-    fn found_out(&self, action: &Kept) -> Result<Stage> {
+    fn found_out(&self, plan: &Plan, action: &Kept) -> Result<Stage> {
         if let (Some(connector), Some(before)) = (self.connectors().get(&action.action.connector), &action.before)
             && is_repeatable(&**connector, action)
         {
-            return self.repeated(&**connector, action, before);
+            return match self.again(plan)? {
+                Some(under_way) => self.repeated(plan, (&**connector, action), before, under_way),
+                None => self.give_up(action, "nothing shows it, and it may not be called again"),
+            };
         }
         let began = self.now();
         let settings = self.settings();
         let mut why = "it was not seen".to_owned();
+        let mut pause = LOOK_AGAIN;
         loop {
             let waited = self.now().since(began);
             match self.look(action) {
@@ -320,7 +350,8 @@ impl Hand {
             if waited >= settings.unclear_for || self.is_closed() {
                 return self.give_up(action, &why);
             }
-            self.wait(LOOK_EVERY);
+            self.wait(pause);
+            pause = LOOK_EVERY.min(pause * 2);
         }
     }
 
@@ -370,14 +401,30 @@ impl Hand {
         }
         #[cfg(test)]
         let before = &if is(Bug::UndoOpposite) { State::default() } else { before.clone() };
-        let undone = connector.undo(&action.action, before, Permit::new(key), &format!("{key}-undo"));
+        let undone = self.undone(connector, &action, before);
         self.restored(&action, before, undone.err())
+    }
+
+    /// Calls again where certainly nothing was changed.
+    fn undone(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<(), CallError> {
+        let mut calls = 0;
+        loop {
+            calls += 1;
+            match connector.undo(&action.action, before, Permit::new(&action.key), &format!("{}-undo", action.key)) {
+                Err(CallError::Retry(_)) if calls < CALLS_MAX && !self.is_closed() => {
+                    self.wait(BACKOFF * 2_u32.pow(calls - 1));
+                    self.pace_of(action);
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Reads back whether the state before is there again.
     fn restored(&self, action: &Kept, before: &State, error: Option<CallError>) -> Result<()> {
         let began = self.now();
         let mut why = error.as_ref().map_or_else(|| "it was not seen".into(), ToString::to_string);
+        let mut pause = LOOK_AGAIN;
         loop {
             let waited = self.now().since(began);
             match self.look(action) {
@@ -398,7 +445,8 @@ impl Hand {
                 let says = says(&format!("whether it was taken back could not be found out: {why}"));
                 return self.happen(&action.key, Happened::GaveUp, says).map(drop);
             }
-            self.wait(LOOK_EVERY);
+            self.wait(pause);
+            pause = LOOK_EVERY.min(pause * 2);
         }
     }
 
@@ -465,6 +513,11 @@ impl Drop for Held<'_> {
         busy.remove(&self.target);
         self.hand.busy.1.notify_all();
     }
+}
+
+/// Whether anything takes the action back, as whoever approved the plan was told.
+pub(crate) fn can_be_taken_back(plan: &Plan, action: &Kept) -> bool {
+    plan.steps.get(action.nth as usize).is_some_and(|step| step.undo.is_some())
 }
 
 fn is_repeatable(connector: &dyn Connector, action: &Kept) -> bool {

@@ -282,6 +282,14 @@ impl Store {
         self.select("stage IN (5, 6, 10, 11) ORDER BY plan, nth", &[])
     }
 
+    /// Actions that somebody signed to take back since anything became of them.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn undo_asked(&self) -> Result<Vec<Kept>> {
+        self.select("stage IN (7, 13, 14) AND EXISTS (SELECT 1 FROM spent WHERE about = 'undo ' || key AND at >= changed)", &[])
+    }
+
     /// Actions that are done and whose time is over at `now`.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Random books and requests: few things, each under many names, and every count and time at its boundary.
 
+use crate::dice::Dice;
 use adjutant_engine::autonomy::Pause;
 use adjutant_engine::guard::{Asked, By, Spent, Subject};
 use adjutant_model::act::{Action, Target};
@@ -7,32 +8,6 @@ use adjutant_model::{Autonomy, EntityKind, Time};
 use adjutant_rules::Files;
 use adjutant_rules::guardrails::Guardrails;
 use std::collections::BTreeMap;
-
-/// A sequence of numbers that is the same for the same seed (SplitMix64).
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// The next number.
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    /// A number below `n`.
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.roll() % n as u64) as usize
-    }
-    /// One of `all`.
-    pub fn one<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
-    }
-    /// True once in `n`.
-    pub fn once_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-}
 
 /// Which policies a book has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -201,7 +201,13 @@ fn replied(reply: Reply) -> Vec<Line> {
         Reply::Limits { limits } => limit_lines(&limits),
         Reply::Actions { actions } => actions.iter().flat_map(action_lines).collect(),
         Reply::Heard { heard } => vec![heard_line(&heard)],
-        Reply::Paused { pause } => vec![Line::new().with(Paint::Alarm, format!("nothing more is begun: {pause}"))],
+        Reply::Paused { pause, under_way } => {
+            let more = match under_way {
+                0 => String::new(),
+                calls => format!("; {calls} calls that had begun are not answered yet"),
+            };
+            vec![Line::new().with(Paint::Alarm, format!("nothing more is begun: {pause}{more}"))]
+        }
         Reply::Journal { lines } => lines.iter().map(|line| Line::new().plain(format!("{} {}", line.seq, line.kind))).collect(),
         Reply::Ruled { target, ruling } => {
             let who = target.map_or_else(|| "nobody was found".to_owned(), |target| format!("{} ({})", target.name, target.id));

@@ -3,6 +3,7 @@
 use crate::book;
 use adjutant_connect::http::{self, Definition, HttpConnector};
 use adjutant_connect::ldap::{self, Ldap};
+use adjutant_connect::proof::{LooksOnly, Proof};
 use adjutant_engine::guard;
 use adjutant_hand::secret_ref::SecretPlaces;
 use adjutant_hand::socket::own_user;
@@ -94,12 +95,22 @@ fn connector(table: &toml::Table, files: &Files) -> anyhow::Result<Arc<dyn hand:
     };
     match taken("kind")?.as_str() {
         "http" => {
-            let path = format!("connectors/{}.yaml", taken("file")?);
+            let name = taken("file")?;
+            let path = format!("connectors/{name}.yaml");
             let text = files.get(&path).with_context(|| format!("the book has no `{path}`"))?;
+            let unproven = match table.remove("unproven") {
+                None => false,
+                Some(toml::Value::Boolean(unproven)) => unproven,
+                Some(_) => anyhow::bail!("`unproven` is true or false"),
+            };
+            if !unproven {
+                Proof::check(&name, text, files.get(&format!("connectors/{name}.proof")).map(String::as_str))?;
+            }
             let definition = Definition::load(&path, text).map_err(|faults| anyhow::anyhow!("{}", book::show(&faults, files)))?;
             let settings = http::Settings::deserialize(table)?;
             let auth = settings.auth.resolve(&places)?;
-            Ok(Arc::new(HttpConnector::new(definition, &settings, auth, super::clock())?))
+            let connector = Arc::new(HttpConnector::new(definition, &settings, auth, super::clock())?);
+            Ok(if unproven { Arc::new(LooksOnly(connector)) } else { connector })
         }
         "ldap" => {
             let settings = ldap::Settings::deserialize(table)?;

@@ -1,0 +1,154 @@
+//! The shipped HTTP connectors, each over a server of its own for each trial.
+
+use super::auditor::Effect;
+use super::clock::Clock;
+use super::entra::Entra;
+use super::fault::Fault;
+use super::http::{Server, Vendor};
+use super::okta::Okta;
+use super::webhook::Webhook;
+use super::{Servers, Verb, World};
+use crate::sh;
+use adjutant_connect::http::{Auth, Definition, HttpConnector, Settings};
+use adjutant_hand::connector::{Connector, Idempotency, Offer};
+use adjutant_model::{EntityKind, Secret};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::fs;
+use std::sync::Arc;
+
+/// The connectors that are files, by name.
+pub const FILES: [&str; 3] = ["okta", "entra", "webhook"];
+
+/// The text of a shipped connector's file, as the book names it.
+pub fn file(name: &str) -> Result<(String, String)> {
+    let path = format!("connectors/{name}.yaml");
+    let text = fs::read_to_string(sh::root().join("book").join(&path)).with_context(|| format!("read {path}"))?;
+    Ok((path, text))
+}
+
+/// One of the connectors that are files.
+pub struct Http {
+    name: &'static str,
+    definition: Definition,
+}
+
+impl Http {
+    /// The shipped file.
+    pub fn new(name: &'static str) -> Result<Self> {
+        let (path, text) = file(name)?;
+        let definition = Definition::load(&path, &text).map_err(|faults| anyhow!("{path}: {faults:?}"))?;
+        Ok(Self { name, definition })
+    }
+
+    fn over<V: Vendor>(&self, vendor: V, clock: &Clock, target: (&str, &str)) -> Result<Box<dyn World>>
+    where
+        Server<V>: Send + Sync,
+    {
+        let server = Server::start(vendor, clock)?;
+        let address = server.address;
+        let (base, auth, now) = match self.name {
+            "entra" => ("/v1.0", client(&format!("http://{address}/tenant/oauth2/v2.0/token")), None),
+            _ => ("", json!({ "kind": "bearer", "token": { "env": "TOKEN" } }), Some("token-of-a-trial")),
+        };
+        let settings = json!({ "base_url": format!("http://{address}{base}"), "auth": auth, "plaintext": true, "connect_seconds": 1,
+            "call_seconds": 1 });
+        let settings: Settings = serde_json::from_value(settings)?;
+        let secret = || Secret::new("token-of-a-trial".to_owned());
+        let auth = match now {
+            Some(_) => Auth::Bearer { token: secret() },
+            None => Auth::ClientCredentials {
+                token_url: settings.auth.token_url().unwrap_or_default().to_owned(),
+                client_id: "app".to_owned(),
+                client_secret: secret(),
+                scope: None,
+            },
+        };
+        let connector = HttpConnector::new(self.definition.clone(), &settings, auth, clock.told())?;
+        let (id, name) = (target.0.to_owned(), target.1.to_owned());
+        Ok(Box::new(Place { server, connector: Arc::new(connector), id, name }))
+    }
+}
+
+fn client(token_url: &str) -> Value {
+    json!({ "kind": "client-credentials", "token_url": token_url, "client_id": "app", "client_secret": { "env": "SECRET" } })
+}
+
+impl Servers for Http {
+    fn verbs(&self) -> Vec<Verb> {
+        let offers = self.definition.offers().iter();
+        let verb = |offer: &Offer, variant| Verb {
+            connector: self.name,
+            verb: offer.verb,
+            kind: offer.kind,
+            reversible: offer.reversible,
+            shows: offer.idempotency != Idempotency::Repeat,
+            variant,
+        };
+        let variants = |offer| match self.name {
+            // A state that is neither on nor off is restored as it was.
+            "webhook" => vec![verb(offer, "off"), verb(offer, "until \"Monday\", {x} \u{e9}")],
+            _ => vec![verb(offer, "")],
+        };
+        offers.flat_map(variants).collect()
+    }
+
+    fn world(&self, verb: &Verb, _: usize, clock: &Clock) -> Result<Box<dyn World>> {
+        ensure!(FILES.contains(&self.name), "there is no server for `{}`: write one beside okta.rs", self.name);
+        match self.name {
+            "okta" => self.over(Okta::new(), clock, (Okta::ID, Okta::LOGIN)),
+            "entra" => self.over(Entra::new(), clock, (Entra::ID, Entra::UPN)),
+            _ => {
+                let name = match verb.kind {
+                    EntityKind::Host => "web07",
+                    EntityKind::Address => "203.0.113.7",
+                    _ => "bad.example",
+                };
+                self.over(Webhook::new(verb.variant), clock, (name, name))
+            }
+        }
+    }
+}
+
+/// A target behind one server.
+struct Place<V> {
+    server: Server<V>,
+    connector: Arc<HttpConnector>,
+    id: String,
+    name: String,
+}
+
+impl<V: Vendor> World for Place<V>
+where
+    Server<V>: Send + Sync,
+{
+    fn connector(&self) -> Arc<dyn Connector> {
+        self.connector.clone()
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn witness(&self, file: Connection) {
+        self.server.witness(file);
+    }
+
+    fn break_down(&self, faults: Vec<Fault>) {
+        self.server.break_down(faults);
+    }
+
+    fn effects(&self) -> Result<Vec<Effect>> {
+        Ok(self.server.effects())
+    }
+
+    fn state(&self) -> Result<String> {
+        Ok(self.server.state(&self.id))
+    }
+
+    fn meddle(&self, beside: bool) -> Result<()> {
+        self.server.meddle(&self.id, beside);
+        Ok(())
+    }
+}
