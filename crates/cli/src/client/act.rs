@@ -112,11 +112,12 @@ pub(crate) fn guard(args: &Guard) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn connect(args: &Connect) -> anyhow::Result<Exit> {
-    let client = Client::new(&args.remote)?;
     let path = match &args.command {
+        ConnectCommand::Lint { path } => return crate::lint::run(path),
         ConnectCommand::List => "/v1/hand".to_owned(),
         ConnectCommand::Test { name } => format!("/v1/hand/{}", escaped(name)),
     };
+    let client = Client::new(&args.remote)?;
     client.show(&client.get(&path)?, replied)
 }
 
