@@ -12,11 +12,13 @@ pub mod fixture;
 mod hand;
 #[cfg(test)]
 mod planted;
+pub mod poll;
 pub mod protocol;
 mod saga;
 pub mod secret_ref;
 pub mod socket;
 pub mod statement;
+pub mod steady;
 pub mod store;
 
 #[cfg(test)]

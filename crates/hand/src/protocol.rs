@@ -3,6 +3,7 @@
 //! Either side believes nothing that it cannot check. The hand takes wishes, signed notes and a pause; there is no request
 //! that makes it act without what the notes say.
 
+use crate::connector::Condition;
 use crate::draft::Draft;
 use crate::hand::Heard;
 use crate::store::{Approver, Kept, Line};
@@ -173,6 +174,9 @@ pub struct ConnectorHealth {
     /// Whether it answered.
     #[serde(default)]
     pub answers: bool,
+    /// How the calls to it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
 }
 
 /// A verb that a connector offers.

@@ -281,8 +281,13 @@ impl Request {
 
     /// Asks the guard.
     pub fn ruled(&self, guardrails: &Guardrails) -> adjutant_model::act::Ruling {
-        let action =
-            Action { verb: self.verb.clone(), target: self.target.clone(), connector: "x".into(), with: self.with.clone() };
+        let action = Action {
+            verb: self.verb.clone(),
+            target: self.target.clone(),
+            connector: "x".into(),
+            with: self.with.clone(),
+            texts: BTreeMap::new(),
+        };
         let subject =
             Subject { target: &self.target, aliases: &self.aliases, groups: self.groups.as_deref(), facts: &self.facts };
         let asked = Asked { action: &action, subject, by: self.by(), undo: self.undo, now: self.now };
@@ -313,7 +318,7 @@ pub fn name(kind: EntityKind, dice: &mut Dice) -> String {
         _ if dice.once_in(3) => format!("5f8c{:08x}", dice.roll() as u32),
         _ if dice.once_in(40) => dice.one(&["S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1104", "krbtgt", "CORP\\Administrator"]).into(),
         EntityKind::User | EntityKind::Mailbox | EntityKind::Message => spelled_account(dice.one(&ACCOUNTS), dice),
-        EntityKind::Host | EntityKind::Device | EntityKind::File => spelled_host(dice.one(&HOSTS), dice),
+        EntityKind::Host | EntityKind::Device | EntityKind::File | EntityKind::Case => spelled_host(dice.one(&HOSTS), dice),
         EntityKind::Address => spelled_address(dice.one(&ADDRESSES), dice),
         EntityKind::Domain => spelled_domain(dice.one(&DOMAINS), dice),
         EntityKind::Url if dice.once_in(3) => format!("http://{}/x", dice.one(&ADDRESSES[..4])),
