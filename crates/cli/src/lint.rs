@@ -8,7 +8,7 @@ use adjutant_rules::Files;
 use adjutant_rules::diagnostic::{Diagnostic, Severity};
 use anyhow::Context as _;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where a book keeps its connectors.
 const FOLDER: &str = "connectors";
@@ -69,7 +69,7 @@ fn read(path: &Path) -> anyhow::Result<Files> {
     paths.iter().map(|path| Ok((path.display().to_string(), one(path)?))).collect()
 }
 
-fn is_connector(path: &PathBuf) -> bool {
+fn is_connector(path: &Path) -> bool {
     path.is_file() && path.extension().is_some_and(|extension| extension == "yaml")
 }
 

@@ -39,6 +39,9 @@ impl Default for Limits {
     }
 }
 
+/// What look-ups found, by kind and name, each with its time.
+type Known = BTreeMap<(EntityKind, String), (Vec<Found>, Time)>;
+
 /// A connector with all of that.
 pub struct Steady {
     name: String,
@@ -46,7 +49,7 @@ pub struct Steady {
     clock: Clock,
     limits: Limits,
     course: Mutex<Course>,
-    known: Mutex<BTreeMap<(EntityKind, String), (Vec<Found>, Time)>>,
+    known: Mutex<Known>,
 }
 
 /// How the calls went.
