@@ -104,6 +104,19 @@ pub fn works_in(name: &str, program: &str, arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
+/// Packages that are never unpacked beside the system's own: the language itself, mail servers that somebody else configures.
+const SYSTEM: [&str; 6] = ["perl_", "perl-base", "perl-modules", "libperl5", "exim4", "fonts-"];
+
+/// The Debian packages that these need and that are not installed, with these.
+pub fn needed(packages: &[&str]) -> Vec<String> {
+    let mut command = Command::new("apt-get");
+    command.args(["install", "--simulate", "--no-install-recommends", "-qq"]).args(packages);
+    let said = command.output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let name = |line: &str| line.strip_prefix("Inst ")?.split_whitespace().next().map(str::to_owned);
+    let is_system = |name: &String| SYSTEM.iter().any(|known| format!("{name}_").starts_with(known));
+    said.lines().filter_map(name).filter(|name| !is_system(name)).collect()
+}
+
 /// Unpacks Debian packages into the folder of this name, and installs the libraries that they need.
 pub fn unpack(name: &str, packages: &[&str], libraries: &[&str]) -> Result<()> {
     let debs = dir().join("packages").join(name);

@@ -22,6 +22,8 @@ enum From {
     Apt(&'static [&'static str]),
     /// A folder, Debian packages to unpack there because they would start as services, and packages to install.
     Unpacked(&'static str, &'static [&'static str], &'static [&'static str]),
+    /// The same with everything that the packages need and that is not installed.
+    Whole(&'static str, &'static [&'static str], &'static [&'static str]),
     Rustup(&'static str),
 }
 
@@ -45,6 +47,18 @@ pub const TESTS: &[Need] = &[
         why: "the LDAP connector",
         probe: &["/bin/sh", "-c", "LD_LIBRARY_PATH=$(echo usr/lib/*-linux-gnu) usr/sbin/slapd -VV && ldapmodify -VV"],
         from: From::Unpacked("openldap", &["slapd"], &["ldap-utils", "libltdl7"]),
+    },
+    Need {
+        what: "bubblewrap",
+        why: "connectors that are scripts",
+        probe: &["bwrap", "--version"],
+        from: From::Apt(&["bubblewrap"]),
+    },
+    Need {
+        what: "Request Tracker",
+        why: "the connectors for tickets",
+        probe: &["/bin/sh", "-c", "test -e usr/share/request-tracker5/libexec/rt-server && test -e usr/share/perl5/Plack.pm"],
+        from: From::Whole("rt", &["request-tracker5", "rt5-db-sqlite", "rt5-standalone"], &["perl"]),
     },
     Need { what: "rustfmt", why: "the format check", probe: &["cargo", "fmt", "--version"], from: From::Rustup("rustfmt") },
     Need { what: "clippy", why: "the lints", probe: &["cargo", "clippy", "--version"], from: From::Rustup("clippy") },
@@ -74,7 +88,7 @@ pub fn ensure(needs: &[Need]) -> Vec<String> {
 fn is_there(need: &Need) -> bool {
     let Some((name, arguments)) = need.probe.split_first() else { return false };
     match need.from {
-        From::Unpacked(folder, ..) => clients::works_in(folder, name, arguments),
+        From::Unpacked(folder, ..) | From::Whole(folder, ..) => clients::works_in(folder, name, arguments),
         _ => sh::works(name, arguments),
     }
 }
@@ -82,7 +96,7 @@ fn is_there(need: &Need) -> bool {
 fn advice(need: &Need) -> String {
     let how = match &need.from {
         From::Apt(packages) => format!("apt-get install {}", packages.join(" ")),
-        From::Unpacked(folder, unpacked, installed) => format!(
+        From::Unpacked(folder, unpacked, installed) | From::Whole(folder, unpacked, installed) => format!(
             "apt-get install {}; apt-get download {}; dpkg -x {}_*.deb {}",
             installed.join(" "),
             unpacked.join(" "),
@@ -102,6 +116,11 @@ fn install(absent: &[&Need]) {
             From::Unpacked(folder, unpacked, installed) => {
                 // The probe tells whether it worked, the log why not.
                 let _ = clients::unpack(folder, unpacked, installed);
+            }
+            From::Whole(folder, unpacked, installed) => {
+                let needed = clients::needed(unpacked);
+                let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
+                let _ = clients::unpack(folder, &needed, installed);
             }
             From::Rustup(component) => {
                 sh::works("rustup", &["component", "add", component]);

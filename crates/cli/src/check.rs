@@ -12,19 +12,25 @@ use std::time::SystemTime;
 pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
     let files = files(args.dir.as_deref())?;
     let texts = files.clone();
-    let (found, loaded) = match Book::load(files) {
+    let (mut found, loaded) = match Book::load(files) {
         Ok(book) => (check::check(&book, now()), Some(book)),
         Err(found) => (found, None),
     };
+    found.extend(crate::lint::of_book(&texts));
     let mut text = show(&found, &texts);
     text.push_str(&verdict(&found, loaded.as_ref()));
     output(text.as_bytes())?;
-    Ok(if loaded.is_some() { Exit::Ok } else { Exit::Faulty })
+    let faulty = found.iter().any(|fault| fault.severity == Severity::Error);
+    Ok(if faulty { Exit::Faulty } else { Exit::Ok })
 }
 
 fn verdict(found: &[Diagnostic], book: Option<&Book>) -> String {
     let (errors, warnings) = (count(found, Severity::Error), count(found, Severity::Warning));
     match book {
+        // The book decides all the same; the hand does not start with such a connector.
+        Some(_) if found.iter().any(|fault| fault.severity == Severity::Error) => {
+            format!("the book loads, its connectors do not: {errors}, {warnings}\n")
+        }
         Some(book) => {
             let (sources, playbooks) = (book.sources.iter().count(), book.playbooks.len());
             let signals: usize = book.playbooks.iter().map(|playbook| playbook.signals.len()).sum();

@@ -1,5 +1,6 @@
 //! `adjutant hand` and the part of `adjutant key` that is done on its machine.
 
+mod poll;
 mod settings;
 
 use crate::args::act::{Hand as Args, KeyCommand};
@@ -24,16 +25,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = settings::load(&args.config)?;
     let stop = interrupt::flag()?;
     let connectors = settings::connectors(&file)?;
+    let pollers = settings::pollers(&file, &connectors)?;
     let (rule, limits) = settings::guard(&file)?;
     let hand = Arc::new(open(&file.data_dir, connectors, rule, Settings { limits, ..settings::of(&file) })?);
     let threads = hand.work()?;
     let path = file.socket.clone();
     let ending = on_stop(&hand, &path, &stop)?;
+    let polls = pollers.into_iter().map(|(poller, every)| poll::start(poller, every, &stop));
+    let polls = polls.collect::<std::io::Result<Vec<_>>>()?;
     term::output(format!("the hand listens at {}\n", path.display()).as_bytes())?;
     socket::serve(&hand, &path, &settings::users(&file))
         .with_context(|| format!("`{}` cannot be listened at", path.display()))?;
     stop.store(true, Ordering::SeqCst);
-    for thread in threads.into_iter().chain([ending]) {
+    for thread in threads.into_iter().chain(polls).chain([ending]) {
         // One that panicked has said so; what it was doing is taken up at the next start.
         let _ = thread.join();
     }

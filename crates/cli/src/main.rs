@@ -15,6 +15,7 @@ mod hand;
 mod html;
 mod init;
 mod interrupt;
+mod lint;
 mod local;
 mod manual;
 mod progress;

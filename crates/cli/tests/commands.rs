@@ -70,6 +70,39 @@ fn a_new_book_is_the_shipped_one_and_faults_are_shown_with_their_place() {
 }
 
 #[test]
+fn connectors_are_linted_and_a_fault_has_its_place() {
+    let book = book("lint");
+    let folder = book.join("connectors");
+    let sound = run(&["connect", "lint", path(&folder)]);
+    expect(&sound, 0);
+    let shown = text(&sound.stdout);
+    assert!(shown.contains("disable-account        user     probe, undo\n"), "{shown}");
+    assert!(shown.contains("revoke-sessions        user     probe, no undo: a session"), "{shown}");
+    assert!(shown.contains(": 0 errors, 0 warnings; every act has a probe"), "{shown}");
+    let okta = folder.join("okta.yaml");
+    let changed =
+        std::fs::read_to_string(&okta).unwrap().replacen("    irreversible: a session", "    irreversable: a session", 1);
+    std::fs::write(&okta, changed).unwrap();
+    for at in [&okta, &folder, &book] {
+        let linted = run(&["connect", "lint", path(at)]);
+        expect(&linted, 3);
+        let shown = text(&linted.stdout);
+        assert!(shown.contains("okta.yaml:") && shown.contains("irreversable") && shown.contains("1 error,"), "{shown}");
+    }
+    let checked = run(&["check", path(&book)]);
+    expect(&checked, 3);
+    assert!(text(&checked.stdout).contains("the book loads, its connectors do not: 1 error"));
+    std::fs::write(folder.join("bad.yaml"), [0xff, 0xfe]).unwrap();
+    expect(&run(&["connect", "lint", path(&folder.join("bad.yaml"))]), 3);
+    expect(&run(&["connect", "lint", path(&folder.join("none.yaml"))]), 3);
+    expect(&run(&["connect", "lint", path(&book.join("playbooks"))]), 3);
+    let empty = dir("lint-empty");
+    let none = run(&["connect", "lint", path(&empty)]);
+    expect(&none, 3);
+    assert!(text(&none.stderr).contains("has no connector"));
+}
+
+#[test]
 fn every_record_is_decided_or_has_a_problem() {
     let dir = dir("counts");
     let bad = dir.join("bad.jsonl");

@@ -53,7 +53,7 @@ pub struct Asked<'a> {
 
 /// What was done lately, by the hand's own records.
 pub trait Spent {
-    /// How many different targets got `verb` since; of all verbs when none.
+    /// How many different targets got `verb` since; of all verbs that do not only tell when none.
     fn count(&self, verb: Option<&str>, since: Time) -> u64;
     /// How many things of a kind there are; none when nobody counted.
     fn population(&self, kind: EntityKind) -> Option<u64>;

@@ -6,7 +6,7 @@
 use adjutant_model::{Autonomy, Decision, Duration, EntityKind, Role, Row, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
-use adjutant_rules::playbook::{Effect, Playbook, Response};
+use adjutant_rules::playbook::{CASE, Effect, Playbook, Response};
 
 use crate::autonomy::Ladder;
 
@@ -17,7 +17,7 @@ pub struct Wish {
     pub verb: &'static str,
     /// What kind of thing it is done to.
     pub kind: EntityKind,
-    /// What the alert calls it; none where the alert names nobody.
+    /// What the alert calls it; none where the alert names nobody, or it is the case.
     pub name: Option<String>,
     /// What takes it back, in words.
     pub undo: Option<&'static str>,
@@ -35,9 +35,10 @@ pub fn due<'p>(playbook: &'p Playbook, decision: &'p Decision, row: &'p Row) -> 
 pub fn wishes(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Wish> {
     let wish = |response: &Response| {
         let role = Role::ALL.into_iter().find(|role| role.name() == response.target);
+        let kind = if response.target == CASE { EntityKind::Case } else { role.map_or(EntityKind::User, Role::kind) };
         Wish {
             verb: response.verb.name,
-            kind: role.map_or(EntityKind::User, Role::kind),
+            kind,
             name: named(&response.target, row),
             undo: response.verb.undo,
             lasts: response.lasts,

@@ -10,7 +10,7 @@ use adjutant_model::{
     Alert, AlertId, CaseId, Cell, Decision, Digest, Origin, Outcome, Problem, Row, Schema, SignalState, Slot, Time, Value,
 };
 use adjutant_rules::Book;
-use adjutant_rules::playbook::Playbook;
+use adjutant_rules::playbook::{CASE, Playbook};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -462,7 +462,9 @@ fn recommended(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Strin
 
 fn act(response: &adjutant_rules::playbook::Response, row: &Row) -> String {
     let undo = response.verb.undo.map_or_else(|| "cannot be undone".to_owned(), |undo| format!("undo: {undo}"));
-    let target = crate::plan::named(&response.target, row).unwrap_or_else(|| format!("(no {} is named)", response.target));
+    let named = || crate::plan::named(&response.target, row);
+    let target = if response.target == CASE { Some("this case".to_owned()) } else { named() };
+    let target = target.unwrap_or_else(|| format!("(no {} is named)", response.target));
     format!("{} {target} (needs approval, {undo})", response.verb.says)
 }
 

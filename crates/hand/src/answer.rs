@@ -73,7 +73,8 @@ impl Hand {
             Err(clause) => refused(clause),
             Ok((by, found)) => {
                 let target: Target = found.target.clone();
-                let action = Action { verb: verb.into(), target, connector: by.into(), with: BTreeMap::new() };
+                let action =
+                    Action { verb: verb.into(), target, connector: by.into(), with: BTreeMap::new(), texts: BTreeMap::new() };
                 let person = By::Person("whoever is logged in", &[]);
                 let asked = Asked { action: &action, subject: subject(&found), by: person, undo: false, now: self.now() };
                 Reply::Ruled { target: Some(found.target.clone()), ruling: self.rule(&asked, self) }
@@ -95,7 +96,7 @@ impl Hand {
             let told = (asked == Some(name)).then(|| connector.health());
             let answers = matches!(told, Some(Ok(_)));
             let says = told.map(|told| told.unwrap_or_else(|error| error.to_string()));
-            ConnectorHealth { name: name.clone(), verbs: offers.collect(), says, answers }
+            ConnectorHealth { name: name.clone(), verbs: offers.collect(), says, answers, condition: connector.condition() }
         };
         let connectors =
             self.connectors().iter().filter(|(name, _)| asked.is_none_or(|asked| asked == *name)).map(of_one).collect();

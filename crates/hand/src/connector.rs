@@ -4,8 +4,10 @@
 //! a call and its record is the hand's: it writes down what it is about to do, calls, reads back, and writes down what it
 //! saw. So a connector never tries again by itself, and says *unclear* whenever it cannot know.
 
-use adjutant_model::EntityKind;
+use crate::poll::{Page, Polls};
 use adjutant_model::act::{Action, State, Target};
+use adjutant_model::{Duration, EntityKind, Time};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Knows one vendor or protocol.
@@ -13,12 +15,43 @@ pub trait Connector: Send + Sync {
     /// What it can do.
     fn verbs(&self) -> &[Offer];
 
+    /// Which of the texts of a plan `verb` tells people.
+    fn texts(&self, _verb: &str) -> &[&'static str] {
+        &[]
+    }
+
     /// Everything of `kind` that `name` may mean, compared without case as the vendor does. Two are enough: a name that is
     /// not of exactly one thing resolves to nothing.
     ///
     /// # Errors
     /// A [`CallError`]; never [`CallError::Unclear`], since nothing was changed.
     fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError>;
+
+    /// The same from an answer that is at most so old, with the time of that answer. For what enriches, never for what acts.
+    ///
+    /// # Errors
+    /// As [`Connector::lookup`]; an answer that is too old is none.
+    fn recall(&self, kind: EntityKind, name: &str, _age_max: Duration) -> Result<(Vec<Found>, Time), CallError> {
+        Ok((self.lookup(kind, name)?, Time(0)))
+    }
+
+    /// What it polls, if anything.
+    fn polls(&self) -> Option<Polls> {
+        None
+    }
+
+    /// A page of what the vendor saw since, in the order of its times: the first, or the one at `next` of the page before.
+    ///
+    /// # Errors
+    /// A [`CallError`]; never [`CallError::Unclear`].
+    fn poll(&self, _since: Time, _next: Option<&str>) -> Result<Page, CallError> {
+        Err(CallError::Permanent("it polls nothing".to_owned()))
+    }
+
+    /// How the calls to it went; none where nobody counts.
+    fn condition(&self) -> Option<Condition> {
+        None
+    }
 
     /// What the action may change, as it is now: everything that undoing it restores, and nothing else.
     ///
@@ -48,6 +81,24 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// A [`CallError`].
     fn health(&self) -> Result<String, CallError>;
+}
+
+/// How the calls to a connector went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// It is left alone for a while.
+    pub rests: bool,
+    /// Calls in a row that failed.
+    pub failures: u32,
+    /// What the last of them said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub says: String,
+    /// When a call succeeded last, since the hand started.
+    pub last_good: Option<Time>,
+    /// Calls in this hour.
+    pub calls: u32,
+    /// As many are allowed.
+    pub calls_max: u32,
 }
 
 /// One verb of a connector.

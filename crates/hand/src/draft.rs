@@ -57,6 +57,9 @@ pub struct Wish {
     /// What else the verb needs, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, String>,
+    /// What people may be told, by name. What the verb does not tell is left out of the plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, String>,
     /// What takes it back, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
@@ -158,12 +161,13 @@ impl Hand {
             Ok(offering) => offering,
             Err(clause) => return refused("", clause),
         };
-        let resolved = resolve(connector, wish.kind, &wish.name).and_then(|found| Ok((found, with(connector, offer, wish)?)));
-        let (found, with) = match resolved {
+        let resolved = resolve(connector, wish.kind, &wish.name)
+            .and_then(|found| Ok((found, with(connector, offer, wish)?, texts(connector, wish)?)));
+        let (found, with, texts) = match resolved {
             Ok(resolved) => resolved,
             Err(clause) => return refused(name, clause),
         };
-        let action = action(wish, name, found.target.clone(), with);
+        let action = Action { texts, ..action(wish, name, found.target.clone(), with) };
         let undo = offer.reversible.then(|| wish.undo.clone().unwrap_or_else(|| "restore the state before".into()));
         let ruling = self.says((&action, &found), &draft.whose(), spent);
         Planned { action, wished: wish.name.clone(), undo, ruling, ends_after: wish.lasts.filter(|_| offer.reversible) }
@@ -201,7 +205,7 @@ impl Hand {
 }
 
 fn action(wish: &Wish, connector: &str, target: Target, with: BTreeMap<String, String>) -> Action {
-    Action { verb: wish.verb.clone(), target, connector: connector.to_owned(), with }
+    Action { verb: wish.verb.clone(), target, connector: connector.to_owned(), with, texts: BTreeMap::new() }
 }
 
 pub(crate) fn subject(found: &Found) -> Subject<'_> {
@@ -230,6 +234,16 @@ fn with(connector: &dyn Connector, offer: &Offer, wish: &Wish) -> Result<BTreeMa
         Ok(((*name).to_owned(), resolve(connector, *kind, given)?.target.id))
     });
     needed.collect()
+}
+
+/// What people are told.
+fn texts(connector: &dyn Connector, wish: &Wish) -> Result<BTreeMap<String, String>, Clause> {
+    let told = connector.texts(&wish.verb).iter().map(|name| {
+        let given = wish.texts.get(*name).filter(|text| !text.is_empty());
+        let given = given.ok_or_else(|| clause("target.incomplete", format!("`{}` needs a text `{name}`", wish.verb)))?;
+        Ok(((*name).to_owned(), given.clone()))
+    });
+    told.collect()
 }
 
 /// The one thing that `name` means.

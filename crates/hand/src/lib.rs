@@ -13,11 +13,13 @@ pub mod foresee;
 mod hand;
 #[cfg(test)]
 mod planted;
+pub mod poll;
 pub mod protocol;
 mod saga;
 pub mod secret_ref;
 pub mod socket;
 pub mod statement;
+pub mod steady;
 pub mod store;
 mod under_way;
 

@@ -3,6 +3,7 @@
 //! Either side believes nothing that it cannot check. The hand takes wishes, signed notes and a pause; there is no request
 //! that makes it act without what the notes say.
 
+use crate::connector::Condition;
 use crate::draft::Draft;
 use crate::foresee::{Foreseen, Used};
 use crate::hand::Heard;
@@ -194,6 +195,9 @@ pub struct ConnectorHealth {
     /// Whether it answered.
     #[serde(default)]
     pub answers: bool,
+    /// How the calls to it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
 }
 
 /// A verb that a connector offers.

@@ -27,7 +27,7 @@ const WORKERS: usize = 8;
 /// A call that certainly changed nothing is made so often in all.
 const CALLS_MAX: u32 = 4;
 
-/// Before the second call; twice as long before each further one.
+/// At most so long before the second call; twice as long before each further one.
 const BACKOFF: Duration = Duration::from_millis(250);
 
 /// Before the second look at a target whose change does not show yet; twice as long before each further one, so that looking
@@ -266,7 +266,7 @@ impl Hand {
             if calls == CALLS_MAX || !matches!(answer, Err(CallError::Retry(_))) {
                 break answer;
             }
-            self.wait(BACKOFF * 2_u32.pow(calls - 1));
+            self.back_off(calls - 1);
             self.pace_of(action);
             match self.again(plan)? {
                 Some(again) => under_way = again,
@@ -309,7 +309,7 @@ impl Hand {
             if self.store().action(&action.key)?.stage == Stage::Intended {
                 self.happen(&action.key, Happened::Lost, with)?;
             }
-            self.wait(BACKOFF * 2_u32.pow(nth));
+            self.back_off(nth);
             self.pace_of(action);
             match self.again(plan)? {
                 Some(again) => under_way = again,
@@ -480,12 +480,21 @@ impl Hand {
         loop {
             match ask() {
                 Err(CallError::Retry(_) | CallError::Unclear(_)) if asked < CALLS_MAX => {
-                    self.wait(BACKOFF * 2_u32.pow(asked - 1));
+                    self.back_off(asked - 1);
                     asked += 1;
                 }
                 answer => return answer,
             }
         }
+    }
+
+    /// Waits longer before each further call, and never as long as somebody else who began at the same time.
+    fn back_off(&self, nth: u32) {
+        let longest = BACKOFF * 2_u32.pow(nth);
+        let mut jitter = [u8::MAX];
+        // Without random numbers it is the longest.
+        let _ = getrandom::fill(&mut jitter);
+        self.wait(longest / 2 + longest * u32::from(jitter[0]) / 510);
     }
 
     fn happen(&self, key: &str, happened: Happened, with: With) -> Result<Stage> {

@@ -8,6 +8,7 @@
 use adjutant_engine::act::{self, Happened};
 use adjutant_model::act::{Action, Plan, State};
 use adjutant_model::{Digest, Stage, Time};
+use adjutant_rules::playbook::VERBS;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -459,8 +460,19 @@ impl Store {
     /// # Errors
     /// The store cannot be used.
     pub fn begun(&self, verb: Option<&str>, since: Time) -> Result<u64> {
-        let sql = "SELECT count(DISTINCT target) FROM action WHERE intended >= ?1 AND (?2 IS NULL OR verb = ?2)";
-        let count: i64 = self.lock().prepare_cached(sql)?.query_row(params![since.0, verb], |row| row.get(0))?;
+        let db = self.lock();
+        let count: i64 = match verb {
+            Some(verb) => {
+                let sql = "SELECT count(DISTINCT target) FROM action WHERE intended >= ?1 AND verb = ?2";
+                db.prepare_cached(sql)?.query_row(params![since.0, verb], |row| row.get(0))?
+            }
+            None => {
+                let tell = VERBS.iter().filter(|verb| verb.changes.only_tells()).map(|verb| format!("'{}'", verb.name));
+                let tell = tell.collect::<Vec<_>>().join(", ");
+                let sql = format!("SELECT count(DISTINCT target) FROM action WHERE intended >= ?1 AND verb NOT IN ({tell})");
+                db.prepare_cached(&sql)?.query_row([since.0], |row| row.get(0))?
+            }
+        };
         Ok(count.cast_unsigned())
     }
 

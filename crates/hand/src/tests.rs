@@ -94,6 +94,7 @@ fn draft(names: &[&str], autonomy: Autonomy) -> Draft {
         kind: EntityKind::User,
         name: (*name).into(),
         with: BTreeMap::new(),
+        texts: BTreeMap::new(),
         undo: None,
         lasts: None,
     };

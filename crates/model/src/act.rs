@@ -36,7 +36,13 @@ pub struct Action {
     /// What else the verb needs, resolved like the target, such as the group of `remove-from-group`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, String>,
+    /// What people are told, word for word, such as the text of a ticket. It names nothing, and nothing is looked up by it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, String>,
 }
+
+/// Bytes of one text that people are told.
+pub const TEXT_BYTES_MAX: usize = 16 << 10;
 
 /// What of a target an action may change, as a connector read it: names and values in the connector's own terms, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,8 @@ pub enum EntityKind {
     Resource,
     /// A device that a person signs in from.
     Device,
+    /// A case of ours, by its identifier.
+    Case,
 }
 
 /// A keyed 64-bit hash of kind and canonical form. Made where history is kept; equal ids are the same thing.
@@ -51,7 +53,7 @@ impl EntityKind {
     /// | address | `::ffff:192.0.2.1`, `192.0.2.1` |
     /// | domain | `Bücher.example.`, `xn--bcher-kva.example` (UTS 46) |
     /// | url | scheme and host in lower case, no default port, no fragment |
-    /// | file, message, device | lower case |
+    /// | file, message, device, case | lower case |
     /// | mailbox | the whole address in lower case, no display name |
     pub fn canonical(self, text: &str, out: &mut String) -> bool {
         let text = text.trim();
@@ -67,7 +69,7 @@ impl EntityKind {
             EntityKind::Domain => domain(text, out),
             EntityKind::Url => url(text, out),
             EntityKind::Mailbox => mailbox(text, out),
-            EntityKind::File | EntityKind::Device => push_lower(text, out),
+            EntityKind::File | EntityKind::Device | EntityKind::Case => push_lower(text, out),
             EntityKind::Message => push_lower(text.trim_start_matches('<').trim_end_matches('>'), out),
             EntityKind::Resource => out.push_str(text),
         }
@@ -87,6 +89,7 @@ impl EntityKind {
             EntityKind::Message => "message",
             EntityKind::Resource => "resource",
             EntityKind::Device => "device",
+            EntityKind::Case => "case",
         }
     }
 }

@@ -150,22 +150,81 @@ pub struct Verb {
     pub says: &'static str,
     /// What takes it back; none when nothing does.
     pub undo: Option<&'static str>,
+    /// What it changes.
+    pub changes: Changes,
 }
+
+/// What a verb changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// What somebody or something can do. Its target plays a role in the alert.
+    Access,
+    /// What stands somewhere about a case. Its target is the case, and it has texts.
+    Record,
+    /// Nothing; it tells somebody who plays a role in the alert.
+    Nothing,
+}
+
+impl Changes {
+    /// Whether people are told something, and nobody is kept from anything.
+    pub const fn only_tells(self) -> bool {
+        matches!(self, Changes::Record | Changes::Nothing)
+    }
+}
+
+/// What people may be told about a case: one line, what fits a message, and everything that led to the decision.
+pub const TEXTS: [&str; 3] = ["summary", "brief", "evidence"];
+
+/// The target of verbs that change a record.
+pub const CASE: &str = "case";
 
 /// Every verb that a playbook may name.
 pub const VERBS: &[Verb] = &[
-    Verb { name: "revoke-sessions", says: "revoke the sessions of", undo: None },
-    Verb { name: "force-password-change", says: "force a password change of", undo: Some("lift the forced change") },
-    Verb { name: "disable-account", says: "disable the account", undo: Some("enable it") },
-    Verb { name: "remove-mfa-device", says: "remove the new second factor of", undo: Some("add it back") },
-    Verb { name: "remove-from-group", says: "take the granted membership back from", undo: Some("grant it again") },
-    Verb { name: "disable-rule", says: "disable the mailbox rule of", undo: Some("enable it") },
-    Verb { name: "disable-access-key", says: "disable the access key of", undo: Some("enable it") },
-    Verb { name: "isolate-host", says: "isolate the host", undo: Some("release it") },
-    Verb { name: "quarantine-file", says: "quarantine the file", undo: Some("restore it") },
-    Verb { name: "quarantine-message", says: "quarantine the message", undo: Some("restore it") },
-    Verb { name: "block-address", says: "block the address", undo: Some("unblock it") },
-    Verb { name: "block-domain", says: "block the domain", undo: Some("unblock it") },
+    Verb { name: "revoke-sessions", says: "revoke the sessions of", undo: None, changes: Changes::Access },
+    Verb {
+        name: "force-password-change",
+        says: "force a password change of",
+        undo: Some("lift the forced change"),
+        changes: Changes::Access,
+    },
+    Verb { name: "disable-account", says: "disable the account", undo: Some("enable it"), changes: Changes::Access },
+    Verb {
+        name: "remove-mfa-device",
+        says: "remove the new second factor of",
+        undo: Some("add it back"),
+        changes: Changes::Access,
+    },
+    Verb {
+        name: "remove-from-group",
+        says: "take the granted membership back from",
+        undo: Some("grant it again"),
+        changes: Changes::Access,
+    },
+    Verb { name: "disable-rule", says: "disable the mailbox rule of", undo: Some("enable it"), changes: Changes::Access },
+    Verb { name: "disable-access-key", says: "disable the access key of", undo: Some("enable it"), changes: Changes::Access },
+    Verb { name: "isolate-host", says: "isolate the host", undo: Some("release it"), changes: Changes::Access },
+    Verb { name: "quarantine-file", says: "quarantine the file", undo: Some("restore it"), changes: Changes::Access },
+    Verb { name: "quarantine-message", says: "quarantine the message", undo: Some("restore it"), changes: Changes::Access },
+    Verb { name: "block-address", says: "block the address", undo: Some("unblock it"), changes: Changes::Access },
+    Verb { name: "block-domain", says: "block the domain", undo: Some("unblock it"), changes: Changes::Access },
+    Verb { name: "open-ticket", says: "open a ticket about", undo: None, changes: Changes::Record },
+    Verb {
+        name: "update-ticket",
+        says: "say anew what the ticket is about",
+        undo: Some("say what it said"),
+        changes: Changes::Record,
+    },
+    Verb { name: "comment-ticket", says: "comment on the ticket of", undo: None, changes: Changes::Record },
+    Verb { name: "close-ticket", says: "close the ticket of", undo: Some("open it again"), changes: Changes::Record },
+    Verb {
+        name: "update-alert",
+        says: "write back to its source how the alert was judged",
+        undo: Some("write what it said"),
+        changes: Changes::Record,
+    },
+    Verb { name: "comment-alert", says: "comment at its source on the alert of", undo: None, changes: Changes::Record },
+    Verb { name: "notify-channel", says: "tell a channel about", undo: None, changes: Changes::Record },
+    Verb { name: "tell-person", says: "send a message to", undo: None, changes: Changes::Nothing },
 ];
 
 impl Playbook {

@@ -53,8 +53,13 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let groups: Vec<String> = (0..30).map(|number| format!("CN=Team {number},OU=Groups,DC=corp,DC=example")).collect();
     let facts = [("department", "Sales"), ("vip", "no"), ("privileged", "no"), ("title", "Account Manager")];
     let facts: BTreeMap<String, String> = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let action =
-        Action { verb: "disable-account".into(), target: target.clone(), connector: "ldap".into(), with: BTreeMap::new() };
+    let action = Action {
+        verb: "disable-account".into(),
+        target: target.clone(),
+        connector: "ldap".into(),
+        with: BTreeMap::new(),
+        texts: BTreeMap::new(),
+    };
     let subject = Subject { target: &target, aliases: &aliases, groups: Some(&groups), facts: &facts };
     let asked = Asked {
         action: &action,

@@ -172,10 +172,9 @@ fn freezes(request: &Request, rails: &Guardrails, automation: bool, said: &mut V
 fn limits(request: &Request, rails: &Guardrails, said: &mut Vec<(Answer, String)>) {
     let verb = &request.verb;
     let limit = rails.limits.verbs.get(verb).unwrap_or(&rails.limits.default);
-    let done = |all: bool, window: i64| {
-        request.done.iter().filter(|(one, when)| (all || one == verb) && *when >= request.now.0 - window).count() as u64
-    };
-    if done(false, limit.window.0) >= limit.targets {
+    let done =
+        |window: i64| request.done.iter().filter(|(one, when)| one == verb && *when >= request.now.0 - window).count() as u64;
+    if done(limit.window.0) >= limit.targets {
         said.push((Refuse, format!("limit.{verb}")));
     }
     let counted = [Kind::User, Kind::Host, Kind::Mailbox, Kind::Device].contains(&request.target.kind);
@@ -183,11 +182,13 @@ fn limits(request: &Request, rails: &Guardrails, said: &mut Vec<(Answer, String)
         let most = request.population.map(|all| (u128::from(all) * u128::from(share) / 1000).max(1));
         match most {
             None => said.push((Ask, format!("limit.{verb}.share"))),
-            Some(most) if u128::from(done(false, limit.window.0)) >= most => said.push((Refuse, format!("limit.{verb}.share"))),
+            Some(most) if u128::from(done(limit.window.0)) >= most => said.push((Refuse, format!("limit.{verb}.share"))),
             Some(_) => {}
         }
     }
-    if done(true, 3_600_000_000) >= rails.limits.hour {
+    let tells = |verb: &str| verb == "open-ticket";
+    let hour = request.done.iter().filter(|(one, when)| !tells(one) && *when >= request.now.0 - 3_600_000_000).count() as u64;
+    if !tells(verb) && hour >= rails.limits.hour {
         said.push((Refuse, "limit.hour".into()));
     }
 }

@@ -30,8 +30,8 @@ pub const HOSTS: [&str; 5] = ["web01", "dc9", "büro-pc", "10.9.1.1", "2001:db8:
 pub const ADDRESSES: [&str; 6] = ["10.9.1.1", "10.8.255.255", "10.9.0.0", "203.0.113.7", "2001:db8::5", "fe80::1"];
 /// Domains.
 pub const DOMAINS: [&str; 6] = ["corp.example", "bücher.example", "example", "mail.corp.example", "evilcorp.example", "test"];
-const VERBS: [&str; 5] = ["disable-account", "isolate-host", "block-address", "block-domain", "revoke-sessions"];
-const KINDS: [EntityKind; 10] = [
+const VERBS: [&str; 6] = ["disable-account", "isolate-host", "block-address", "block-domain", "revoke-sessions", "open-ticket"];
+const KINDS: [EntityKind; 11] = [
     EntityKind::User,
     EntityKind::Host,
     EntityKind::Address,
@@ -42,6 +42,7 @@ const KINDS: [EntityKind; 10] = [
     EntityKind::Device,
     EntityKind::Message,
     EntityKind::File,
+    EntityKind::Case,
 ];
 const SCHEMA: &str = include_str!("../../../book/guardrails/guardrails.cedarschema");
 const SOME: &str = r#"
@@ -256,8 +257,13 @@ impl Request {
 
     /// Asks the guard.
     pub fn ruled(&self, guardrails: &Guardrails) -> adjutant_model::act::Ruling {
-        let action =
-            Action { verb: self.verb.clone(), target: self.target.clone(), connector: "x".into(), with: self.with.clone() };
+        let action = Action {
+            verb: self.verb.clone(),
+            target: self.target.clone(),
+            connector: "x".into(),
+            with: self.with.clone(),
+            texts: BTreeMap::new(),
+        };
         let subject =
             Subject { target: &self.target, aliases: &self.aliases, groups: self.groups.as_deref(), facts: &self.facts };
         let asked = Asked { action: &action, subject, by: self.by(), undo: self.undo, now: self.now };
@@ -267,7 +273,9 @@ impl Request {
 
 impl Spent for Request {
     fn count(&self, verb: Option<&str>, since: Time) -> u64 {
-        self.done.iter().filter(|(one, when)| verb.is_none_or(|verb| verb == one) && *when >= since.0).count() as u64
+        // As the hand's store counts: all together are those that do not only tell.
+        let counts = |one: &str| verb.map_or(one != "open-ticket", |verb| verb == one);
+        self.done.iter().filter(|(one, when)| counts(one) && *when >= since.0).count() as u64
     }
     fn population(&self, _: EntityKind) -> Option<u64> {
         self.population
@@ -288,7 +296,7 @@ pub fn name(kind: EntityKind, dice: &mut Dice) -> String {
         _ if dice.once_in(3) => format!("5f8c{:08x}", dice.roll() as u32),
         _ if dice.once_in(40) => dice.one(&["S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1104", "krbtgt", "CORP\\Administrator"]).into(),
         EntityKind::User | EntityKind::Mailbox | EntityKind::Message => spelled_account(dice.one(&ACCOUNTS), dice),
-        EntityKind::Host | EntityKind::Device | EntityKind::File => spelled_host(dice.one(&HOSTS), dice),
+        EntityKind::Host | EntityKind::Device | EntityKind::File | EntityKind::Case => spelled_host(dice.one(&HOSTS), dice),
         EntityKind::Address => spelled_address(dice.one(&ADDRESSES), dice),
         EntityKind::Domain => spelled_domain(dice.one(&DOMAINS), dice),
         EntityKind::Url if dice.once_in(3) => format!("http://{}/x", dice.one(&ADDRESSES[..4])),

@@ -175,7 +175,9 @@ pub(crate) enum GuardCommand {
 
 /// Connectors: what they can do, and whether they answer.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant connect list\n  adjutant connect test directory")]
+#[command(
+    after_help = "Examples:\n  adjutant connect list\n  adjutant connect test directory\n  adjutant connect lint mybook/connectors"
+)]
 pub(crate) struct Connect {
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -191,6 +193,14 @@ pub(crate) enum ConnectCommand {
     Test {
         /// Its name.
         name: String,
+    },
+    /// Find every fault of connectors' files; says for each verb what takes it back. Needs no service.
+    ///
+    /// Exits with 3 when there is a fault.
+    Lint {
+        /// A connector's file, a folder of them, or a book.
+        #[arg(value_hint = ValueHint::AnyPath)]
+        path: PathBuf,
     },
 }
 

@@ -13,7 +13,7 @@ use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_engine::explain::text::wrapped;
 use adjutant_hand::Heard;
 use adjutant_hand::foresee::{Foreseen, Used};
-use adjutant_hand::protocol::{Reply, Shown};
+use adjutant_hand::protocol::{ConnectorHealth, Reply, Shown};
 use adjutant_hand::statement::{SIGNED_FOR_MAX, Statement, Verb};
 use adjutant_hand::store::{Approver, Kept};
 use adjutant_ledger::SigningKey;
@@ -174,11 +174,12 @@ fn protection(target: &Target, ruling: &Ruling) -> Vec<Line> {
 }
 
 pub(crate) fn connect(args: &Connect) -> anyhow::Result<Exit> {
-    let client = Client::new(&args.remote)?;
     let path = match &args.command {
+        ConnectCommand::Lint { path } => return crate::lint::run(path),
         ConnectCommand::List => "/v1/hand".to_owned(),
         ConnectCommand::Test { name } => format!("/v1/hand/{}", escaped(name)),
     };
+    let client = Client::new(&args.remote)?;
     client.show(&client.get(&path)?, replied)
 }
 
@@ -215,28 +216,42 @@ fn replied(reply: Reply) -> Vec<Line> {
         }
         Reply::Keys { keys } => key_lines(&keys),
         Reply::Health(health) => {
-            let mut rows = Rows::new(&["connector", "verb", "done to", "undo", "a minute", "answers"], &["answers"]);
-            for connector in &health.connectors {
-                for offer in &connector.verbs {
-                    let undo = if offer.reversible { "yes" } else { "no" };
-                    let says = connector.says.clone().unwrap_or_default();
-                    let cells = [
-                        connector.name.clone(),
-                        offer.verb.clone(),
-                        offer.kind.name().into(),
-                        undo.into(),
-                        offer.per_minute.to_string(),
-                        says,
-                    ];
-                    rows.add(if connector.says.is_none() || connector.answers { Paint::Plain } else { Paint::Alarm }, cells);
-                }
-            }
+            let rows = connector_rows(&health.connectors);
             let paused =
                 health.pause.as_ref().map(|pause| Line::new().with(Paint::Alarm, format!("nothing more is begun: {pause}")));
             paused.into_iter().chain(rows.lines()).collect()
         }
         Reply::Refused { why, .. } => vec![Line::new().with(Paint::Alarm, why)],
     }
+}
+
+fn connector_rows(connectors: &[ConnectorHealth]) -> Rows {
+    let mut rows = Rows::new(
+        &["connector", "verb", "done to", "undo", "a minute", "last answer", "calls", "says"],
+        &["says", "last answer"],
+    );
+    for connector in connectors {
+        let condition = connector.condition.as_ref();
+        let last = condition.and_then(|condition| condition.last_good).map_or_else(String::new, |at| at.to_string());
+        let calls = condition.map_or_else(String::new, |condition| format!("{}/{}", condition.calls, condition.calls_max));
+        let troubled = condition.filter(|condition| condition.failures > 0).map(|condition| {
+            let rests = if condition.rests { "left alone for a while: " } else { "" };
+            format!("{rests}{} failures in a row: {}", condition.failures, condition.says)
+        });
+        let fails = troubled.is_some() || (connector.says.is_some() && !connector.answers);
+        let says = connector.says.clone().or(troubled).unwrap_or_default();
+        // What only looks up has no verb, and is there all the same.
+        let nothing = connector.verbs.is_empty().then(|| ["looks up".to_owned(), String::new(), String::new(), String::new()]);
+        let verbs = connector.verbs.iter().map(|offer| {
+            let undo = if offer.reversible { "yes" } else { "no" };
+            [offer.verb.clone(), offer.kind.name().to_owned(), undo.to_owned(), offer.per_minute.to_string()]
+        });
+        for [verb, kind, undo, minute] in verbs.chain(nothing) {
+            let cells = [connector.name.clone(), verb, kind, undo, minute, last.clone(), calls.clone(), says.clone()];
+            rows.add(if fails { Paint::Alarm } else { Paint::Plain }, cells);
+        }
+    }
+    rows
 }
 
 fn heard_line(heard: &Heard) -> Line {
@@ -271,6 +286,10 @@ fn plan_lines(shown: &Shown) -> Vec<Line> {
         }
         let ends = step.ends_after.map(|span| format!("{span} after it was done, by itself"));
         lines.extend(ends.map(|ends| wrapped("   ends    ", &ends, width)).into_iter().flatten());
+        for (label, text) in &step.action.texts {
+            lines.push(Line::new().plain(format!("   {label}")));
+            lines.extend(text.lines().map(|line| Line::new().with(Paint::Dim, format!("     {line}"))));
+        }
         lines.extend(ruling_lines(&step.ruling, "   "));
         lines.extend((!action.says.is_empty()).then(|| wrapped("   now     ", &action.says, width)).into_iter().flatten());
         lines.push(Line::new().with(Paint::Dim, format!("   action  {}", action.key)));

@@ -1,12 +1,15 @@
 //! The settings of the hand: its own file, which the brain cannot read.
 
 use crate::book;
-use adjutant_connect::http::{self, Definition, HttpConnector};
+use adjutant_connect::http::{self, Definition, HttpConnector, Intake, IntakeSettings};
 use adjutant_connect::ldap::{self, Ldap};
 use adjutant_connect::proof::{LooksOnly, Proof};
+use adjutant_connect::script::{self, Script};
 use adjutant_engine::guard;
+use adjutant_hand::poll::{self, Poller};
 use adjutant_hand::secret_ref::SecretPlaces;
 use adjutant_hand::socket::own_user;
+use adjutant_hand::steady::{Limits, Steady};
 use adjutant_hand::{Connectors, Rule, Settings, connector as hand};
 use adjutant_model::act::{Answer, Ruling};
 use adjutant_model::{Duration, EntityKind};
@@ -44,9 +47,27 @@ pub(super) struct File {
     /// How many there are of a kind, so that a share of them can be limited.
     #[serde(default)]
     population: BTreeMap<EntityKind, u64>,
+    /// Where the service takes what is polled.
+    #[serde(default)]
+    intake: Option<IntakeSettings>,
     /// Connectors by name.
     #[serde(default)]
     connectors: BTreeMap<String, toml::Table>,
+}
+
+/// How a connector is polled.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PollSettings {
+    /// Between two looks.
+    every_seconds: u32,
+    /// How far the very first look goes back.
+    #[serde(default = "first_minutes")]
+    first_minutes: u32,
+}
+
+const fn first_minutes() -> u32 {
+    60
 }
 
 /// A verb that a playbook may do by itself.
@@ -79,15 +100,54 @@ pub(super) fn users(file: &File) -> Vec<u32> {
 pub(super) fn connectors(file: &File) -> anyhow::Result<Connectors> {
     let files = book::files(file.book_dir.as_deref())?;
     let made = file.connectors.iter().map(|(name, settings)| {
-        let connector = connector(settings, &files).with_context(|| format!("connector `{name}`"))?;
-        Ok((name.clone(), connector))
+        let made = || {
+            let (mut settings, mut limits) = (settings.clone(), Limits::default());
+            if let Some(calls) = settings.remove("calls_per_hour") {
+                let most = calls.as_integer().and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0);
+                limits.calls_per_hour = most.context("`calls_per_hour` is a number from 1 on")?;
+            }
+            settings.remove("poll");
+            let inner = connector(&settings, &files)?;
+            anyhow::Ok(Arc::new(Steady::new(name, inner, limits, super::clock())) as Arc<dyn hand::Connector>)
+        };
+        Ok((name.clone(), made().with_context(|| format!("connector `{name}`"))?))
     });
     made.collect()
 }
 
-fn connector(table: &toml::Table, files: &Files) -> anyhow::Result<Arc<dyn hand::Connector>> {
+/// What is polled, each with the time between two looks.
+pub(super) fn pollers(file: &File, connectors: &Connectors) -> anyhow::Result<Vec<(Poller, std::time::Duration)>> {
+    let polled: Vec<(&String, &toml::Value)> =
+        file.connectors.iter().filter_map(|(name, table)| Some((name, table.get("poll")?))).collect();
+    if polled.is_empty() {
+        return Ok(Vec::new());
+    }
+    let settings = file.intake.as_ref().context("`poll` needs `[intake]`, which says where the records go")?;
+    let intake = Intake::new(settings, with_places(|places| settings.token.resolve(places))?).context("`intake`")?;
+    let intake: Arc<dyn poll::Intake> = Arc::new(intake);
+    let made = polled.into_iter().map(|(name, poll)| {
+        let of = || format!("connector `{name}`");
+        let poll = PollSettings::deserialize(poll.clone()).with_context(of)?;
+        let connector = connectors.get(name).with_context(of)?.clone();
+        connector.polls().context("its file says nothing under `poll`").with_context(of)?;
+        let file = file.data_dir.join(format!("{name}.polled"));
+        let first = Duration::from_secs(i64::from(poll.first_minutes) * 60);
+        let poller = Poller { name: name.clone(), connector, intake: intake.clone(), file, first, clock: super::clock() };
+        Ok((poller, std::time::Duration::from_secs(u64::from(poll.every_seconds.max(1)))))
+    });
+    made.collect()
+}
+
+fn with_places<T>(ask: impl FnOnce(&SecretPlaces<'_>) -> T) -> T {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let places = SecretPlaces { environment: &|name| std::env::var(name).ok(), credentials: credentials.as_deref() };
+    ask(&SecretPlaces { environment: &|name| std::env::var(name).ok(), credentials: credentials.as_deref() })
+}
+
+fn connector(table: &toml::Table, files: &Files) -> anyhow::Result<Arc<dyn hand::Connector>> {
+    with_places(|places| connector_with(table, files, places))
+}
+
+fn connector_with(table: &toml::Table, files: &Files, places: &SecretPlaces<'_>) -> anyhow::Result<Arc<dyn hand::Connector>> {
     let mut table = table.clone();
     let mut taken = |name: &str| match table.remove(name) {
         Some(toml::Value::String(text)) => Ok(text),
@@ -108,16 +168,21 @@ fn connector(table: &toml::Table, files: &Files) -> anyhow::Result<Arc<dyn hand:
             }
             let definition = Definition::load(&path, text).map_err(|faults| anyhow::anyhow!("{}", book::show(&faults, files)))?;
             let settings = http::Settings::deserialize(table)?;
-            let auth = settings.auth.resolve(&places)?;
+            let auth = settings.auth.resolve(places)?;
             let connector = Arc::new(HttpConnector::new(definition, &settings, auth, super::clock())?);
             Ok(if unproven { Arc::new(LooksOnly(connector)) } else { connector })
         }
         "ldap" => {
             let settings = ldap::Settings::deserialize(table)?;
-            let password = settings.password.resolve(&places)?;
+            let password = settings.password.resolve(places)?;
             Ok(Arc::new(Ldap::new(settings, password)?))
         }
-        other => anyhow::bail!("there is no kind `{other}`; write ldap or http"),
+        "script" => {
+            let settings = script::Settings::deserialize(table)?;
+            let secret = settings.secret.as_ref().map(|secret| secret.resolve(places)).transpose()?;
+            Ok(Arc::new(Script::new(&settings, secret, super::clock())?))
+        }
+        other => anyhow::bail!("there is no kind `{other}`; write ldap, http or script"),
     }
 }
 

@@ -7,6 +7,9 @@ mod served;
 #[path = "../../../connect/tests/ldap/slapd.rs"]
 #[expect(dead_code, reason = "the connector's own tests need more of it")]
 mod slapd;
+mod tickets;
+#[path = "../../../connect/tests/http/tracker.rs"]
+mod tracker;
 
 use served::Served;
 use slapd::Slapd;

@@ -6,19 +6,19 @@
 mod parts;
 mod secrets;
 
-use super::definition::{Definition, Doors, Undo, Verb};
-use super::file::{RawAuth, RawConnector, RawPoll, RawVerb};
-use super::json::Path;
+use super::definition::{Change, Definition, Doors, Find, Pages, Poll, Probe, Records, Undo, Verb};
+use super::file::{RawAuth, RawConnector, RawFind, RawPoll, RawProbe, RawStates, RawVerb};
+use super::json::{Conditions, Path, RawWanted};
 use super::origin::Origin;
 use adjutant_hand::connector::{Idempotency, Offer};
-use adjutant_model::EntityKind;
+use adjutant_model::{Duration, EntityKind};
 use adjutant_rules::diagnostic::{Diagnostic, Located, Severity, Span, read_yaml};
-use adjutant_rules::playbook::VERBS;
+use adjutant_rules::playbook::{TEXTS, VERBS};
 use parts::Known;
 use std::collections::BTreeMap;
 
 /// Kinds of things that can be looked up and acted on.
-const KINDS: [EntityKind; 10] = [
+const KINDS: [EntityKind; 11] = [
     EntityKind::User,
     EntityKind::Host,
     EntityKind::Address,
@@ -29,10 +29,14 @@ const KINDS: [EntityKind; 10] = [
     EntityKind::Message,
     EntityKind::Resource,
     EntityKind::Device,
+    EntityKind::Case,
 ];
 
 /// Vendors take more, and none of them should be asked as often.
 const PER_MINUTE_MAX: u32 = 6000;
+
+/// What comes later than this is fetched by a person.
+const OVERLAP_SECONDS_MAX: u32 = 86_400;
 
 impl Definition {
     /// Reads `text`, the content of `file`.
@@ -86,9 +90,7 @@ impl Reader<'_> {
         let per_minute = *raw.per_minute;
         let verbs = raw.verbs.iter().map(|(name, verb)| self.offered(name, verb, &known, (key_header.is_some(), per_minute)));
         let verbs: Vec<_> = verbs.collect();
-        if let Some(poll) = &raw.poll {
-            self.poll(poll, &known);
-        }
+        let poll = raw.poll.as_ref().map(|poll| self.poll(poll, &known));
         let (verbs, offers) = verbs.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
         Some(Definition {
             name: raw.connector.value.clone(),
@@ -99,12 +101,14 @@ impl Reader<'_> {
             per_minute,
             key_header,
             error_text: raw.error_text.clone(),
+            success: raw.success.clone(),
             errors,
             health: health?,
             health_says: raw.health.says.clone(),
             lookups: lookups.into_iter().map(|(kind, lookup)| Some((kind?, lookup?))).collect::<Option<_>>()?,
             verbs,
             offers,
+            poll: poll.map_or(Some(None), |poll| poll.map(Some))?,
         })
     }
 
@@ -138,7 +142,7 @@ impl Reader<'_> {
             );
         }
         for (name, says) in &raw.settings {
-            if name.contains('.') || ["name", "key", "cursor"].contains(&name.as_str()) {
+            if name.contains('.') || ["name", "key", "cursor", "found", "mark"].contains(&name.as_str()) {
                 self.fault("connector-setting", says.span, format!("a setting cannot be called `{name}`"), "choose another name");
             }
         }
@@ -213,34 +217,77 @@ impl Reader<'_> {
     fn verb(&mut self, name: &str, raw: &Located<RawVerb>, known: &Known) -> Option<Verb> {
         let name = self.verb_name(name, raw.span);
         let known = Known { target: true, with: raw.with.keys().cloned().collect(), ..known.clone() };
+        let find = raw.find.as_ref().map(|find| self.find(find, &known));
+        let known = Known { found: find.is_some(), mark: true, ..known };
         let Some(probe) = &raw.probe else {
             let help =
                 "say which request reads what the act changes; without it nobody can tell what was, or whether it was done";
             self.fault("connector-probe", raw.span, "the act has no probe", help);
             return None;
         };
-        let request = self.request(&probe.request, &known);
-        self.reads(&probe.request);
-        self.names_target(&probe.request, request.as_ref());
-        if probe.state.is_empty() {
-            self.fault("connector-probe", probe.span, "the probe reads nothing", "name the fields that the act changes");
-        }
-        let known = Known { act: true, before: probe.state.keys().cloned().collect(), ..known };
-        let done = self.done(raw, &probe.state);
-        let from = self.states(&raw.act.from, &probe.state);
+        let (read, state) = self.probe(probe, &known, compares_mark(raw.done.as_ref()))?;
+        let texts: Vec<&'static str> = raw.texts.iter().map(|name| self.text_name(name)).collect();
+        let known = Known { act: true, before: state.keys().cloned().collect(), texts: texts.clone(), ..known };
+        let done = self.done(raw, &state, &known);
+        let from = self.states(&raw.act.from, &state, &known);
         let act = self.change(&raw.act.request, &raw.act.success, &known);
-        let undo = self.undo(raw, &known, &probe.state);
+        let act = act.map(|act| Change { made: raw.act.made.clone(), ..act });
+        let undo = self.undo(raw, &known, &state);
         Some(Verb {
             name: name?,
-            probe: request?,
+            find: find.map_or(Some(None), |find| find.map(Some))?,
+            probe: read?,
+            texts,
             id: probe.id.clone(),
-            state: probe.state.clone(),
+            state,
             done: done?,
             from,
             act: act?,
             undo: undo?,
             errors: self.errors(&raw.errors),
         })
+    }
+
+    /// What reads the state, and its fields.
+    fn probe(&mut self, raw: &Located<RawProbe>, known: &Known, marked: bool) -> Option<(Option<Probe>, Fields)> {
+        match (&raw.request, &raw.found) {
+            (Some(asked), None) => {
+                let request = self.request(asked, known);
+                self.reads(asked);
+                // The mark of the action says to whom as well as the target does.
+                if !marked {
+                    self.names_target(asked, request.as_ref());
+                }
+                if raw.state.is_empty() {
+                    self.fault("connector-probe", raw.span, "the probe reads nothing", "name the fields that the act changes");
+                }
+                Some((request.map(Probe::Ask), raw.state.clone()))
+            }
+            (None, Some(field)) if known.found && raw.state.is_empty() && raw.id.is_none() => {
+                Some((Some(Probe::Found(field.value.clone())), Fields::from([(field.value.clone(), Path::default())])))
+            }
+            _ => {
+                let help = "write `request` with `state`, or `found: NAME` alone where there is a `find`";
+                self.fault("connector-probe", raw.span, "the probe reads in exactly one way", help);
+                None
+            }
+        }
+    }
+
+    fn find(&mut self, raw: &Located<RawFind>, known: &Known) -> Option<Find> {
+        let request = self.request(&raw.request, known);
+        self.reads(&raw.request);
+        self.names_target(&raw.request, request.as_ref());
+        let records = raw.records.clone().map_or(Records::One(Path::default()), Records::List);
+        Some(Find { request: request?, records, id: raw.id.clone() })
+    }
+
+    fn text_name(&mut self, name: &Located<String>) -> &'static str {
+        if !TEXTS.contains(&name.as_str()) {
+            let help = format!("a plan has the texts {}", TEXTS.join(", "));
+            self.fault("connector-text", name.span, format!("nothing is told as `{}`", name.value), &help);
+        }
+        TEXTS.into_iter().find(|known| *known == name.as_str()).unwrap_or_default()
     }
 
     fn verb_name(&mut self, name: &str, span: Span) -> Option<&'static str> {
@@ -254,15 +301,39 @@ impl Reader<'_> {
         found
     }
 
-    fn poll(&mut self, raw: &RawPoll, known: &Known) {
+    fn poll(&mut self, raw: &Located<RawPoll>, known: &Known) -> Option<Poll> {
         let known = Known { cursor: true, ..known.clone() };
-        self.request(&raw.request, &known);
+        let request = self.request(&raw.request, &known);
         self.reads(&raw.request);
-        self.next(raw.next.as_ref(), raw.pages.as_ref());
-        if raw.source.trim().is_empty() {
+        if request.as_ref().is_some_and(|request| !request.uses("cursor")) {
+            let help = "write {cursor}, the time from which on, where the vendor takes it";
+            self.fault("connector-poll", raw.request.span, "the request does not say since when", help);
+        }
+        let next = self.next(raw.next.as_ref(), raw.pages.as_ref());
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if raw.source.is_empty() || !raw.source.bytes().all(plain) {
             self.fault("connector-poll", raw.source.span, "the records are of no source", "name a source of the book");
         }
+        if !(1..=OVERLAP_SECONDS_MAX).contains(&*raw.overlap_seconds) {
+            let message = format!("`overlap_seconds` is from 1 to {OVERLAP_SECONDS_MAX}");
+            let help = "write how late the vendor's records may come";
+            self.fault("connector-poll", raw.overlap_seconds.span, message, help);
+        }
+        let (next, pages_max) = next?;
+        let records = Records::List(raw.records.clone());
+        Some(Poll {
+            source: raw.source.value.clone(),
+            list: Pages { request: request?, records, none: Conditions::new(), next, pages_max },
+            cursor: raw.cursor.clone(),
+            overlap: Duration::from_secs((*raw.overlap_seconds).into()),
+        })
     }
+}
+
+/// Whether what was done is known by the action's mark.
+fn compares_mark(done: Option<&RawStates>) -> bool {
+    let has = |wanted: &RawWanted| matches!(wanted, RawWanted::Has(text) if text.contains("{mark}"));
+    done.is_some_and(|done| done.values().any(|wanted| has(&wanted.value)))
 }
 
 /// Field names of a state.

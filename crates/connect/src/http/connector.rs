@@ -2,22 +2,32 @@
 
 use super::auth::Entry;
 use super::client::{Answer, Client, Failure, Names, Sent, SystemNames, wait_until};
-use super::definition::{Change, Class, Definition, ErrorClass, Request, States, Undo, Verb};
-use super::json::{Path, holds, is_one_of};
+use super::definition::{Change, Class, Definition, ErrorClass, Find, Probe, Records, Request, States, Undo, Verb, Wanted};
+use super::json::{Path, Texts, holds, is_one_of};
 use super::origin::Origin;
 use super::settings::{Auth, Checked, Fault, Settings};
-use super::template::{Inputs, Unfit, escape};
+use super::template::{Inputs, TOLD, Template, Unfit, escape};
 use adjutant_hand::connector::{CallError, Connector, Found, Offer, Permit};
+use adjutant_hand::poll::{Page, Polls};
 use adjutant_model::act::{Action, State};
-use adjutant_model::{EntityKind, Secret, Time};
+use adjutant_model::{Digest, Duration, EntityKind, Secret, Time};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use ureq::unversioned::transport;
 use zeroize::Zeroizing;
 
 /// Characters of a vendor's own words that are shown.
 const WORDS_MAX: usize = 160;
+
+/// For so long what was made is known without being found: vendors' indexes lag behind.
+const MADE_FOR: Duration = Duration(600_000_000);
+
+/// Digits of an action's mark.
+const MARK_CHARS: usize = 24;
+
+/// So many of them are known at once.
+const MADE_MAX: usize = 1_000;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -31,6 +41,21 @@ pub struct HttpConnector {
     client: Client,
     clock: Clock,
     pace: Mutex<Pace>,
+    made: Mutex<VecDeque<Made>>,
+}
+
+/// What an act made, and for which target.
+struct Made {
+    of: String,
+    id: String,
+    at: Time,
+}
+
+/// One call that changes something.
+struct Call<'a> {
+    before: &'a State,
+    key: &'a str,
+    found: Option<String>,
 }
 
 /// How often the vendor is asked.
@@ -92,7 +117,7 @@ impl HttpConnector {
     fn over(definition: Definition, checked: Checked, auth: Auth<Secret>, clock: Clock, client: Client) -> Result<Self, Fault> {
         let entry = Entry::new(auth, &definition.doors, checked.tokens)?;
         let (base, values) = (checked.base, checked.values);
-        Ok(Self { definition, base, values, entry, client, clock, pace: Mutex::default() })
+        Ok(Self { definition, base, values, entry, client, clock, pace: Mutex::default(), made: Mutex::default() })
     }
 
     /// The connector's file.
@@ -219,12 +244,52 @@ impl HttpConnector {
             return Err(self.error(answer, verb, Does::Read));
         }
         let unread = |why: String| CallError::Retry(format!("what {} answered cannot be read: {why}", self.definition.title));
-        answer.json().map_err(unread)
+        let body = answer.json().map_err(unread)?;
+        if holds(&self.definition.success, &body) { Ok(body) } else { Err(self.error(answer, verb, Does::Read)) }
     }
 
-    fn state(&self, verb: &Verb, action: &Action) -> Result<State, CallError> {
-        let inputs = |name: &str| self.of_action(action, name);
-        let answer = self.send(&verb.probe, &inputs, None, Does::Read)?;
+    /// What at the vendor belongs to the target.
+    fn find(&self, find: &Find, verb: &Verb, action: &Action) -> Result<Vec<String>, CallError> {
+        let answer = self.send(&find.request, &|name: &str| self.of_action(action, name), None, Does::Read)?;
+        let body = self.read(&answer, Some(verb))?;
+        let lacks = |path: &Path| CallError::Retry(format!("what {} answered lacks `{path}`", self.definition.title));
+        let records: Vec<&Value> = match &find.records {
+            Records::List(path) => path.find(&body).and_then(Value::as_array).ok_or_else(|| lacks(path))?.iter().collect(),
+            Records::One(path) => vec![path.find(&body).ok_or_else(|| lacks(path))?],
+        };
+        let ids = records.into_iter().map(|record| find.id.text(record).ok_or_else(|| lacks(&find.id)));
+        let mut ids: Vec<String> = ids.collect::<Result<_, _>>()?;
+        ids.extend(self.made_lately(&action.target.id));
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    fn made_lately(&self, of: &str) -> Vec<String> {
+        let now = (self.clock)();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|made| now.since(made.at).0.abs() < MADE_FOR.0);
+        made.iter().filter(|made| made.of == of).map(|made| made.id.clone()).collect()
+    }
+
+    fn remember(&self, of: &str, id: String) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.len() >= MADE_MAX {
+            made.pop_front();
+        }
+        made.push_back(Made { of: of.to_owned(), id, at: (self.clock)() });
+    }
+
+    /// The state, with what at the vendor belongs to the target where a verb has to find that.
+    fn state(&self, verb: &Verb, action: &Action) -> Result<(State, Option<String>), CallError> {
+        let found = verb.find.as_ref().map(|find| self.find(find, verb, action)).transpose()?;
+        let request = match &verb.probe {
+            Probe::Ask(request) => request,
+            Probe::Found(field) => return Ok((State(BTreeMap::from([(field.clone(), found.unwrap_or_default())])), None)),
+        };
+        let found = found.map(|found| self.one_found(found, action)).transpose()?;
+        let inputs = |name: &str| if name == "found" { found.clone() } else { self.of_action(action, name) };
+        let answer = self.send(request, &inputs, None, Does::Read)?;
         let body = self.read(&answer, Some(verb))?;
         let title = &self.definition.title;
         let is_other = |id: &Path| id.text(&body).is_none_or(|id| id != action.target.id);
@@ -238,38 +303,69 @@ impl HttpConnector {
             texts.sort();
             state.insert(name.clone(), texts);
         }
-        Ok(State(state))
+        Ok((State(state), found))
+    }
+
+    fn one_found(&self, mut found: Vec<String>, action: &Action) -> Result<String, CallError> {
+        let (title, name) = (&self.definition.title, &action.target.name);
+        match (found.pop(), found.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (Some(_), false) => Err(CallError::Permanent(format!("{title} has more than one that belongs to `{name}`"))),
+            (None, _) => Err(CallError::Permanent(format!("{title} has none that belongs to `{name}`"))),
+        }
+    }
+
+    fn is_in(&self, action: &Action, state: &State, wanted: &States) -> bool {
+        let text = |template: &Template| template.text(&|name: &str| self.of_action(action, name)).ok();
+        wanted.iter().all(|(field, wanted)| {
+            let Some(found) = state.0.get(field) else { return false };
+            match wanted {
+                Wanted::OneOf(values) => is_one_of(found, &Texts(values.iter().filter_map(text).collect())),
+                // Some vendors add a line break to what they keep.
+                Wanted::Has(value) => text(value).is_some_and(|value| found.iter().any(|found| found.trim() == value.trim())),
+                Wanted::Some => !found.is_empty(),
+            }
+        })
     }
 
     fn of_action(&self, action: &Action, name: &str) -> Option<String> {
         match name {
             "target.id" => Some(action.target.id.clone()),
             "target.name" => Some(action.target.name.clone()),
-            _ => match name.strip_prefix("with.") {
-                Some(with) => action.with.get(with).cloned(),
-                None => self.setting(name),
+            "mark" => Some(mark(action)),
+            _ => match (name.strip_prefix("with."), name.strip_prefix(TOLD)) {
+                (Some(with), _) => action.with.get(with).cloned(),
+                (None, Some(text)) => action.texts.get(text).cloned(),
+                (None, None) => self.setting(name),
             },
         }
     }
 
     /// Sends what changes something.
-    fn change(&self, change: &Change, verb: &Verb, action: &Action, call: (&State, &str)) -> Result<(), CallError> {
-        let (before, key) = call;
+    fn change(&self, change: &Change, verb: &Verb, action: &Action, call: &Call<'_>) -> Result<(), CallError> {
         let inputs = |name: &str| match name.strip_prefix("before.") {
-            Some(field) => before.0.get(field).filter(|texts| texts.len() == 1).and_then(|texts| texts.first().cloned()),
-            None if name == "key" => Some(key.to_owned()),
+            Some(field) => call.before.0.get(field).filter(|texts| texts.len() == 1).and_then(|texts| texts.first().cloned()),
+            None if name == "key" => Some(call.key.to_owned()),
+            None if name == "found" => call.found.clone(),
             None => self.of_action(action, name),
         };
-        let answer = self.send(&change.request, &inputs, Some(key), Does::Change)?;
+        let answer = self.send(&change.request, &inputs, Some(call.key), Does::Change)?;
         let status = answer.status;
         let fits = if change.status.is_empty() { (200..300).contains(&status) } else { change.status.contains(&status) };
         if !fits {
             return Err(self.error(&answer, Some(verb), Does::Change));
         }
-        if change.body.is_empty() || answer.json().is_ok_and(|body| holds(&change.body, &body)) {
+        if change.body.is_empty() && self.definition.success.is_empty() && change.made.is_none() {
             return Ok(());
         }
-        Err(self.error(&answer, Some(verb), Does::Change))
+        let body = answer.json().unwrap_or_default();
+        if !holds(&change.body, &body) || !holds(&self.definition.success, &body) {
+            return Err(self.error(&answer, Some(verb), Does::Change));
+        }
+        if let Some(id) = change.made.as_ref().and_then(|path| path.text(&body)) {
+            self.remember(&action.target.id, id);
+        }
+        Ok(())
     }
 
     /// The key of an undo begins with that of what it takes back.
@@ -287,40 +383,52 @@ impl Connector for HttpConnector {
         self.definition.offers()
     }
 
+    fn texts(&self, verb: &str) -> &[&'static str] {
+        self.definition.verbs.iter().find(|known| known.name == verb).map_or(&[], |verb| verb.texts.as_slice())
+    }
+
     fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
         self.found(kind, name)
     }
 
+    fn polls(&self) -> Option<Polls> {
+        self.polled()
+    }
+
+    fn poll(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {
+        self.page(since, next)
+    }
+
     fn probe(&self, action: &Action) -> Result<State, CallError> {
-        self.state(self.verb(action)?, action)
+        Ok(self.state(self.verb(action)?, action)?.0)
     }
 
     fn is_done(&self, action: &Action, state: &State) -> bool {
         let done = self.verb(action).ok().and_then(|verb| verb.done.as_ref());
-        done.is_some_and(|done| is_in(state, done))
+        done.is_some_and(|done| self.is_in(action, state, done))
     }
 
     /// Reads first: what is so already is not done again, and what is not any more as it was before is not overwritten.
     fn act(&self, action: &Action, before: &State, permit: Permit, key: &str) -> Result<(), CallError> {
         Self::for_this_call(&permit, key)?;
         let verb = self.verb(action)?;
-        let now = self.state(verb, action)?;
+        let (now, found) = self.state(verb, action)?;
         if let Some(done) = &verb.done {
-            if is_in(&now, done) {
+            if self.is_in(action, &now, done) {
                 return Ok(());
             }
             if now != *before {
                 return Err(CallError::Retry(format!("`{}` changed since it was read", action.target.name)));
             }
         }
-        if !is_in(&now, &verb.from) {
+        if !self.is_in(action, &now, &verb.from) {
             return Err(CallError::Permanent(format!(
                 "`{}` is {}, from where it cannot be done",
                 action.target.name,
                 shown(&now)
             )));
         }
-        self.change(&verb.act, verb, action, (before, key))
+        self.change(&verb.act, verb, action, &Call { before, key, found })
     }
 
     fn undo(&self, action: &Action, before: &State, permit: Permit, key: &str) -> Result<(), CallError> {
@@ -330,14 +438,14 @@ impl Connector for HttpConnector {
             Undo::Steps(steps) => steps,
             Undo::Irreversible(reason) => return Err(CallError::Permanent(format!("nothing takes it back: {reason}"))),
         };
-        let now = self.state(verb, action)?;
+        let (now, found) = self.state(verb, action)?;
         if now == *before {
             return Ok(());
         }
-        let fits = |from: &States, to: &States| is_in(&now, from) && is_in(before, to);
+        let fits = |from: &States, to: &States| self.is_in(action, &now, from) && self.is_in(action, before, to);
         let step = steps.iter().find(|step| fits(&step.from, &step.to));
         let none = || CallError::Permanent(format!("no way leads from {} back to {}", shown(&now), shown(before)));
-        self.change(&step.ok_or_else(none)?.change, verb, action, (before, key))
+        self.change(&step.ok_or_else(none)?.change, verb, action, &Call { before, key, found })
     }
 
     fn health(&self) -> Result<String, CallError> {
@@ -351,8 +459,10 @@ impl Connector for HttpConnector {
     }
 }
 
-fn is_in(state: &State, wanted: &States) -> bool {
-    wanted.iter().all(|(field, values)| state.0.get(field).is_some_and(|found| is_one_of(found, values)))
+/// What tells one action from every other, whenever it is asked for: the same words about the same case are the same.
+fn mark(action: &Action) -> String {
+    // Text keys and plain values alone: writing them cannot fail.
+    Digest::of(&serde_json::to_vec(action).unwrap_or_default()).to_string().chars().take(MARK_CHARS).collect()
 }
 
 fn shown(state: &State) -> String {

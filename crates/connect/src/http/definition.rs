@@ -1,9 +1,9 @@
 //! A connector's file, checked: what is asked of a vendor, and how its answers are read.
 
-use super::json::{Conditions, Path, Texts};
+use super::json::{Conditions, Path};
 use super::template::{Quotes, Template};
 use adjutant_hand::connector::Offer;
-use adjutant_model::EntityKind;
+use adjutant_model::{Duration, EntityKind};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -23,12 +23,14 @@ pub struct Definition {
     pub(super) per_minute: u32,
     pub(super) key_header: Option<String>,
     pub(super) error_text: Option<Path>,
+    pub(super) success: Conditions,
     pub(super) errors: Vec<ErrorClass>,
     pub(super) health: Request,
     pub(super) health_says: Option<Path>,
     pub(super) lookups: Vec<(EntityKind, Lookup)>,
     pub(super) verbs: Vec<Verb>,
     pub(super) offers: Vec<Offer>,
+    pub(super) poll: Option<Poll>,
 }
 
 impl Definition {
@@ -93,6 +95,15 @@ impl Method {
     }
 }
 
+/// What is fetched again and again.
+#[derive(Clone, Debug)]
+pub(super) struct Poll {
+    pub(super) source: String,
+    pub(super) list: Pages,
+    pub(super) cursor: Path,
+    pub(super) overlap: Duration,
+}
+
 /// Where the next page is.
 #[derive(Clone, Debug)]
 pub(super) enum Next {
@@ -110,9 +121,20 @@ pub(super) enum Next {
 #[derive(Clone, Debug)]
 pub(super) struct Pages {
     pub(super) request: Request,
-    pub(super) records: Path,
+    pub(super) records: Records,
+    /// What an answer says that found nobody; nothing, when it says so by an empty list.
+    pub(super) none: Conditions,
     pub(super) next: Next,
     pub(super) pages_max: u32,
+}
+
+/// What was found, in an answer.
+#[derive(Clone, Debug)]
+pub(super) enum Records {
+    /// A list of records.
+    List(Path),
+    /// One record.
+    One(Path),
 }
 
 #[derive(Clone, Debug)]
@@ -128,13 +150,43 @@ pub(super) struct Lookup {
     pub(super) groups: Option<(Pages, Vec<Path>)>,
 }
 
-/// Values that fields of a state may have.
-pub(super) type States = BTreeMap<String, Texts>;
+/// What fields of a state must be.
+pub(super) type States = BTreeMap<String, Wanted>;
+
+/// What a field of a state must be.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// One of these; nothing, when there are none.
+    OneOf(Vec<Template>),
+    /// A list that has this.
+    Has(Template),
+    /// Anything but nothing.
+    Some,
+}
+
+/// What at the vendor belongs to the target.
+#[derive(Clone, Debug)]
+pub(super) struct Find {
+    pub(super) request: Request,
+    pub(super) records: Records,
+    pub(super) id: Path,
+}
+
+/// What reads a state.
+#[derive(Clone, Debug)]
+pub(super) enum Probe {
+    /// A request.
+    Ask(Request),
+    /// What was found is the state, under this name.
+    Found(String),
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Verb {
     pub(super) name: &'static str,
-    pub(super) probe: Request,
+    pub(super) find: Option<Find>,
+    pub(super) probe: Probe,
+    pub(super) texts: Vec<&'static str>,
     pub(super) id: Option<Path>,
     pub(super) state: BTreeMap<String, Path>,
     /// None: no state shows that it was done.
@@ -152,6 +204,7 @@ pub(super) struct Change {
     pub(super) request: Request,
     pub(super) status: Vec<u16>,
     pub(super) body: Conditions,
+    pub(super) made: Option<Path>,
 }
 
 #[derive(Clone, Debug)]
@@ -188,10 +241,10 @@ pub(super) enum Statuses {
 }
 
 impl Statuses {
-    /// Reads `403` or `5xx`.
+    /// Reads `403` or `5xx`; also a success, where the body says that it is none.
     pub(super) fn read(text: &str) -> Option<Statuses> {
-        let hundred = text.strip_suffix("xx").and_then(|digit| digit.parse().ok()).filter(|digit| (3..=5).contains(digit));
-        let one = || text.parse().ok().filter(|status| (300..=599).contains(status));
+        let hundred = text.strip_suffix("xx").and_then(|digit| digit.parse().ok()).filter(|digit| (2..=5).contains(digit));
+        let one = || text.parse().ok().filter(|status| (200..=599).contains(status));
         hundred.map(Statuses::Hundred).or_else(|| one().map(Statuses::One))
     }
 

@@ -1,13 +1,13 @@
 //! The file of a connector as it is written. [`super::definition`] is what it becomes.
 
-use super::json::{Conditions, Path, Texts};
+use super::json::{Conditions, Path, RawWanted, Texts};
 use super::template::Quotes;
 use adjutant_rules::diagnostic::Located;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Fields of a state, each with the values that it may have.
-pub(super) type RawStates = BTreeMap<String, Located<Texts>>;
+pub(super) type RawStates = BTreeMap<String, Located<RawWanted>>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +23,9 @@ pub(super) struct RawConnector {
     pub(super) per_minute: Located<u32>,
     pub(super) key_header: Option<Located<String>>,
     pub(super) error_text: Option<Path>,
+    /// What the body of every answer must say that is a success, beside its status.
+    #[serde(default)]
+    pub(super) success: Conditions,
     #[serde(default)]
     pub(super) errors: Vec<Located<RawError>>,
     pub(super) health: RawHealth,
@@ -101,7 +104,13 @@ pub(super) struct RawHealth {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLookup {
     pub(super) request: Located<RawRequest>,
-    pub(super) records: Path,
+    /// Where the list of what was found is …
+    pub(super) records: Option<Path>,
+    /// … or the one record.
+    pub(super) record: Option<Path>,
+    /// What an answer says that found nobody.
+    #[serde(default)]
+    pub(super) none: Conditions,
     pub(super) next: Option<Located<RawNext>>,
     pub(super) pages: Option<Located<u32>>,
     /// Asked when the list has nobody of the name: its answer is one record, or 404.
@@ -148,6 +157,10 @@ pub(super) struct RawVerb {
     pub(super) kind: Located<String>,
     #[serde(default)]
     pub(super) with: BTreeMap<String, Located<String>>,
+    /// Names of what people are told.
+    #[serde(default)]
+    pub(super) texts: Vec<Located<String>>,
+    pub(super) find: Option<Located<RawFind>>,
     pub(super) probe: Option<Located<RawProbe>>,
     pub(super) done: Option<RawStates>,
     pub(super) repeat: Option<Located<String>>,
@@ -158,11 +171,24 @@ pub(super) struct RawVerb {
     pub(super) errors: Vec<Located<RawError>>,
 }
 
+/// What at the vendor belongs to the target, such as the ticket of a case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFind {
+    pub(super) request: Located<RawRequest>,
+    /// Where the list of what was found is; the whole answer is the one record when there is none.
+    pub(super) records: Option<Path>,
+    pub(super) id: Path,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProbe {
-    pub(super) request: Located<RawRequest>,
+    pub(super) request: Option<Located<RawRequest>>,
+    /// The state is what `find` found, under this name.
+    pub(super) found: Option<Located<String>>,
     pub(super) id: Option<Path>,
+    #[serde(default)]
     pub(super) state: BTreeMap<String, Path>,
 }
 
@@ -174,6 +200,8 @@ pub(super) struct RawAct {
     pub(super) request: Located<RawRequest>,
     #[serde(default)]
     pub(super) success: RawSuccess,
+    /// Where the answer names what was made, which `find` finds later.
+    pub(super) made: Option<Path>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -197,16 +225,17 @@ pub(super) struct RawSuccess {
     pub(super) body: Conditions,
 }
 
-/// How records are fetched again and again. Read and checked; nothing runs it yet.
+/// How records are fetched again and again.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPoll {
     pub(super) source: Located<String>,
     pub(super) request: Located<RawRequest>,
-    #[expect(dead_code, reason = "read so that a file may say it; nothing polls yet")]
     pub(super) records: Path,
     pub(super) next: Option<Located<RawNext>>,
     pub(super) pages: Option<Located<u32>>,
-    #[expect(dead_code, reason = "read so that a file may say it; nothing polls yet")]
+    /// The time that the vendor sorts by, in a record.
     pub(super) cursor: Path,
+    /// How far each look goes back before what was taken already.
+    pub(super) overlap_seconds: Located<u32>,
 }

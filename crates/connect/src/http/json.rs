@@ -1,13 +1,13 @@
 //! Paths into a vendor's JSON, and conditions on what is there.
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where a value stands: names of fields, outermost first. Written with dots, `profile.login`, or as a list where a name
-/// has a dot in it; `.` is the whole document.
+/// has a dot in it; `.` is the whole document. `*` is every element of a list: `labels.*.name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path(Vec<String>);
 
@@ -28,8 +28,13 @@ impl Path {
     }
 
     /// The texts there: one of a plain value, all of a list of them, none of `null`. None when nothing is there or it is
-    /// not plain.
+    /// not plain. What is behind a `*` need not be in every element.
     pub(super) fn texts(&self, document: &Value) -> Option<Vec<String>> {
+        if let Some(at) = self.0.iter().position(|name| name == "*") {
+            let (list, each) = (Path(self.0[..at].to_vec()), Path(self.0[at + 1..].to_vec()));
+            let elements = list.find(document)?.as_array()?;
+            return Some(elements.iter().filter_map(|element| each.texts(element)).flatten().collect());
+        }
         match self.find(document)? {
             Value::Null => Some(Vec::new()),
             Value::Array(values) => values.iter().map(plain).collect(),
@@ -129,6 +134,55 @@ pub(super) fn holds(conditions: &Conditions, document: &Value) -> bool {
     conditions.iter().all(|(path, wanted)| Path::read(path).texts(document).is_some_and(|found| is_one_of(&found, wanted)))
 }
 
+/// What a field of a state must be, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RawWanted {
+    /// One of these; nothing, when there are none.
+    OneOf(Texts),
+    /// A list that has this.
+    Has(String),
+    /// Anything but nothing.
+    Some,
+}
+
+impl<'de> Deserialize<'de> for RawWanted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = RawWanted;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, a list of values, `{ has: VALUE }` or `{ some: true }`")
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<RawWanted, E> {
+                Ok(RawWanted::OneOf(Texts(vec![value.to_string()])))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<RawWanted, E> {
+                Ok(RawWanted::OneOf(Texts(vec![value.to_string()])))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<RawWanted, E> {
+                Ok(RawWanted::OneOf(Texts(vec![value.to_string()])))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<RawWanted, E> {
+                Ok(RawWanted::OneOf(Texts(vec![value.to_owned()])))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<RawWanted, A::Error> {
+                Texts::deserialize(de::value::SeqAccessDeserializer::new(values)).map(RawWanted::OneOf)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawWanted, A::Error> {
+                let wrong = || de::Error::custom("write `{ has: VALUE }` or `{ some: true }`");
+                let wanted = match map.next_key::<String>()?.as_deref() {
+                    Some("has") => RawWanted::Has(map.next_value()?),
+                    Some("some") if map.next_value::<bool>()? => RawWanted::Some,
+                    _ => return Err(wrong()),
+                };
+                if map.next_key::<de::IgnoredAny>()?.is_some() { Err(wrong()) } else { Ok(wanted) }
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
 /// Whether what was found is one of the wanted values, or is nothing where nothing is wanted.
 pub(super) fn is_one_of(found: &[String], wanted: &Texts) -> bool {
     match found {
@@ -153,6 +207,10 @@ mod tests {
         assert_eq!(texts("t"), Some(vec!["true".to_owned()]));
         assert_eq!((texts("a.o"), texts("a.x"), texts("t.x")), (None, None, None));
         assert_eq!(Path::read(".").find(&document), Some(&document));
+        let listed = json!({"c": [{"p": [{"v": "1"}, {"v": {"x": 1}}]}, {}, {"p": [{"v": "2"}]}], "n": 1});
+        let texts = |path: &str| Path::read(path).texts(&listed);
+        assert_eq!(texts("c.*.p.*.v"), Some(vec!["1".to_owned(), "2".to_owned()]));
+        assert_eq!((texts("n.*"), texts("x.*.v")), (None, None));
     }
 
     #[test]

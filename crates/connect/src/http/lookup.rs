@@ -2,8 +2,8 @@
 
 use super::client::Answer;
 use super::connector::{Does, HttpConnector, target, unfit};
-use super::definition::{Lookup, Next, Pages, Request};
-use super::json::Path;
+use super::definition::{Lookup, Next, Pages, Records, Request};
+use super::json::{Path, holds};
 use super::template::{Inputs, escape};
 use adjutant_hand::connector::{CallError, Found};
 use adjutant_model::EntityKind;
@@ -18,6 +18,9 @@ const RECORDS_MAX: usize = 20_000;
 
 impl HttpConnector {
     pub(super) fn found(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
+        if kind == EntityKind::Case {
+            return Ok(crate::case(name).into_iter().collect());
+        }
         let lookup = self.definition.lookups.iter().find(|(of, _)| *of == kind).map(|(_, lookup)| lookup);
         let none = || CallError::Permanent(format!("{} knows no {kind}", self.definition.title));
         let lookup = lookup.ok_or_else(none)?;
@@ -40,7 +43,10 @@ impl HttpConnector {
         }
         if let (true, Some(request)) = (found.is_empty(), &lookup.one) {
             found.extend(
-                self.record(request, &inputs)?.filter(is_meant).map(|record| self.one(lookup, kind, &record)).transpose()?,
+                self.record(lookup, request, &inputs)?
+                    .filter(is_meant)
+                    .map(|record| self.one(lookup, kind, &record))
+                    .transpose()?,
             );
         }
         for one in &mut found {
@@ -50,11 +56,18 @@ impl HttpConnector {
     }
 
     /// The one record that `request` asks for; none when there is none, or when the name cannot even be asked for.
-    fn record(&self, request: &Request, inputs: &Inputs<'_>) -> Result<Option<Value>, CallError> {
+    fn record(&self, lookup: &Lookup, request: &Request, inputs: &Inputs<'_>) -> Result<Option<Value>, CallError> {
         let Ok(place) = target(request, inputs) else { return Ok(None) };
         let answer = self.send_to(request, &place, inputs, (None, Does::Read))?;
         // A name that cannot be an id is nobody's.
-        if matches!(answer.status, 400 | 404) { Ok(None) } else { self.read(&answer, None).map(Some) }
+        if matches!(answer.status, 400 | 404) || found_nobody(&lookup.list, &answer) {
+            return Ok(None);
+        }
+        let mut body = self.read(&answer, None)?;
+        Ok(match &lookup.list.records {
+            Records::One(path) => path.take(&mut body),
+            Records::List(_) => Some(body),
+        })
     }
 
     fn one(&self, lookup: &Lookup, kind: EntityKind, record: &Value) -> Result<Found, CallError> {
@@ -101,10 +114,13 @@ impl HttpConnector {
         let mut place = first.clone();
         for _ in 0..list.pages_max {
             let answer = self.send_to(&list.request, &place, inputs, (None, Does::Read))?;
+            let is_one = matches!(list.records, Records::One(_));
+            if found_nobody(list, &answer) || (is_one && answer.status == 404) {
+                return Ok(End::Last);
+            }
             let mut body = self.read(&answer, None)?;
             let next = self.next(list, &answer, &body, &first)?;
-            let lacks = || CallError::Retry(format!("what {} answered has no list `{}`", self.definition.title, list.records));
-            let Value::Array(records) = list.records.take(&mut body).ok_or_else(lacks)? else { return Err(lacks()) };
+            let records = self.listed(&list.records, &mut body)?;
             if records.len() > RECORDS_MAX {
                 return Ok(End::TooMany);
             }
@@ -121,8 +137,23 @@ impl HttpConnector {
         Ok(End::TooMany)
     }
 
+    /// The records of one answer.
+    pub(super) fn listed(&self, records: &Records, body: &mut Value) -> Result<Vec<Value>, CallError> {
+        let title = &self.definition.title;
+        match records {
+            Records::List(path) => match path.take(body) {
+                Some(Value::Array(records)) => Ok(records),
+                _ => Err(CallError::Retry(format!("what {title} answered has no list `{path}`"))),
+            },
+            Records::One(path) => match path.take(body) {
+                Some(record @ Value::Object(_)) => Ok(vec![record]),
+                _ => Err(CallError::Retry(format!("what {title} answered has no record `{path}`"))),
+            },
+        }
+    }
+
     /// Where the next page is, below the base URL.
-    fn next(&self, list: &Pages, answer: &Answer, body: &Value, first: &str) -> Result<Option<String>, CallError> {
+    pub(super) fn next(&self, list: &Pages, answer: &Answer, body: &Value, first: &str) -> Result<Option<String>, CallError> {
         let url = match &list.next {
             Next::None => None,
             Next::Link => answer.links.iter().find_map(|link| next_of(link)).map(str::to_owned),
@@ -138,6 +169,11 @@ impl HttpConnector {
         let elsewhere = || CallError::Permanent(format!("the next page of {} is somewhere else", self.definition.title));
         url.map(|url| self.base.below(&url).ok_or_else(elsewhere)).transpose()
     }
+}
+
+/// Whether an answer says in its own words that there is nobody.
+fn found_nobody(list: &Pages, answer: &Answer) -> bool {
+    !list.none.is_empty() && answer.json().is_ok_and(|body| holds(&list.none, &body))
 }
 
 /// How a list ended.

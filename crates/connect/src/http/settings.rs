@@ -227,7 +227,7 @@ pub(super) struct Checked {
 /// Certificates are a few kilobytes each.
 const CA_BYTES_MAX: usize = 1 << 20;
 
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Fault> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Fault> {
     let fault = |why: String| Fault::Ca { path: path.into(), why };
     let bytes = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
     let found = parse_pem(bytes.get(..CA_BYTES_MAX).unwrap_or(&bytes)).filter_map(|item| match item {

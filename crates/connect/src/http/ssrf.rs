@@ -241,7 +241,13 @@ fn secrets(auth: &Auth<SecretRef>) -> Auth<Secret> {
 
 fn action(id: &str) -> Action {
     let target = Target { kind: EntityKind::User, id: id.to_owned(), name: "ana".to_owned() };
-    Action { verb: "disable-account".to_owned(), target, connector: "trial".to_owned(), with: BTreeMap::new() }
+    Action {
+        verb: "disable-account".to_owned(),
+        target,
+        connector: "trial".to_owned(),
+        with: BTreeMap::new(),
+        texts: BTreeMap::new(),
+    }
 }
 
 /// One connection that would have been made.

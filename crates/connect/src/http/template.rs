@@ -4,10 +4,14 @@
 //! part of one path segment or one query value, as text of a JSON string, or refused in a header when it is not plain.
 //! So no value, whoever wrote it, changes where a call goes or what it is.
 
+use adjutant_model::act::TEXT_BYTES_MAX;
 use std::fmt::Write as _;
 
 /// Values longer than this name nothing.
 const VALUE_BYTES_MAX: usize = 1024;
+
+/// Inputs that begin so are what people are told. They may be long and have lines, and stand in bodies alone.
+pub(super) const TOLD: &str = "text.";
 
 /// A text with inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +172,15 @@ impl Template {
 fn value(name: &str, inputs: &Inputs<'_>) -> Result<String, Unfit> {
     let value = inputs(name).ok_or_else(|| Unfit::Missing(name.to_owned()))?;
     let unfit = |why| Unfit::Value { name: name.to_owned(), why };
+    if name.starts_with(TOLD) {
+        let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+        return match () {
+            () if value.is_empty() => Err(unfit("is empty")),
+            () if value.len() > TEXT_BYTES_MAX => Err(unfit("is too long")),
+            () if !value.chars().all(plain) => Err(unfit("has control characters")),
+            () => Ok(value),
+        };
+    }
     match () {
         () if value.is_empty() => Err(unfit("is empty")),
         () if value.len() > VALUE_BYTES_MAX => Err(unfit("is too long")),

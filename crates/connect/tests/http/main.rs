@@ -3,9 +3,14 @@
 
 mod entra;
 mod faults;
+mod jira;
 mod okta;
+mod polls;
+mod rt;
 mod server;
+mod slack;
 mod tls;
+mod tracker;
 mod webhook;
 mod whole;
 
@@ -34,6 +39,18 @@ pub(crate) fn settings(base_url: &str, auth: &str, values: &[(&str, &str)]) -> S
     serde_json::from_value(text).expect("settings")
 }
 
+/// The same for a server that takes its time.
+pub(crate) fn settings_with(base_url: &str, auth: &str, values: &[(&str, &str)], call_seconds: u16) -> Settings {
+    Settings { call_seconds, ..settings(base_url, auth, values) }
+}
+
+/// `verb` about a case, with what people are told.
+pub(crate) fn told(verb: &str, case: &str, texts: &[(&str, &str)]) -> Action {
+    let target = Target { kind: EntityKind::Case, id: case.to_owned(), name: case.to_owned() };
+    let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    Action { verb: verb.to_owned(), target, connector: "test".to_owned(), with: BTreeMap::new(), texts }
+}
+
 /// A clock that stands until it is moved.
 pub(crate) fn clock() -> (Clock, Arc<AtomicI64>) {
     let seconds = Arc::new(AtomicI64::new(1_772_323_200));
@@ -55,7 +72,7 @@ pub(crate) fn connector_with(name: &str, base_url: &str, secret: &str) -> HttpCo
 
 pub(crate) fn action(verb: &str, id: &str) -> Action {
     let target = Target { kind: EntityKind::User, id: id.to_owned(), name: format!("{id}@corp.example") };
-    Action { verb: verb.to_owned(), target, connector: "test".to_owned(), with: BTreeMap::new() }
+    Action { verb: verb.to_owned(), target, connector: "test".to_owned(), with: BTreeMap::new(), texts: BTreeMap::new() }
 }
 
 pub(crate) fn state(field: &str, value: &str) -> State {

@@ -49,7 +49,13 @@ impl Vendor for Hook {
 
 fn block(address: &str) -> Action {
     let target = Target { kind: EntityKind::Address, id: address.to_owned(), name: address.to_owned() };
-    Action { verb: "block-address".to_owned(), target, connector: "test".to_owned(), with: BTreeMap::new() }
+    Action {
+        verb: "block-address".to_owned(),
+        target,
+        connector: "test".to_owned(),
+        with: BTreeMap::new(),
+        texts: BTreeMap::new(),
+    }
 }
 
 #[test]

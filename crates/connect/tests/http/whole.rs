@@ -33,7 +33,7 @@ fn troubles() -> Vec<Trouble> {
 }
 
 /// A clock that goes on by this many seconds with every look at it, so that nothing has to be waited for.
-fn hasty(seconds: i64) -> Clock {
+pub(crate) fn hasty(seconds: i64) -> Clock {
     let time = Arc::new(AtomicI64::new(1_772_323_200));
     Arc::new(move || Time::from_secs(time.fetch_add(seconds, Ordering::SeqCst)))
 }
@@ -65,6 +65,7 @@ fn draft(verb: &str) -> Draft {
         kind: EntityKind::User,
         name: "ana@corp.example".to_owned(),
         with: BTreeMap::new(),
+        texts: BTreeMap::new(),
         undo: None,
         lasts: None,
     };

@@ -45,6 +45,7 @@ fn action(ldap: &Ldap, verb: &str, name: &str, group: Option<&str>) -> Action {
         target: one(ldap, EntityKind::User, name).target,
         connector: "directory".to_owned(),
         with: BTreeMap::from_iter(with),
+        texts: BTreeMap::new(),
     }
 }
 

@@ -196,7 +196,13 @@ fn who_may_not_change_it_is_told_so_for_good() {
 fn what_a_directory_cannot_do_is_refused_without_asking_it() {
     let ldap = connector("ldapi://%2Fnowhere", "hand", "");
     let target = adjutant_model::act::Target { kind: EntityKind::User, id: "x".into(), name: "x".into() };
-    let mut action = Action { verb: "isolate-host".into(), target, connector: "directory".into(), with: BTreeMap::new() };
+    let mut action = Action {
+        verb: "isolate-host".into(),
+        target,
+        connector: "directory".into(),
+        with: BTreeMap::new(),
+        texts: BTreeMap::new(),
+    };
     assert!(matches!(ldap.probe(&action), Err(CallError::Permanent(_))));
     assert!(!ldap.is_done(&action, &State::default()));
     action.verb = "disable-account".into();

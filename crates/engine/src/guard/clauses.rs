@@ -1,13 +1,14 @@
 //! The clauses that are built in. Each says how much it leaves of what is asked; none of them can widen what another leaves.
 
 use super::{Asked, By, Found, Spent};
-use adjutant_model::act::{Answer, Need};
+use adjutant_model::act::{Answer, Need, TEXT_BYTES_MAX};
 use adjutant_model::{Addr, Autonomy, Duration, EntityKind};
 use adjutant_rules::guardrails::{
     ANYTHING, Approvals, Compare, Entry, FactEntry, Freeze, Limits, Means, Protected, compared, identity, says_nothing,
     targets_of,
 };
 use adjutant_rules::lang::parse_net;
+use adjutant_rules::playbook::VERBS;
 
 /// Words that mean everybody.
 const EVERYBODY: [&str; 7] = ["all", "any", "everyone", "everybody", "everything", "everywhere", "authenticated users"];
@@ -32,6 +33,11 @@ pub(super) fn one_target(asked: &Asked<'_>, found: &mut Found) {
     for (name, value) in &asked.action.with {
         if let Some(why) = not_one(EntityKind::Resource, value) {
             refuse(name, why);
+        }
+    }
+    for (name, text) in &asked.action.texts {
+        if text.len() > TEXT_BYTES_MAX || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+            refuse(name, "is too long or no plain text");
         }
     }
     if asked.action.verb.trim().is_empty() {
@@ -193,6 +199,10 @@ pub(super) fn limits(asked: &Asked<'_>, limits: &Limits, spent: &dyn Spent, foun
             found.says(Answer::Ask, format!("limit.{verb}.share"), says);
         }
         None => {}
+    }
+    // What only tells has a limit of its own: tickets must not use up what contains.
+    if VERBS.iter().any(|known| known.name == verb && known.changes.only_tells()) {
+        return;
     }
     let hour = Duration::from_hours(1);
     let all = spent.count(None, ago(hour));

@@ -74,8 +74,13 @@ fn loaded(files: &[(&str, &str)]) -> Guardrails {
 
 impl World {
     fn ruled(&self, by: By<'_>, guardrails: &Guardrails) -> Ruling {
-        let action =
-            Action { verb: self.verb.into(), target: self.target.clone(), connector: "ldap".into(), with: self.with.clone() };
+        let action = Action {
+            verb: self.verb.into(),
+            target: self.target.clone(),
+            connector: "ldap".into(),
+            with: self.with.clone(),
+            texts: BTreeMap::new(),
+        };
         let subject =
             Subject { target: &self.target, aliases: &self.aliases, groups: self.groups.as_deref(), facts: &self.facts };
         rule(&Asked { action: &action, subject, by, undo: self.undo, now: self.now }, guardrails, self)

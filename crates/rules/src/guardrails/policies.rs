@@ -113,12 +113,13 @@ const fn type_of(kind: EntityKind) -> &'static str {
         EntityKind::Message => "Message",
         EntityKind::Resource => "Resource",
         EntityKind::Device => "Device",
+        EntityKind::Case => "Case",
     }
 }
 
 /// Every type of entity that policies know.
-const TYPES: [&str; 13] = [
-    "User", "Host", "Address", "Domain", "Url", "File", "Mailbox", "Message", "Resource", "Device", "Playbook", "Person",
+const TYPES: [&str; 14] = [
+    "User", "Host", "Address", "Domain", "Url", "File", "Mailbox", "Message", "Resource", "Device", "Case", "Playbook", "Person",
     "Action",
 ];
 

@@ -130,7 +130,7 @@ pub const fn compared(kind: EntityKind) -> &'static [Compare] {
         EntityKind::Resource | EntityKind::Device => &[Compare::Account, Compare::Host],
         EntityKind::Address => &[Compare::Address, Compare::Host],
         EntityKind::Domain | EntityKind::Url => &[Compare::Domain, Compare::Address],
-        EntityKind::File | EntityKind::Message => &[Compare::Whole],
+        EntityKind::File | EntityKind::Message | EntityKind::Case => &[Compare::Whole],
     }
 }
 

@@ -1,7 +1,9 @@
 //! Reads a playbook file: YAML into the compiled form, with a diagnostic for everything that is wrong.
 
 use super::test::put;
-use super::{Advice, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS, Verb};
+use super::{
+    Advice, CASE, Changes, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS, Verb,
+};
 use crate::contract::known::duration;
 use crate::diagnostic::{Diagnostic, Located, read_yaml};
 use crate::lang::{self, FactExpr, Lists, Sentence};
@@ -313,6 +315,12 @@ impl Loader<'_> {
             );
             return None;
         };
+        if (target.trim() == CASE) != (verb.changes == Changes::Record) {
+            let what = if verb.changes == Changes::Record { "is about the case" } else { "is done to somebody in the alert" };
+            let help = if verb.changes == Changes::Record { "write VERB(case)" } else { "write VERB(user) or another role" };
+            self.fault("verb-target", &raw.verb, format!("`{}` {what}", verb.name), help);
+            return None;
+        }
         let when = match when {
             Some(when) => Some(when?),
             None => None,

@@ -6,19 +6,36 @@
 use super::cases::{hex, named};
 use crate::app::App;
 use crate::problem::{Kind, Problem};
+use adjutant_engine::explain::{style, subject};
 use adjutant_engine::plan;
 use adjutant_hand::protocol::{Reply, Request};
 use adjutant_hand::{Draft, Wish};
 use adjutant_ledger::Note;
+use adjutant_model::act::TEXT_BYTES_MAX;
+use adjutant_model::schema::slots;
 use adjutant_model::{Autonomy, Digest, EntityKind};
+use adjutant_rules::playbook::VERBS;
 use adjutant_runtime::drive::Command;
 use adjutant_runtime::event::What;
 use adjutant_runtime::view::Decision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Characters of a note that a person signed: four lines and a signature.
 const NOTE_CHARS_MAX: usize = 2_000;
+
+/// Columns of the evidence in a ticket or a message.
+const WIDTH: usize = 100;
+
+/// Characters of a summary: trackers take about 250.
+const SUMMARY_CHARS: usize = 200;
+
+/// Bytes of what fits a message.
+const BRIEF_BYTES: usize = 2_800;
+
+/// Stands where a text was shortened.
+const CUT: &str = "\n(shortened; the case has all of it)";
 
 /// What a person signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -101,6 +118,10 @@ fn draft_of(app: &App, by: &str, case: String, decided: &Decision) -> Result<Dra
     let (decision, row) = (&decided.entry.decision, &decided.entry.alert.row);
     let playbook = decided.book.playbooks.get(usize::from(decision.playbook));
     let playbook = playbook.ok_or_else(|| Problem::new(Kind::Conflict, "the book has no such playbook"))?;
+    let texts = texts(decided);
+    let alert = row.texts(slots::ALERT_ID).next();
+    let with: BTreeMap<String, String> = alert.map(|id| ("alert".to_owned(), id.to_owned())).into_iter().collect();
+    let wish = |step| wish(step, &case, &texts, &with);
     let steps: Vec<Wish> = plan::wishes(playbook, decision, row).into_iter().map(wish).collect();
     let record = serde_json::to_vec(&decided.record()).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     Ok(Draft {
@@ -117,15 +138,41 @@ fn draft_of(app: &App, by: &str, case: String, decided: &Decision) -> Result<Dra
     })
 }
 
-fn wish(wish: plan::Wish) -> Wish {
+fn wish(wish: plan::Wish, case: &str, texts: &BTreeMap<String, String>, with: &BTreeMap<String, String>) -> Wish {
+    let name = if wish.kind == EntityKind::Case { Some(case.to_owned()) } else { wish.name };
+    let tells = VERBS.iter().any(|verb| verb.name == wish.verb && verb.changes.only_tells());
     Wish {
         verb: wish.verb.to_owned(),
         kind: wish.kind,
-        name: wish.name.unwrap_or_default(),
-        with: std::collections::BTreeMap::new(),
+        name: name.unwrap_or_default(),
+        // What of this a verb needs, the hand looks up.
+        with: if tells { with.clone() } else { BTreeMap::new() },
+        texts: if tells { texts.clone() } else { BTreeMap::new() },
         undo: wish.undo.map(str::to_owned),
         lasts: wish.lasts,
     }
+}
+
+/// What people may be told about a case: [`adjutant_rules::playbook::TEXTS`].
+fn texts(decided: &Decision) -> BTreeMap<String, String> {
+    let record = decided.record();
+    let evidence = style::plain(&decided.explained(WIDTH));
+    let summary = format!("{}: {} ({}, score {})", record.playbook, subject(&record), record.outcome, record.score);
+    let summary = summary.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SUMMARY_CHARS).collect();
+    let texts = [
+        ("summary", summary),
+        ("brief", shortened(&evidence, BRIEF_BYTES)),
+        ("evidence", shortened(&evidence, TEXT_BYTES_MAX - CUT.len())),
+    ];
+    texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+}
+
+/// The first lines of `text`, as many as `bytes` hold.
+fn shortened(text: &str, bytes: usize) -> String {
+    let Some(head) = text.get(..text.floor_char_boundary(bytes)).filter(|head| head.len() < text.len()) else {
+        return text.trim_end().to_owned();
+    };
+    format!("{}{CUT}", head.rsplit_once('\n').map_or(head, |(lines, _)| lines))
 }
 
 /// Notes what a person signed, and hands it on.

@@ -1,9 +1,12 @@
 //! The parts of a connector's file that occur in several places: requests, pages, states, classes of errors.
 
 use super::{Fields, Reader};
-use crate::http::definition::{Change, Class, ErrorClass, Lookup, Method, Next, Pages, Request, States, Statuses, Step, Undo};
+use crate::http::definition::{
+    Change, Class, ErrorClass, Lookup, Method, Next, Pages, Records, Request, States, Statuses, Step, Undo, Wanted,
+};
 use crate::http::file::{RawClass, RawError, RawGroups, RawLookup, RawNext, RawRequest, RawStates, RawSuccess, RawVerb};
-use crate::http::template::Template;
+use crate::http::json::{Conditions, RawWanted};
+use crate::http::template::{TOLD, Template};
 use adjutant_rules::diagnostic::{Located, Span};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -39,6 +42,9 @@ pub(super) struct Known {
     pub(super) target: bool,
     pub(super) act: bool,
     pub(super) cursor: bool,
+    pub(super) found: bool,
+    pub(super) mark: bool,
+    pub(super) texts: Vec<&'static str>,
 }
 
 impl Known {
@@ -50,10 +56,13 @@ impl Known {
             (self.target, "target.name"),
             (self.act, "key"),
             (self.cursor, "cursor"),
+            (self.found, "found"),
+            (self.mark, "mark"),
         ];
         names.extend(fixed.iter().filter(|(there, _)| *there).map(|(_, name)| (*name).to_owned()));
         names.extend(self.with.iter().map(|name| format!("with.{name}")));
         names.extend(self.before.iter().map(|name| format!("before.{name}")));
+        names.extend(self.texts.iter().map(|name| format!("{TOLD}{name}")));
         names
     }
 }
@@ -82,6 +91,9 @@ impl Reader<'_> {
 
     pub(super) fn request(&mut self, raw: &Located<RawRequest>, known: &Known) -> Option<Request> {
         let (method, path) = self.method(raw)?;
+        // What people are told stands in a body, where it is one text whatever it is.
+        let whole = known;
+        let known = &Known { texts: Vec::new(), ..known.clone() };
         let path = self.path(path, known);
         let query = raw.query.iter().map(|(name, value)| (name.clone(), self.template(value, known))).collect::<Vec<_>>();
         let headers = raw.headers.iter().map(|(name, value)| {
@@ -90,7 +102,7 @@ impl Reader<'_> {
         });
         let headers = headers.collect::<Vec<_>>();
         if let Some(body) = &raw.body {
-            self.body(body, body.span, known);
+            self.body(body, body.span, whole);
             if matches!(method, Method::Get | Method::Delete) {
                 self.fault("connector-request", body.span, format!("a {} has no body", method.name()), "");
             }
@@ -173,7 +185,10 @@ impl Reader<'_> {
 
     /// That a request is about the target, and so about one thing.
     pub(super) fn names_target(&mut self, raw: &Located<RawRequest>, request: Option<&Request>) {
-        if request.is_some_and(|request| !request.uses("target.id")) {
+        // What else the verb needs was resolved as the target was.
+        let names_one =
+            |request: &Request| request.any_input(|input| matches!(input, "target.id" | "found") || input.starts_with("with."));
+        if request.is_some_and(|request| !names_one(request) && !request.uses("target.id") && !request.uses("found")) {
             let help = "write {target.id} where the vendor takes what names the one thing that is meant";
             self.fault("connector-target", raw.span, "the request does not say to whom", help);
         }
@@ -206,11 +221,20 @@ impl Reader<'_> {
             let help = "list the fields of which one must be the name; a vendor may answer with more than was asked for";
             self.fault("connector-lookup", raw.matched.span, "nothing says that what was found is what was meant", help);
         }
+        let records = match (&raw.records, &raw.record) {
+            (Some(list), None) => Some(Records::List(list.clone())),
+            (None, Some(one)) => Some(Records::One(one.clone())),
+            _ => {
+                let help = "write `records: PATH` for a list, or `record: PATH` for one";
+                self.fault("connector-lookup", raw.span, "what was found is in exactly one place", help);
+                None
+            }
+        };
         let next = self.next(raw.next.as_ref(), raw.pages.as_ref());
         let groups = raw.groups.as_ref().map(|groups| self.groups(groups, known));
         let (next, pages_max) = next?;
         Some(Lookup {
-            list: Pages { request: request?, records: raw.records.clone(), next, pages_max },
+            list: Pages { request: request?, records: records?, none: raw.none.clone(), next, pages_max },
             one: one.map_or(Some(None), |one| one.map(Some))?,
             id: raw.id.clone(),
             name: raw.name.clone(),
@@ -236,12 +260,13 @@ impl Reader<'_> {
         self.reads(&raw.request);
         self.names_target(&raw.request, request.as_ref());
         let (next, pages_max) = self.next(raw.next.as_ref(), raw.pages.as_ref())?;
-        Some((Pages { request: request?, records: raw.records.clone(), next, pages_max }, raw.names.clone()))
+        let records = Records::List(raw.records.clone());
+        Some((Pages { request: request?, records, none: Conditions::new(), next, pages_max }, raw.names.clone()))
     }
 
-    pub(super) fn done(&mut self, raw: &Located<RawVerb>, fields: &Fields) -> Option<Option<States>> {
+    pub(super) fn done(&mut self, raw: &Located<RawVerb>, fields: &Fields, known: &Known) -> Option<Option<States>> {
         match (&raw.done, &raw.repeat) {
-            (Some(states), None) if !states.is_empty() => Some(Some(self.states(states, fields))),
+            (Some(states), None) if !states.is_empty() => Some(Some(self.states(states, fields, known))),
             (None, Some(reason)) if !reason.trim().is_empty() => Some(None),
             _ => {
                 let help = "write the state that the act makes under `done`, or under `repeat` why doing it again is no more than \
@@ -252,12 +277,25 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn states(&mut self, raw: &RawStates, fields: &Fields) -> States {
+    pub(super) fn states(&mut self, raw: &RawStates, fields: &Fields, known: &Known) -> States {
         for (name, values) in raw.iter().filter(|(name, _)| !fields.contains_key(*name)) {
             let help = format!("the probe reads {}", fields.keys().cloned().collect::<Vec<_>>().join(", "));
             self.fault("connector-state", values.span, format!("the probe does not read `{name}`"), &help);
         }
-        raw.iter().map(|(name, values)| (name.clone(), values.value.clone())).collect()
+        // A state is compared before anything is known of the one before, and without the key of a call.
+        let known = Known { act: false, before: BTreeSet::new(), ..known.clone() };
+        raw.iter().filter_map(|(name, values)| Some((name.clone(), self.wanted(values, &known)?))).collect()
+    }
+
+    fn wanted(&mut self, raw: &Located<RawWanted>, known: &Known) -> Option<Wanted> {
+        Some(match &raw.value {
+            RawWanted::OneOf(values) => {
+                let values = values.0.iter().map(|value| self.template_of(value, raw.span, known));
+                Wanted::OneOf(values.collect::<Option<_>>()?)
+            }
+            RawWanted::Has(value) => Wanted::Has(self.template_of(value, raw.span, known)?),
+            RawWanted::Some => Wanted::Some,
+        })
     }
 
     pub(super) fn change(&mut self, raw: &Located<RawRequest>, success: &RawSuccess, known: &Known) -> Option<Change> {
@@ -269,7 +307,7 @@ impl Reader<'_> {
         if success.status.iter().any(|status| !(200..300).contains(status)) {
             self.fault("connector-success", raw.span, "only 200 to 299 can be a success", "");
         }
-        Some(Change { request: request?, status: success.status.clone(), body: success.body.clone() })
+        Some(Change { request: request?, status: success.status.clone(), body: success.body.clone(), made: None })
     }
 
     pub(super) fn undo(&mut self, raw: &Located<RawVerb>, known: &Known, fields: &Fields) -> Option<Undo> {
@@ -285,7 +323,7 @@ impl Reader<'_> {
         };
         let mut made = Vec::new();
         for step in steps {
-            let (from, to) = (self.states(&step.from, fields), self.states(&step.to, fields));
+            let (from, to) = (self.states(&step.from, fields, known), self.states(&step.to, fields, known));
             if to.is_empty() && !self.restores(&step.request) {
                 let help = "say under `to` to which state it leads, or send {before.…}";
                 self.fault("connector-undo", step.span, "the undo does not depend on the state before", help);
@@ -309,7 +347,7 @@ impl Reader<'_> {
     fn error(&mut self, raw: &Located<RawError>) -> ErrorClass {
         let status: Vec<Statuses> = raw.status.0.iter().filter_map(|text| Statuses::read(text)).collect();
         if status.len() != raw.status.0.len() || status.is_empty() {
-            self.fault("connector-error", raw.status.span, "a status is a number from 300 to 599, or such as `5xx`", "");
+            self.fault("connector-error", raw.status.span, "a status is a number from 200 to 599, or such as `5xx`", "");
         }
         let class = match raw.is {
             RawClass::Retry => Class::Retry,
@@ -322,9 +360,14 @@ impl Reader<'_> {
 
 impl Request {
     /// Whether the input `name` is anywhere in it.
-    fn uses(&self, name: &str) -> bool {
-        let templates = self.query.iter().chain(&self.headers).map(|(_, template)| template).chain([&self.path]);
-        templates.into_iter().any(|template| template.inputs().any(|input| input == name))
+    pub(super) fn uses(&self, name: &str) -> bool {
+        self.any_input(|input| input == name)
             || self.body.as_ref().is_some_and(|body| body.to_string().contains(&format!("{{{name}}}")))
+    }
+
+    /// Whether an input of its path, query or headers is one of these.
+    fn any_input(&self, is: impl Fn(&str) -> bool) -> bool {
+        let mut templates = self.query.iter().chain(&self.headers).map(|(_, template)| template).chain([&self.path]);
+        templates.any(|template| template.inputs().any(&is))
     }
 }

@@ -49,6 +49,7 @@ poll:
   request: { get: /events, query: { since: "{cursor}" } }
   records: items
   cursor: time
+  overlap_seconds: 300
 "#;
 
 /// Every fault of the file in which `from` is `to`, in one line each.
@@ -172,6 +173,46 @@ fn pages_have_a_bound_and_one_place() {
 }
 
 #[test]
+fn a_poll_says_since_when_of_which_source_and_how_late() {
+    assert_eq!(faults("\"{cursor}\"", "now"), ["connector-poll: the request does not say since when"]);
+    assert_eq!(faults("source: okta", "source: ../okta"), ["connector-poll: the records are of no source"]);
+    assert_eq!(faults("seconds: 300", "seconds: 0"), ["connector-poll: `overlap_seconds` is from 1 to 86400"]);
+    assert!(faults("  overlap_seconds: 300\n", "")[0].starts_with("yaml: "));
+}
+
+#[test]
+fn what_belongs_to_a_case_is_found_marked_and_told_where_it_may_be() {
+    let probe = "    probe:\n      request: { get: \"/users/{target.id}\" }\n      state: { status: status }\n";
+    let find = "    find: { request: { get: \"/t/{target.id}\" }, id: id }\n    probe:\n      request: { get: \"/users/{found}\" }\n      \
+                state: { status: status }\n";
+    assert!(faults(probe, find).is_empty());
+    assert_eq!(
+        faults("get: \"/users/{target.id}\" }\n      state", "get: \"/users/{found}\" }\n      state"),
+        ["connector-input: nothing is called `{found}` here",]
+    );
+    let found = "    probe: { found: status }\n";
+    assert_eq!(faults(probe, found), ["connector-probe: the probe reads in exactly one way"]);
+    let body = "body: { group: \"{with.group}\" }";
+    assert_eq!(
+        faults(body, "body: { group: \"{text.evidence}\" }"),
+        ["connector-input: nothing is called `{text.evidence}` here"]
+    );
+    let kind = "    kind: user\n";
+    let told = SOUND.replace(kind, "    kind: user\n    texts: [evidence]\n");
+    assert!(lint(FILE, &told.replace(body, "body: { group: \"{text.evidence} {mark}\" }")).is_empty());
+    let in_path = told.replace("post: \"/users/{target.id}/off\"", "post: \"/users/{target.id}/{text.evidence}\"");
+    assert_eq!(lint(FILE, &in_path)[0].message, "nothing is called `{text.evidence}` here", "a text stands in a body alone");
+    assert_eq!(faults(kind, "    kind: user\n    texts: [novel]\n"), ["connector-text: nothing is told as `novel`"]);
+    assert!(faults("done: { status: OFF }", "done: { status: { has: \"{mark}\" } }").is_empty());
+    assert_eq!(
+        faults("done: { status: OFF }", "done: { status: { has: \"{key}\" } }"),
+        ["connector-input: nothing is called `{key}` here"]
+    );
+    assert!(faults("done: { status: OFF }", "done: { status: { is: x } }")[0].starts_with("yaml: "));
+    assert_eq!(faults("    records: items\n    next", "    next"), ["connector-lookup: what was found is in exactly one place"]);
+}
+
+#[test]
 fn no_secret_and_no_credential_stands_in_a_file() {
     let head = "    act:\n      request: { post: \"/users/{target.id}/off\",";
     let with = |header: &str| faults(head, &format!("{head} headers: {{ {header} }},"));
@@ -202,7 +243,7 @@ fn names_are_those_of_the_book() {
         ("`disable-acount` is no verb of the book", "did you mean `disable-account`?")
     );
     assert_eq!(faults("    kind: user", "    kind: account"), ["connector-kind: `account` is no kind of thing"]);
-    assert_eq!(faults("[409, 5xx]", "[200]"), ["connector-error: a status is a number from 300 to 599, or such as `5xx`"]);
+    assert_eq!(faults("[409, 5xx]", "[100]"), ["connector-error: a status is a number from 200 to 599, or such as `5xx`"]);
     assert_eq!(faults("match: [login]", "match: []"), ["connector-lookup: nothing says that what was found is what was meant"]);
     assert!(faults("per_minute: 60", "per_minutes: 60")[0].starts_with("yaml: "));
 }

@@ -1,0 +1,44 @@
+//! The threads of the hand that poll.
+
+use super::STEP;
+use adjutant_hand::poll::{Between, Poller};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Polls until the process is to end.
+pub(super) fn start(poller: Poller, every: Duration, stop: &Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
+    let stop = Arc::clone(stop);
+    std::thread::Builder::new().name(format!("poll {}", poller.name)).spawn(move || {
+        let (mut between, mut said) = (Between::default(), String::new());
+        while !stop.load(Ordering::SeqCst) {
+            let looked = poller.look(&mut between);
+            let says = match &looked {
+                Ok(looked) if looked.refused > 0 => format!("{} records were no alerts", looked.refused),
+                Ok(_) => String::new(),
+                Err(error) => error.to_string(),
+            };
+            // What goes on is said once.
+            if says != said {
+                let says = if says.is_empty() { "answers again" } else { &says };
+                eprintln!("adjutant: polling {}: {says}", poller.name);
+            }
+            said = says;
+            if !looked.is_ok_and(|looked| looked.more) {
+                rest(every, &stop);
+            }
+        }
+    })
+}
+
+fn rest(every: Duration, stop: &AtomicBool) {
+    let steps = every.as_millis() / STEP.as_millis();
+    for _ in 0..steps.max(1) {
+        if stop.load(Ordering::SeqCst) {
+            return;
+        }
+        std::thread::park_timeout(STEP);
+    }
+}

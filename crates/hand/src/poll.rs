@@ -1,0 +1,186 @@
+//! Fetches what a vendor saw, and hands it to the service as alerts, at least once.
+//!
+//! The place up to which everything was taken stands in a file of the hand's folder, and moves only after the service has said
+//! that it holds the records. Each look goes back a little before it: what arrived late at the vendor is fetched too, and what
+//! comes twice is one alert to the service.
+
+use crate::connector::{CallError, Connector};
+use crate::hand::Clock;
+use adjutant_model::{Digest, Duration, Time};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Records that are handed on at once.
+const TOGETHER: usize = 200;
+
+/// Records that are remembered as taken, so that they are not sent again within the overlap.
+const REMEMBERED_MAX: usize = 50_000;
+
+/// Pages of one look; the next look goes on where this ended.
+const PAGES_MAX: usize = 50;
+
+/// What a connector polls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Polls {
+    /// Of which source of the book the records are.
+    pub source: String,
+    /// How far each look goes back before what was taken already.
+    pub overlap: Duration,
+}
+
+/// One page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// Its records, each with the time that the vendor sorts by.
+    pub records: Vec<(String, Value)>,
+    /// Where the next one is, for [`Connector::poll`] alone.
+    pub next: Option<String>,
+}
+
+/// Takes records. When it returns, they are held, or known already.
+pub trait Intake: Send + Sync {
+    /// Takes `records` of `source`.
+    ///
+    /// # Errors
+    /// [`CallError::Permanent`] when it will never take these; what it holds of them otherwise is not known.
+    fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError>;
+}
+
+/// Polls one connector.
+pub struct Poller {
+    /// Its configured name.
+    pub name: String,
+    /// It.
+    pub connector: Arc<dyn Connector>,
+    /// Where the records go.
+    pub intake: Arc<dyn Intake>,
+    /// The file with the place up to which everything was taken.
+    pub file: PathBuf,
+    /// How far the very first look goes back.
+    pub first: Duration,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// What is known between two looks; nothing of it is needed for everything to be taken.
+#[derive(Default)]
+pub struct Between {
+    /// The next page of a look that did not end.
+    next: Option<String>,
+    taken: HashMap<Digest, Time>,
+}
+
+/// What came of a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Records that the service took, or knew.
+    pub taken: u64,
+    /// Records that it will never take; it has noted why.
+    pub refused: u64,
+    /// There is more.
+    pub more: bool,
+}
+
+impl Poller {
+    /// Fetches what is new.
+    ///
+    /// # Errors
+    /// The vendor or the service does not answer, or the place cannot be kept; the next look fetches the same again.
+    pub fn look(&self, between: &mut Between) -> Result<Looked, CallError> {
+        let unkept =
+            |error: io::Error| CallError::Retry(format!("the place in `{}` cannot be kept: {error}", self.file.display()));
+        let polls = self.connector.polls().ok_or_else(|| CallError::Permanent(format!("{} polls nothing", self.name)))?;
+        let mut place = self.place().map_err(unkept)?;
+        let mut looked = Looked::default();
+        between.taken.retain(|_, at| at.0 >= place.0.saturating_sub(polls.overlap.0));
+        let since = Time(place.0.saturating_sub(polls.overlap.0));
+        for _ in 0..PAGES_MAX {
+            let page = match self.connector.poll(since, between.next.as_deref()) {
+                // A page that is not there any more: from the beginning again.
+                Err(CallError::Permanent(_)) if between.next.take().is_some() => continue,
+                page => page?,
+            };
+            self.hand_on(&polls.source, &page, between, &mut looked)?;
+            let newest = page.records.iter().filter_map(|(at, _)| time(at)).max();
+            // A time ahead of ours must not have everything before it skipped.
+            let newest = newest.map(|newest| newest.min((self.clock)()));
+            if let Some(newest) = newest.filter(|newest| *newest > place) {
+                keep(&self.file, newest).map_err(unkept)?;
+                place = newest;
+            }
+            between.next = page.next;
+            if between.next.is_none() {
+                return Ok(looked);
+            }
+        }
+        Ok(Looked { more: true, ..looked })
+    }
+
+    fn hand_on(&self, source: &str, page: &Page, between: &mut Between, looked: &mut Looked) -> Result<(), CallError> {
+        let digest = |record: &Value| Digest::of(record.to_string().as_bytes());
+        let fresh: Vec<&(String, Value)> =
+            page.records.iter().filter(|(_, record)| !between.taken.contains_key(&digest(record))).collect();
+        for some in fresh.chunks(TOGETHER) {
+            let records: Vec<&Value> = some.iter().map(|(_, record)| record).collect();
+            self.take(source, &records, looked)?;
+            for (at, record) in some {
+                if between.taken.len() < REMEMBERED_MAX {
+                    between.taken.insert(digest(record), time(at).unwrap_or_default());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands records on; where some are refused for good, the others are not held up by them.
+    fn take(&self, source: &str, records: &[&Value], looked: &mut Looked) -> Result<(), CallError> {
+        match (self.intake.take(source, records), records.len()) {
+            (Ok(()), taken) => looked.taken += taken as u64,
+            (Err(CallError::Permanent(_)), 1) => looked.refused += 1,
+            (Err(CallError::Permanent(_)), many) => {
+                let (first, second) = records.split_at(many / 2);
+                self.take(source, first, looked)?;
+                self.take(source, second, looked)?;
+            }
+            (Err(error), _) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The place up to which everything was taken.
+    fn place(&self) -> io::Result<Time> {
+        match std::fs::read_to_string(&self.file) {
+            Ok(text) => {
+                let damaged = || io::Error::other("it holds no time: remove it, and what was seen before now is not fetched");
+                time(text.trim()).ok_or_else(damaged)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let first = Time((self.clock)().0.saturating_sub(self.first.0));
+                keep(&self.file, first)?;
+                Ok(first)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn time(text: &str) -> Option<Time> {
+    text.parse::<jiff::Timestamp>().ok().map(|at| Time(at.as_microsecond()))
+}
+
+/// Writes the file so that it is whole, whenever the machine stops.
+fn keep(file: &Path, place: Time) -> io::Result<()> {
+    let new = file.with_added_extension("new");
+    let mut writes = File::create(&new)?;
+    writeln!(writes, "{place}")?;
+    writes.sync_all()?;
+    std::fs::rename(&new, file)?;
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests;
