@@ -69,7 +69,7 @@ pub fn draft(verb: &str, kind: EntityKind, name: &str, with: BTreeMap<String, St
         book: Digest::of(b"book"),
         playbook: "suspicious-login".into(),
         autonomy: Autonomy::Recommend,
-        steps: vec![Wish { verb: verb.into(), kind, name: name.into(), with, undo: None, lasts: None }],
+        steps: vec![Wish { verb: verb.into(), kind, name: name.into(), with, texts: BTreeMap::new(), undo: None, lasts: None }],
         held_for: None,
         on_failure: OnFailure::Stop,
     }

@@ -14,7 +14,7 @@ use adjutant_hand::{Connectors, Rule, Settings, connector as hand};
 use adjutant_model::act::{Answer, Ruling};
 use adjutant_model::{Duration, EntityKind};
 use adjutant_rules::Files;
-use adjutant_rules::guardrails::Limits;
+use adjutant_rules::guardrails;
 use anyhow::Context;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -187,7 +187,7 @@ fn connector_with(table: &toml::Table, files: &Files, places: &SecretPlaces<'_>)
 }
 
 /// The guard: the engine's, with the guardrails of the hand's own book; and the limits among these.
-pub(super) fn guard(file: &File) -> anyhow::Result<(Rule, Limits)> {
+pub(super) fn guard(file: &File) -> anyhow::Result<(Rule, guardrails::Limits)> {
     let book = book::load(file.book_dir.as_deref())?;
     let limits = book.guardrails.limits.clone();
     Ok((Box::new(move |asked, spent| guard::rule(asked, &book.guardrails, spent)), limits))
