@@ -42,7 +42,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let share = |nth: u64| arguments.trials / cores + u64::from(nth < arguments.trials % cores);
     let tried = thread::scope(|scope| {
         let workers: Vec<_> = (0..cores)
-            .map(|nth| scope.spawn(move || tried(share(nth), &mut Dice(arguments.seed.wrapping_mul(1 << 40).wrapping_add(nth << 32)))))
+            .map(|nth| {
+                scope.spawn(move || tried(share(nth), &mut Dice(arguments.seed.wrapping_mul(1 << 40).wrapping_add(nth << 32))))
+            })
             .collect();
         let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         joined.collect::<Result<Vec<Vec<String>>>>()

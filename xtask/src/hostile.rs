@@ -102,8 +102,14 @@ pub struct Siege {
 fn accounts(clock: &Clock) -> Accounts {
     let accounts = Accounts::new(clock, std::time::Duration::ZERO);
     (0..ORDINARY).for_each(|nth| accounts.put(&format!("u{nth}"), Account::default()));
-    let protected = [("chief", vec![], vec![]), ("twin", vec!["C.Hief@corp.example"], vec![]), ("admin7", vec![], vec!["Tier Zero"]),
-        ("deputy", vec![r"CORP\chief"], vec!["Staff"]), ("krbtgt", vec![], vec![]), ("da", vec![], vec!["Domain Admins"])];
+    let protected = [
+        ("chief", vec![], vec![]),
+        ("twin", vec!["C.Hief@corp.example"], vec![]),
+        ("admin7", vec![], vec!["Tier Zero"]),
+        ("deputy", vec![r"CORP\chief"], vec!["Staff"]),
+        ("krbtgt", vec![], vec![]),
+        ("da", vec![], vec!["Domain Admins"]),
+    ];
     let texts = |all: Vec<&str>| all.into_iter().map(str::to_owned).collect();
     for (id, aliases, groups) in protected {
         accounts.put(id, Account { aliases: texts(aliases), groups: texts(groups), ..Account::default() });

@@ -291,7 +291,13 @@ impl Hand {
     }
 
     /// Calls until it is answered: doing it again is no more than doing it once, and nothing would show that it was done.
-    fn repeated<'a>(&'a self, plan: &Plan, (connector, action): On<'_>, before: &State, mut under_way: UnderWay<'a>) -> Result<Stage> {
+    fn repeated<'a>(
+        &'a self,
+        plan: &Plan,
+        (connector, action): On<'_>,
+        before: &State,
+        mut under_way: UnderWay<'a>,
+    ) -> Result<Stage> {
         for nth in 0..CALLS_MAX {
             let answer = connector.act(&action.action, before, Permit::new(&action.key), &action.key);
             drop(under_way);

@@ -172,7 +172,8 @@ impl Left {
         }
         ensure!(intent.body["before"].is_object(), "the intent lacks the state before");
         ensure!(intent.body["says"].as_str().is_some_and(|says| !says.is_empty()), "the intent lacks the guard's reasons");
-        let people = step["ruling"]["approvals"].as_array().into_iter().flatten().filter_map(|need| need["people"].as_u64()).max();
+        let people =
+            step["ruling"]["approvals"].as_array().into_iter().flatten().filter_map(|need| need["people"].as_u64()).max();
         let mut approved = self.said("approve", &row.plan, intent, signers);
         approved.remove(plan["by"].as_str().unwrap_or_default());
         ensure!(approved.len() as u64 >= people.unwrap_or(1), "{} people approved it", approved.len());

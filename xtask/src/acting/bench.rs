@@ -6,7 +6,7 @@ use crate::sh;
 use adjutant_hand::connector::Connector;
 use adjutant_hand::statement::{Statement, Verb};
 use adjutant_hand::store::{Kept, Store};
-use adjutant_hand::{socket, Connectors, Draft, Hand, Heard, Parts, Refused, Rule, Settings, Wish};
+use adjutant_hand::{Connectors, Draft, Hand, Heard, Parts, Refused, Rule, Settings, Wish, socket};
 use adjutant_ledger::SigningKey;
 use adjutant_model::act::OnFailure;
 use adjutant_model::{Autonomy, Digest, Duration, EntityKind};
@@ -27,7 +27,8 @@ pub const ASKS: &str = "ana";
 pub const LEADS: [&str; 2] = ["bo", "cy"];
 
 /// The shipped guardrails.
-static GUARDRAILS: LazyLock<Arc<Guardrails>> = LazyLock::new(|| Arc::new(guardrails_with(&[]).unwrap_or_else(|why| panic!("{why:#}"))));
+static GUARDRAILS: LazyLock<Arc<Guardrails>> =
+    LazyLock::new(|| Arc::new(guardrails_with(&[]).unwrap_or_else(|why| panic!("{why:#}"))));
 
 fn guard(guardrails: &Arc<Guardrails>) -> Rule {
     let guardrails = Arc::clone(guardrails);

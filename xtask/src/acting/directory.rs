@@ -37,14 +37,8 @@ impl Directory {
 
 impl Servers for Directory {
     fn verbs(&self) -> Vec<Verb> {
-        let verb = |(verb, variant, _)| Verb {
-            connector: "ldap",
-            verb,
-            kind: EntityKind::User,
-            reversible: true,
-            shows: true,
-            variant,
-        };
+        let verb =
+            |(verb, variant, _)| Verb { connector: "ldap", verb, kind: EntityKind::User, reversible: true, shows: true, variant };
         VERBS.into_iter().map(verb).collect()
     }
 

@@ -174,9 +174,8 @@ impl Trial<'_> {
             let actions = self.bench.actions(&self.plans)?;
             let moves = |action: &Kept| {
                 matches!(action.stage, Stage::Planned | Stage::Approved | Stage::Intended | Stage::Unclear | Stage::Undoing)
-                    || asked.is_some_and(|(key, since)| {
-                        action.key == key && (action.changed < since || action.stage == Stage::Done)
-                    })
+                    || asked
+                        .is_some_and(|(key, since)| action.key == key && (action.changed < since || action.stage == Stage::Done))
             };
             if !actions.iter().any(moves) || began.elapsed() > PATIENCE {
                 return Ok(actions);

@@ -97,7 +97,9 @@ fn an_approval_that_is_missing_changed_or_of_something_else_is_found() {
     let changed = "UPDATE journal SET body = replace(body, 'nonce ', 'nonce 0') WHERE ";
     Story::new().plant(&format!("{changed} {approval}")).finds(0, 1, 0);
     // Whoever asked for it signs for it, and a name of those who may is put over it.
-    Story::new().plant(&format!("UPDATE journal SET body = replace(body, '\u{2014} bo', '\u{2014} cy') WHERE {approval}")).finds(0, 1, 0);
+    Story::new()
+        .plant(&format!("UPDATE journal SET body = replace(body, '\u{2014} bo', '\u{2014} cy') WHERE {approval}"))
+        .finds(0, 1, 0);
     // It came after the intent.
     Story::new().plant(&format!("UPDATE journal SET seq = 1000 WHERE {approval}")).finds(0, 1, 0);
 }

@@ -48,7 +48,8 @@ impl Slapd {
         }
         fs::write(dir.path().join("slapd.conf"), configuration(&root, dir.path()))?;
         let libraries = fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten().map(|entry| entry.path());
-        let libraries = libraries.filter(|path| path.to_string_lossy().ends_with("-linux-gnu")).map(|path| path.display().to_string());
+        let libraries =
+            libraries.filter(|path| path.to_string_lossy().ends_with("-linux-gnu")).map(|path| path.display().to_string());
         let mut command = Command::new(root.join("usr/sbin/slapd"));
         command.env("LD_LIBRARY_PATH", libraries.collect::<Vec<_>>().join(":")).env("LDAPNOINIT", "1");
         command.arg("-f").arg(dir.path().join("slapd.conf")).args(["-h", &url(dir.path()), "-d", "0"]);
@@ -129,36 +130,46 @@ impl Admin {
         self.add(HAND, vec![("objectClass", classes), ("cn", ["hand"].into()), ("userPassword", [PASSWORD].into())])?;
         let classes = ["device", "pwdPolicy"].into();
         let policy = format!("cn=default,{BASE}");
-        self.add(&policy, vec![("objectClass", classes), ("cn", ["default"].into()), ("pwdAttribute", ["userPassword"].into()),
-            ("pwdLockout", ["TRUE"].into()), ("pwdMustChange", ["TRUE"].into())])
+        self.add(
+            &policy,
+            vec![
+                ("objectClass", classes),
+                ("cn", ["default"].into()),
+                ("pwdAttribute", ["userPassword"].into()),
+                ("pwdLockout", ["TRUE"].into()),
+                ("pwdMustChange", ["TRUE"].into()),
+            ],
+        )
     }
 
     /// Adds a user who can log in.
     pub fn add_person(&mut self, name: &str) -> Result<()> {
         let dn = format!("uid={name},{PEOPLE}");
         let (mail, home) = (format!("{name}@corp.example"), format!("/srv/{name}"));
-        self.add(&dn, vec![
-            ("objectClass", ["inetOrgPerson", "posixAccount"].into()),
-            ("uid", [name].into()),
-            ("cn", ["Some Body"].into()),
-            ("sn", ["Body"].into()),
-            ("mail", [mail.as_str()].into()),
-            ("uidNumber", ["1000"].into()),
-            ("gidNumber", ["100"].into()),
-            ("homeDirectory", [home.as_str()].into()),
-            ("loginShell", ["/bin/zsh"].into()),
-            ("userPassword", ["secret"].into()),
-        ])
+        self.add(
+            &dn,
+            vec![
+                ("objectClass", ["inetOrgPerson", "posixAccount"].into()),
+                ("uid", [name].into()),
+                ("cn", ["Some Body"].into()),
+                ("sn", ["Body"].into()),
+                ("mail", [mail.as_str()].into()),
+                ("uidNumber", ["1000"].into()),
+                ("gidNumber", ["100"].into()),
+                ("homeDirectory", [home.as_str()].into()),
+                ("loginShell", ["/bin/zsh"].into()),
+                ("userPassword", ["secret"].into()),
+            ],
+        )
     }
 
     /// Adds a group of the user and somebody else.
     pub fn add_group(&mut self, name: &str, user: &str) -> Result<()> {
         let (dn, member) = (format!("cn={name},{GROUPS}"), format!("uid={user},{PEOPLE}"));
-        self.add(&dn, vec![
-            ("objectClass", ["groupOfNames"].into()),
-            ("cn", [name].into()),
-            ("member", [member.as_str(), HAND].into()),
-        ])
+        self.add(
+            &dn,
+            vec![("objectClass", ["groupOfNames"].into()), ("cn", [name].into()), ("member", [member.as_str(), HAND].into())],
+        )
     }
 
     fn found(&mut self, base: &str, scope: Scope, filter: &str, attributes: &[&str]) -> Result<Vec<SearchEntry>> {
@@ -181,7 +192,8 @@ impl Admin {
             for entry in self.found(dn, Scope::Base, "(objectClass=*)", &["*", "+"])? {
                 ensure!(entry.bin_attrs.is_empty(), "{dn} has values that are no text");
                 let kept = entry.attrs.into_iter().filter(|(name, _)| !STAMPS.contains(&name.as_str()));
-                lines.extend(kept.flat_map(|(name, values)| values.into_iter().map(move |value| format!("{dn} {name}: {value}"))));
+                lines
+                    .extend(kept.flat_map(|(name, values)| values.into_iter().map(move |value| format!("{dn} {name}: {value}"))));
             }
         }
         lines.sort();
@@ -193,7 +205,9 @@ impl Admin {
         let of: String = dns.iter().map(|dn| format!("(reqDN={dn})")).collect();
         let filter = format!("(&(objectClass=auditModify)(reqAuthzID={HAND})(|{of}))");
         let mut found = self.found(LOG, Scope::OneLevel, &filter, &["reqStart", "reqMod", "reqResult"])?;
-        let one = |entry: &SearchEntry, name: &str| entry.attrs.get(name).and_then(|values| values.first()).cloned().unwrap_or_default();
+        let one = |entry: &SearchEntry, name: &str| {
+            entry.attrs.get(name).and_then(|values| values.first()).cloned().unwrap_or_default()
+        };
         found.sort_by_key(|entry| one(entry, "reqStart"));
         // What follows in an entry from a change of another is none of the hand's.
         let own = |line: &&String| !line.starts_with("memberOf:") && !STAMPS.iter().any(|stamp| line.starts_with(stamp));
