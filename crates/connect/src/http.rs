@@ -28,5 +28,5 @@ pub use check::lint;
 pub use client::{BODY_BYTES_MAX, Names, SystemNames};
 pub use connector::{Clock, HttpConnector};
 pub use definition::{Definition, Doors};
-pub use poll::{Intake, IntakeSettings};
+pub use poll::{Intake, IntakeSettings, Verdicts};
 pub use settings::{Auth, Fault, Settings};

@@ -26,8 +26,10 @@ const PAGES_MAX: usize = 50;
 /// What a connector polls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Polls {
-    /// Of which source of the book the records are.
+    /// Of which source of the book the records are; empty when they are verdicts.
     pub source: String,
+    /// The records say which cases people closed elsewhere, and are no alerts.
+    pub verdicts: bool,
     /// How far each look goes back before what was taken already.
     pub overlap: Duration,
 }
@@ -35,7 +37,7 @@ pub struct Polls {
 /// One page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
-    /// Its records, each with the time that the vendor sorts by.
+    /// Its records, each with the time that the vendor sorts by; `null` is one that is nobody's business.
     pub records: Vec<(String, Value)>,
     /// Where the next one is, for [`Connector::poll`] alone.
     pub next: Option<String>,
@@ -123,7 +125,7 @@ impl Poller {
     fn hand_on(&self, source: &str, page: &Page, between: &mut Between, looked: &mut Looked) -> Result<(), CallError> {
         let digest = |record: &Value| Digest::of(record.to_string().as_bytes());
         let fresh: Vec<&(String, Value)> =
-            page.records.iter().filter(|(_, record)| !between.taken.contains_key(&digest(record))).collect();
+            page.records.iter().filter(|(_, record)| !record.is_null() && !between.taken.contains_key(&digest(record))).collect();
         for some in fresh.chunks(TOGETHER) {
             let records: Vec<&Value> = some.iter().map(|(_, record)| record).collect();
             self.take(source, &records, looked)?;

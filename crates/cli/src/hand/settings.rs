@@ -1,7 +1,7 @@
 //! The settings of the hand: its own file, which the brain cannot read.
 
 use crate::book;
-use adjutant_connect::http::{self, Definition, HttpConnector, Intake, IntakeSettings};
+use adjutant_connect::http::{self, Definition, HttpConnector, Intake, IntakeSettings, Verdicts};
 use adjutant_connect::ldap::{self, Ldap};
 use adjutant_connect::proof::{LooksOnly, Proof};
 use adjutant_connect::script::{self, Script};
@@ -50,6 +50,9 @@ pub(super) struct File {
     /// Where the service takes what is polled.
     #[serde(default)]
     intake: Option<IntakeSettings>,
+    /// Where the service takes verdicts, with a token of an analyst.
+    #[serde(default)]
+    verdicts: Option<IntakeSettings>,
     /// Connectors by name.
     #[serde(default)]
     connectors: BTreeMap<String, toml::Table>,
@@ -122,20 +125,29 @@ pub(super) fn pollers(file: &File, connectors: &Connectors) -> anyhow::Result<Ve
     if polled.is_empty() {
         return Ok(Vec::new());
     }
-    let settings = file.intake.as_ref().context("`poll` needs `[intake]`, which says where the records go")?;
-    let intake = Intake::new(settings, with_places(|places| settings.token.resolve(places))?).context("`intake`")?;
-    let intake: Arc<dyn poll::Intake> = Arc::new(intake);
     let made = polled.into_iter().map(|(name, poll)| {
         let of = || format!("connector `{name}`");
         let poll = PollSettings::deserialize(poll.clone()).with_context(of)?;
         let connector = connectors.get(name).with_context(of)?.clone();
-        connector.polls().context("its file says nothing under `poll`").with_context(of)?;
-        let file = file.data_dir.join(format!("{name}.polled"));
+        let polls = connector.polls().context("its file says nothing under `poll`").with_context(of)?;
+        let intake = place_for(file, polls.verdicts).with_context(of)?;
+        let place = file.data_dir.join(format!("{name}.polled"));
         let first = Duration::from_secs(i64::from(poll.first_minutes) * 60);
-        let poller = Poller { name: name.clone(), connector, intake: intake.clone(), file, first, clock: super::clock() };
+        let poller = Poller { name: name.clone(), connector, intake, file: place, first, clock: super::clock() };
         Ok((poller, std::time::Duration::from_secs(u64::from(poll.every_seconds.max(1)))))
     });
     made.collect()
+}
+
+/// Where what is polled goes.
+fn place_for(file: &File, verdicts: bool) -> anyhow::Result<Arc<dyn poll::Intake>> {
+    let (name, settings) = if verdicts { ("verdicts", &file.verdicts) } else { ("intake", &file.intake) };
+    let settings = settings.as_ref().with_context(|| format!("`poll` needs `[{name}]`, which says where the records go"))?;
+    let token = with_places(|places| settings.token.resolve(places))?;
+    Ok(match verdicts {
+        true => Arc::new(Verdicts::new(settings, token)?),
+        false => Arc::new(Intake::new(settings, token)?),
+    })
 }
 
 fn with_places<T>(ask: impl FnOnce(&SecretPlaces<'_>) -> T) -> T {

@@ -2,7 +2,7 @@
 //! Request Tracker of its own and a server that speaks as Okta does.
 
 use crate::tracker::Tracker;
-use crate::{Hand, adjutant, says, served, word_after};
+use crate::{Hand, adjutant, says, served, tracker, word_after};
 use served::Served;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -58,7 +58,7 @@ fn a_case_gets_one_ticket_with_its_evidence() {
     let book = book(&root);
     let connector = format!(
         "\n[connectors.tickets]\nkind = 'http'\nfile = 'rt'\nbase_url = 'http://127.0.0.1:{}/REST/2.0'\nplaintext = true\n\
-         auth = {{ kind = 'basic', user = 'adjutant', password = {{ env = 'RT' }} }}\nvalues = {{ queue = 'General' }}\n",
+         auth = {{ kind = 'basic', user = 'adjutant', password = {{ env = 'RT' }} }}\nvalues = {{ queue = 'General', account = 'adjutant' }}\n",
         tracker.port
     );
     let _hand = hand(&root, &connector, &[("RT", "adjutant-correct-horse")]);
@@ -91,6 +91,49 @@ fn a_case_gets_one_ticket_with_its_evidence() {
     let texts = texts["items"].as_array().unwrap();
     assert_eq!(texts.len(), 2, "the ticket, and one comment: {texts:?}");
     assert!(texts.iter().all(|text| text["Content"].as_str().unwrap().contains("somebody has to know")));
+    comes_back(&served, (&root, &connector), &tracker, (&case, id));
+}
+
+/// A person's close in the tracker is a verdict, once: whoever opens the case again is not overruled, and nothing goes round.
+fn comes_back(served: &Served, (root, connector): (&Path, &str), tracker: &Tracker, (case, ticket): (&str, &str)) {
+    let status = || served.get(&format!("/v1/cases/{case}")).json()["status"].as_str().unwrap().to_owned();
+    let verdicts = || says(served, &["case", case]).matches("closed by ana in ticket").count();
+    assert_eq!(status(), "open");
+    let body = br#"{"Status": "resolved"}"#;
+    let put = ("PUT", &*format!("/REST/2.0/ticket/{ticket}"));
+    assert_eq!(tracker::ask(tracker.port, put, tracker::ANA, ("application/json", body)).0, 200);
+    let second = root.join("second");
+    std::fs::create_dir(&second).unwrap();
+    let settings = format!(
+        "\n[verdicts]\nurl = '{}'\ntoken = {{ env = 'ANALYST' }}\nplaintext = true\n{connector}poll = {{ every_seconds = 1 }}\n",
+        served.url
+    );
+    let analyst = served.token(r#"{"name":"tickets","role":"analyst","days":1}"#);
+    let environment = [("RT", "adjutant-correct-horse"), ("ANALYST", analyst.as_str())];
+    let polls = hand(&second, &settings, &environment);
+    Served::until("the verdict", || status() == "closed-by-person");
+    assert_eq!(verdicts(), 1);
+    std::thread::park_timeout(std::time::Duration::from_secs(2));
+    let reopened = served.ask(
+        "POST",
+        &format!("/v1/cases/{case}/verdict"),
+        &[("authorization", &format!("Bearer {}", served.lead)), ("content-type", "application/json")],
+        br#"{"verdict": "reopen", "because": [], "note": "it was none of that"}"#,
+    );
+    assert_eq!(reopened.status, 200);
+    // Another process sees the same close within the overlap.
+    drop(polls);
+    let _polls = hand(&second, &settings, &environment);
+    std::thread::park_timeout(std::time::Duration::from_secs(4));
+    assert_eq!((status().as_str(), verdicts()), ("open", 1));
+    // What the hand closes itself is no verdict.
+    let own = ("PUT", &*format!("/REST/2.0/ticket/{ticket}"));
+    for status in ["open", "resolved"] {
+        let body = format!("{{\"Status\": \"{status}\"}}");
+        assert_eq!(tracker::ask(tracker.port, own, tracker::ADJUTANT, ("application/json", body.as_bytes())).0, 200);
+    }
+    std::thread::park_timeout(std::time::Duration::from_secs(4));
+    assert_eq!((status().as_str(), verdicts()), ("open", 1));
 }
 
 /// A server that answers every request with one page of a log, and the end of it after that.
@@ -125,7 +168,7 @@ fn what_a_vendor_saw_is_triaged_once() {
          poll = {{ every_seconds = 1, first_minutes = 60 }}\n",
         served.url
     );
-    let environment = [("SOURCE", served.token("source")), ("OKTA", "token-of-a-test".to_owned())];
+    let environment = [("SOURCE", served.source.clone()), ("OKTA", "token-of-a-test".to_owned())];
     let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let hand_one = hand(root, &settings, &environment);
     Served::until("the first", || served.decided() == 1);

@@ -6,7 +6,7 @@
 mod parts;
 mod secrets;
 
-use super::definition::{Change, Definition, Doors, Find, Pages, Poll, Probe, Records, Undo, Verb};
+use super::definition::{Change, Definition, Doors, Find, Pages, Poll, Probe, Records, Undo, Verb, Verdict};
 use super::file::{RawAuth, RawConnector, RawFind, RawPoll, RawProbe, RawStates, RawVerb};
 use super::json::{Conditions, Path, RawWanted};
 use super::origin::Origin;
@@ -301,6 +301,28 @@ impl Reader<'_> {
         found
     }
 
+    /// What the records are.
+    fn polled(&mut self, raw: &Located<RawPoll>, known: &Known) -> (String, Option<Verdict>) {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        match (&raw.source, &raw.verdict) {
+            (Some(source), None) if !source.is_empty() && source.bytes().all(plain) => (source.value.clone(), None),
+            (None, Some(verdict)) => {
+                if !known.settings.contains(&*verdict.own) {
+                    let help = "name the setting that holds our own account there: what it closes is no verdict";
+                    self.fault("connector-poll", verdict.own.span, format!("no setting is called `{}`", *verdict.own), help);
+                }
+                let (case, by, id) = (verdict.case.clone(), verdict.by.clone(), verdict.id.clone());
+                (String::new(), Some(Verdict { case, by, id, own: verdict.own.value.clone() }))
+            }
+            _ => {
+                let span = raw.source.as_ref().map_or(raw.span, |source| source.span);
+                let help = "name a source of the book under `source`, or say under `verdict` who closed what";
+                self.fault("connector-poll", span, "the records are of no source", help);
+                (String::new(), None)
+            }
+        }
+    }
+
     fn poll(&mut self, raw: &Located<RawPoll>, known: &Known) -> Option<Poll> {
         let known = Known { cursor: true, ..known.clone() };
         let request = self.request(&raw.request, &known);
@@ -310,10 +332,7 @@ impl Reader<'_> {
             self.fault("connector-poll", raw.request.span, "the request does not say since when", help);
         }
         let next = self.next(raw.next.as_ref(), raw.pages.as_ref());
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if raw.source.is_empty() || !raw.source.bytes().all(plain) {
-            self.fault("connector-poll", raw.source.span, "the records are of no source", "name a source of the book");
-        }
+        let (source, verdict) = self.polled(raw, &known);
         if !(1..=OVERLAP_SECONDS_MAX).contains(&*raw.overlap_seconds) {
             let message = format!("`overlap_seconds` is from 1 to {OVERLAP_SECONDS_MAX}");
             let help = "write how late the vendor's records may come";
@@ -322,7 +341,8 @@ impl Reader<'_> {
         let (next, pages_max) = next?;
         let records = Records::List(raw.records.clone());
         Some(Poll {
-            source: raw.source.value.clone(),
+            source,
+            verdict,
             list: Pages { request: request?, records, none: Conditions::new(), next, pages_max },
             cursor: raw.cursor.clone(),
             overlap: Duration::from_secs((*raw.overlap_seconds).into()),

@@ -99,9 +99,19 @@ impl Method {
 #[derive(Clone, Debug)]
 pub(super) struct Poll {
     pub(super) source: String,
+    pub(super) verdict: Option<Verdict>,
     pub(super) list: Pages,
     pub(super) cursor: Path,
     pub(super) overlap: Duration,
+}
+
+/// How a record says that somebody closed what belongs to a case.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) case: Path,
+    pub(super) by: Path,
+    pub(super) id: Path,
+    pub(super) own: String,
 }
 
 /// Where the next page is.

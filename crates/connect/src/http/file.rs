@@ -229,7 +229,10 @@ pub(super) struct RawSuccess {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPoll {
-    pub(super) source: Located<String>,
+    /// Of which source of the book the records are …
+    pub(super) source: Option<Located<String>>,
+    /// … or how they say which cases people closed.
+    pub(super) verdict: Option<Located<RawVerdict>>,
     pub(super) request: Located<RawRequest>,
     pub(super) records: Path,
     pub(super) next: Option<Located<RawNext>>,
@@ -238,4 +241,18 @@ pub(super) struct RawPoll {
     pub(super) cursor: Path,
     /// How far each look goes back before what was taken already.
     pub(super) overlap_seconds: Located<u32>,
+}
+
+/// A record that says that somebody closed what belongs to a case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVerdict {
+    /// The case; in a list, the one text that is the identifier of a case.
+    pub(super) case: Path,
+    /// Who closed it.
+    pub(super) by: Path,
+    /// What was closed.
+    pub(super) id: Path,
+    /// The setting that holds our own account there: what it closes is no verdict.
+    pub(super) own: Located<String>,
 }

@@ -1,8 +1,8 @@
 //! Polling as a connector's file describes it, and the service's intake that takes the records.
 
-use super::client::{Client, Failure, Names, Sent, SystemNames};
+use super::client::{Answer, Client, Failure, Sent, SystemNames};
 use super::connector::{Does, HttpConnector, target, unfit};
-use super::definition::Poll;
+use super::definition::{Poll, Verdict};
 use super::origin::Origin;
 use super::settings::{Checked, Fault, certificates};
 use adjutant_hand::connector::CallError;
@@ -11,23 +11,31 @@ use adjutant_hand::secret_ref::SecretRef;
 use adjutant_model::{Secret, Time};
 use ipnet::IpNet;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// Characters of a time up to its seconds: `2026-03-01T09:14:07`.
+const SECONDS_CHARS: usize = 19;
+
+/// Characters of whoever closed a ticket.
+const NAME_CHARS_MAX: usize = 80;
+
 impl HttpConnector {
     pub(super) fn polled(&self) -> Option<Polls> {
         let poll = self.definition.poll.as_ref()?;
-        Some(Polls { source: poll.source.clone(), overlap: poll.overlap })
+        Some(Polls { source: poll.source.clone(), verdicts: poll.verdict.is_some(), overlap: poll.overlap })
     }
 
     pub(super) fn page(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {
         let none = || CallError::Permanent(format!("{} polls nothing", self.definition.title));
-        let Poll { list, cursor, .. } = self.definition.poll.as_ref().ok_or_else(none)?;
-        let inputs = |name: &str| if name == "cursor" { Some(since.to_string()) } else { self.setting(name) };
+        let Poll { list, cursor, verdict, .. } = self.definition.poll.as_ref().ok_or_else(none)?;
+        // Whole seconds: not every vendor reads parts of them.
+        let since = Time::from_secs(since.secs()).to_string();
+        let inputs = |name: &str| if name == "cursor" { Some(since.clone()) } else { self.setting(name) };
         let first = target(&list.request, &inputs).map_err(|error| unfit(&error))?;
         let answer = self.send_to(&list.request, next.unwrap_or(&first), &inputs, (None, Does::Read))?;
         let mut body = self.read(&answer, None)?;
@@ -35,18 +43,36 @@ impl HttpConnector {
         let records = self.listed(&list.records, &mut body)?;
         // Okta names a next page for ever; a page without records is the last one.
         let next = next.filter(|_| !records.is_empty());
-        let timed = |record: Value| Some((cursor.text(&record).unwrap_or_default(), record));
-        Ok(Page { records: records.into_iter().filter_map(timed).collect(), next })
+        let timed = |record: Value| {
+            let at = cursor.text(&record).unwrap_or_default();
+            match verdict {
+                Some(verdict) => (at.clone(), self.closed(verdict, &record, &at).unwrap_or_default()),
+                None => (at, record),
+            }
+        };
+        Ok(Page { records: records.into_iter().map(timed).collect(), next })
+    }
+
+    /// Who closed which case; none where it was ourselves, or no case can be told.
+    fn closed(&self, verdict: &Verdict, record: &Value, at: &str) -> Option<Value> {
+        let by = verdict.by.text(record)?;
+        if self.setting(&verdict.own).is_none_or(|own| own.eq_ignore_ascii_case(&by)) {
+            return None;
+        }
+        let cases = verdict.case.texts(record)?;
+        let mut cases = cases.iter().filter_map(|text| crate::case(text));
+        let (Some(case), None) = (cases.next(), cases.next()) else { return None };
+        Some(json!({ "case": case.target.id, "by": by, "id": verdict.id.text(record)?, "at": at }))
     }
 }
 
-/// Where the service takes alerts, as the hand's settings say.
+/// Where the service takes what is polled, as the hand's settings say.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntakeSettings {
     /// The service, such as `https://adjutant.corp.example`.
     pub url: String,
-    /// A token that sends alerts and may do nothing else.
+    /// Its token: one that sends alerts and may do nothing else, or for verdicts one of an analyst.
     pub token: SecretRef,
     /// Allows `http://`, to this machine alone.
     #[serde(default)]
@@ -58,23 +84,19 @@ pub struct IntakeSettings {
     pub ca: Option<PathBuf>,
 }
 
-/// The service's intake, with a token that sends alerts and may do nothing else.
-pub struct Intake {
-    door: Origin,
+/// A place of the service, and a token that lets in there.
+struct Door {
+    at: Origin,
     client: Client,
     token: Secret,
 }
 
-impl Intake {
+impl Door {
     /// The one that `settings` name.
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn new(settings: &IntakeSettings, token: Secret) -> Result<Self, Fault> {
-        Self::with_names(settings, token, Arc::new(SystemNames))
-    }
-
-    fn with_names(settings: &IntakeSettings, token: Secret, names: Arc<dyn Names>) -> Result<Self, Fault> {
+    fn new(settings: &IntakeSettings, token: Secret) -> Result<Self, Fault> {
         let url = |error: super::origin::NoOrigin| Fault::Url { name: "url", text: settings.url.clone(), why: error.0 };
         let door = Origin::read(&settings.url, settings.plaintext).map_err(url)?;
         let range = |text: &String| text.parse::<IpNet>().map_err(|_| Fault::Range(text.clone()));
@@ -90,7 +112,96 @@ impl Intake {
         if !token.reveal().bytes().all(|byte| matches!(byte, b'!'..=b'~')) {
             return Err(Fault::Secret);
         }
-        Ok(Self { door, client: Client::new(&checked, names), token })
+        Ok(Self { at: door, client: Client::new(&checked, Arc::new(SystemNames)), token })
+    }
+
+    /// What the service answers; whoever gets the same again knows it, so that a lost answer does no harm.
+    fn ask(&self, method: &'static str, place: &str, body: Option<Zeroizing<Vec<u8>>>) -> Result<Answer, CallError> {
+        let bearer = Zeroizing::new(format!("Bearer {}", self.token.reveal()));
+        let headers = [("authorization".to_owned(), bearer)];
+        let body = body.map(|body| ("application/json", body));
+        let answered = self.client.send(&self.at, Sent { method, target: place, headers: &headers, body });
+        answered.map_err(|failure| match failure {
+            Failure::NotSent(why) | Failure::Lost(why) | Failure::Refused(why) => {
+                CallError::Retry(format!("the service does not answer: {why}"))
+            }
+        })
+    }
+}
+
+/// The service's intake, with a token that sends alerts and may do nothing else.
+pub struct Intake(Door);
+
+impl Intake {
+    /// The one that `settings` name.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn new(settings: &IntakeSettings, token: Secret) -> Result<Self, Fault> {
+        Door::new(settings, token).map(Self)
+    }
+}
+
+/// Where the service takes verdicts, with a token of an analyst.
+pub struct Verdicts(Door);
+
+impl Verdicts {
+    /// The one that `settings` name.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn new(settings: &IntakeSettings, token: Secret) -> Result<Self, Fault> {
+        Door::new(settings, token).map(Self)
+    }
+
+    /// Closes the case of one record, unless it is closed, or something happened to it since.
+    fn close(&self, closed: &Closed) -> Result<(), CallError> {
+        let place = format!("/v1/cases/{}", closed.case);
+        let retry = |status: u16| CallError::Retry(format!("the service answered {status} about case {}", closed.case));
+        let answer = self.0.ask("GET", &place, None)?;
+        match answer.status {
+            200 => {}
+            404 => return Ok(()),
+            status => return Err(retry(status)),
+        }
+        let case = answer.json().map_err(|_| retry(200))?;
+        let open = matches!(case["status"].as_str(), Some("open" | "escalated"));
+        let seconds = |at: &str| at.get(..SECONDS_CHARS).unwrap_or(at).to_owned();
+        let told = case["story"].as_array().into_iter().flatten();
+        let changed = told.filter(|told| matches!(told["kind"].as_str(), Some("decided" | "verdict")));
+        let since = changed.filter_map(|told| told["at"].as_str()).any(|at| seconds(at) > seconds(&closed.at));
+        if !open || since {
+            return Ok(());
+        }
+        let tame: String = closed.by.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+        let note =
+            format!("closed by {tame} in ticket {}", closed.id.chars().filter(|c| !c.is_control()).take(40).collect::<String>());
+        let body = json!({ "verdict": "close", "because": [], "note": note }).to_string().into_bytes();
+        match self.0.ask("POST", &format!("{place}/verdict"), Some(Zeroizing::new(body)))?.status {
+            // It was closed meanwhile, or removed.
+            200 | 404 | 409 => Ok(()),
+            400 | 422 => Err(CallError::Permanent("the service takes no such verdict".to_owned())),
+            status => Err(retry(status)),
+        }
+    }
+}
+
+/// Who closed which case.
+#[derive(Deserialize)]
+struct Closed {
+    case: String,
+    by: String,
+    id: String,
+    at: String,
+}
+
+impl poll::Intake for Verdicts {
+    fn take(&self, _: &str, records: &[&Value]) -> Result<(), CallError> {
+        for record in records {
+            let closed = Closed::deserialize(*record).map_err(|_| CallError::Permanent("it is no verdict".to_owned()))?;
+            self.close(&closed)?;
+        }
+        Ok(())
     }
 }
 
@@ -98,21 +209,14 @@ impl poll::Intake for Intake {
     fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError> {
         let unwritten = |_| CallError::Permanent("the records cannot be written".to_owned());
         let body = Zeroizing::new(serde_json::to_vec(records).map_err(unwritten)?);
-        let bearer = Zeroizing::new(format!("Bearer {}", self.token.reveal()));
         let place = format!("/v1/alerts/{source}");
-        let headers = [("authorization".to_owned(), bearer)];
-        let sent = Sent { method: "POST", target: &place, headers: &headers, body: Some(("application/json", body)) };
         let retry = |why: String| Err(CallError::Retry(format!("the service does not take alerts: {why}")));
-        match self.client.send(&self.door, sent) {
-            // Whoever gets the same again knows it: an answer that was lost does no harm.
-            Err(Failure::NotSent(why) | Failure::Lost(why) | Failure::Refused(why)) => retry(why),
-            Ok(answer) => match answer.status {
-                200 => Ok(()),
-                400 | 413 | 422 => Err(CallError::Permanent(format!("the service answered {}", answer.status))),
-                401 | 403 => retry(format!("it answered {}: its token may not send alerts of `{source}`", answer.status)),
-                404 => retry(format!("it answered 404: its book has no source `{source}`")),
-                status => retry(format!("it answered {status}")),
-            },
+        match self.0.ask("POST", &place, Some(body))?.status {
+            200 => Ok(()),
+            status @ (400 | 413 | 422) => Err(CallError::Permanent(format!("the service answered {status}"))),
+            status @ (401 | 403) => retry(format!("it answered {status}: its token may not send alerts of `{source}`")),
+            404 => retry(format!("it answered 404: its book has no source `{source}`")),
+            status => retry(format!("it answered {status}")),
         }
     }
 }

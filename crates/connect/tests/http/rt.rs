@@ -2,7 +2,7 @@
 //! again, whatever happens to the answers.
 
 use crate::server::{Answer, Asked, Server, Trouble, Vendor};
-use crate::tracker::{ANA, Tracker, ask};
+use crate::tracker::{ADJUTANT, ANA, Tracker, ask};
 use crate::whole::hasty;
 use crate::{act, clock, settings_with, shipped, told, undo};
 use adjutant_connect::http::{Auth, HttpConnector};
@@ -88,7 +88,7 @@ impl World {
 fn connector(url: &str) -> HttpConnector {
     let reference = r#"{"kind": "basic", "user": "adjutant", "password": {"env": "PASSWORD"}}"#;
     let auth = Auth::Basic { user: "adjutant".to_owned(), password: Secret::new("adjutant-correct-horse".to_owned()) };
-    let settings = settings_with(url, reference, &[("queue", "General")], 30);
+    let settings = settings_with(url, reference, &[("queue", "General"), ("account", "adjutant")], 30);
     HttpConnector::new(shipped("rt"), &settings, auth, hasty(2)).expect("in order")
 }
 
@@ -120,6 +120,22 @@ fn a_ticket_is_opened_once_whatever_happens_to_the_answer() {
         assert_eq!(tickets.len(), 1, "{trouble:?}: {tickets:?}");
         assert_eq!(world.written(&tickets[0]), [EVIDENCE], "{trouble:?}");
     }
+}
+
+#[test]
+fn what_a_person_closed_is_polled_and_what_we_closed_is_not() {
+    let Some(world) = World::start() else { return };
+    let cases = ["aaaaaaaa00000001", "aaaaaaaa00000002", "aaaaaaaa00000003"];
+    let tickets = cases.map(|case| world.opened(case));
+    for (ticket, who) in tickets.iter().zip([ANA, ADJUTANT]) {
+        let put = ("PUT", &*format!("/REST/2.0/ticket/{ticket}"));
+        assert_eq!(ask(world.tracker.port, put, who, ("application/json", b"{\"Status\": \"resolved\"}")).0, 200);
+    }
+    assert!(world.rt.polls().is_some_and(|polls| polls.verdicts));
+    let page = world.rt.poll(adjutant_model::Time::from_secs(1_772_323_200), None).unwrap();
+    assert_eq!((page.records.len(), page.next), (2, None));
+    let said: Vec<&Value> = page.records.iter().map(|(_, record)| record).filter(|record| !record.is_null()).collect();
+    assert_eq!((said.len(), &said[0]["case"], &said[0]["by"]), (1, &cases[0].into(), &"ana".into()));
 }
 
 #[test]

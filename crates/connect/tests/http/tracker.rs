@@ -19,6 +19,9 @@ const DATA: &str = "
 /// The header of the person.
 pub(crate) const ANA: &str = "Basic YW5hOmFuYS1jb3JyZWN0LWhvcnNl";
 
+/// The header of the connector's own account.
+pub(crate) const ADJUTANT: &str = "Basic YWRqdXRhbnQ6YWRqdXRhbnQtY29ycmVjdC1ob3JzZQ==";
+
 /// A running tracker.
 pub(crate) struct Tracker {
     _dir: tempfile::TempDir,
