@@ -10,6 +10,7 @@ use crate::policy::Prepared;
 use crate::ports::{Kept, Known, Outgoing, StoreError};
 use adjutant_engine::headline;
 use adjutant_engine::memory::Observation;
+use adjutant_engine::plan;
 use adjutant_engine::record;
 use adjutant_engine::step::{Case, Effect, Event, Input, Leave, Status, Step, step};
 use adjutant_model::{CaseId, Decision, Outcome, Revision};
@@ -161,6 +162,7 @@ impl Driver {
         if worse {
             describe(&mut kept, prepared, decision, seq);
         }
+        self.ask(&kept, prepared, (step, decision));
         kept.severity = kept.severity.max(prepared.severity);
         kept.updated = self.at;
         kept.last = seq + 1;
@@ -174,6 +176,23 @@ impl Driver {
             self.batch.outbox.extend(told.map(|_| message(&kept, decision)));
         }
         self.batch.put_case(kept);
+    }
+}
+
+impl Driver {
+    /// Leaves word of what is to be asked about a case that its playbook now responds to, where it may ask by itself.
+    fn ask(&mut self, kept: &Kept, prepared: &Prepared, (step, decision): (&Step, &Decision)) {
+        let responds = step.effects.iter().any(|effect| matches!(effect, Effect::ProposeResponse(_)));
+        let (book, row) = (&prepared.policy.book, &prepared.read.alert.row);
+        let Some(playbook) = book.playbooks.get(usize::from(decision.playbook)).filter(|_| responds) else { return };
+        if !prepared.touched.is_empty() || !plan::asks_alone(&self.ladder, (book, playbook), row) {
+            return;
+        }
+        let asks = plan::asks(playbook, decision, row).map(|asking| (asking.question.as_str(), asking.of.name()));
+        let asks: Vec<(&str, &str)> = asks.collect();
+        if let (false, Ok(body)) = (asks.is_empty(), serde_json::to_string(&asks)) {
+            self.batch.documents.push((super::kind::TO_ASK, kept.id.0.map(|byte| format!("{byte:02x}")).concat(), Some(body)));
+        }
     }
 }
 
