@@ -89,7 +89,10 @@ fn allow(data: &Path) {
 impl House {
     /// A case about this person.
     fn case(&self, user: &str) -> String {
-        let alert = json!({ "id": user, "title": "stolen", "severity": "high", "user": user, "src_ip": "198.51.100.7" });
+        // Each from an address of their own, or they would be one case.
+        let last = if user.contains("nadia") { 7 } else { 20 + user.bytes().map(u32::from).sum::<u32>() % 200 };
+        let from = format!("198.51.100.{last}");
+        let alert = json!({ "id": user, "title": "stolen", "severity": "high", "user": user, "src_ip": from });
         self.served.post("/v1/alerts", alert.to_string()).json()["case"].as_str().unwrap().to_owned()
     }
 
@@ -121,7 +124,7 @@ impl House {
     }
 
     fn entries(&self) -> u64 {
-        self.served.get("/v1/ledger").json()["entries"].as_u64().unwrap()
+        self.served.get("/v1/ledger").json()["size"].as_u64().unwrap()
     }
 
     fn whole(&self, case: &str) -> Value {

@@ -14,7 +14,7 @@ pub(crate) fn clients() -> Option<PathBuf> {
 }
 
 /// A client at work; ends with the test.
-pub(crate) struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     /// Starts a program, which says nothing.

@@ -185,7 +185,8 @@ impl Driver {
         let responds = step.effects.iter().any(|effect| matches!(effect, Effect::ProposeResponse(_)));
         let (book, row) = (&prepared.policy.book, &prepared.read.alert.row);
         let Some(playbook) = book.playbooks.get(usize::from(decision.playbook)).filter(|_| responds) else { return };
-        if !prepared.touched.is_empty() || !plan::asks_alone(&self.ladder, (book, playbook), row) {
+        // Context that could not answer does not hold a question back: it changes nothing, and may say what is missing.
+        if !plan::asks_alone(&self.ladder, (book, playbook), row) {
             return;
         }
         let asks = plan::asks(playbook, decision, row).map(|asking| (asking.question.as_str(), asking.of.name()));
