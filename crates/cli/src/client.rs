@@ -6,6 +6,7 @@ pub(crate) mod accounts;
 pub(crate) mod act;
 pub(crate) mod autonomy;
 pub(crate) mod cases;
+pub(crate) mod letters;
 mod rows;
 
 use crate::args::service::{Remote, Shape};

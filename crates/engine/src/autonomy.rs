@@ -8,7 +8,7 @@
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Autonomy, Row, Slot, Value};
 use adjutant_rules::Book;
-use adjutant_rules::playbook::{Playbook, VERBS};
+use adjutant_rules::playbook::{ASK, Playbook, VERBS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ pub const SCOPE_CHARS_MAX: usize = 256;
 pub struct Rung {
     /// The playbook.
     pub playbook: String,
-    /// What it may do: [`CLOSE`] or one of [`VERBS`].
+    /// What it may do: [`CLOSE`], [`ASK`] or one of [`VERBS`].
     pub verb: String,
     /// For which cases.
     pub scope: Scope,
@@ -197,10 +197,10 @@ impl Ladder {
     pub fn check(book: &Book, rung: &Rung, level: Autonomy) -> Result<(), Error> {
         let playbook = book.playbooks.iter().find(|playbook| playbook.name == rung.playbook);
         let playbook = playbook.ok_or_else(|| Error::Playbook(rung.playbook.clone()))?;
-        if rung.verb != CLOSE && !VERBS.iter().any(|verb| verb.name == rung.verb) {
+        if ![CLOSE, ASK].contains(&rung.verb.as_str()) && !VERBS.iter().any(|verb| verb.name == rung.verb) {
             return Err(Error::Verb(rung.verb.clone()));
         }
-        if level > playbook.ceiling && level > Autonomy::Recommend {
+        if level > ceiling(playbook, &rung.verb) && level > Autonomy::Recommend {
             return Err(Error::Ceiling { playbook: playbook.name.clone(), ceiling: playbook.ceiling });
         }
         Ok(())
@@ -219,8 +219,14 @@ impl Ladder {
         let most = holding().map(|(rung, _)| rung.scope.conditions.len()).max();
         let told = holding().filter(|(rung, _)| Some(rung.scope.conditions.len()) == most).map(|(_, level)| *level).min();
         let level = told.unwrap_or_default();
-        level.min(playbook.ceiling.max(Autonomy::Recommend)).min(self.paused(&playbook.name).leaves())
+        level.min(ceiling(playbook, verb).max(Autonomy::Recommend)).min(self.paused(&playbook.name).leaves())
     }
+}
+
+/// What the book leaves to the playbook: its ceiling. A question changes nothing on any system, and that it may be asked is
+/// itself written in the playbook, so that the ceiling is not about it.
+fn ceiling(playbook: &Playbook, verb: &str) -> Autonomy {
+    if verb == ASK { Autonomy::Act } else { playbook.ceiling }
 }
 
 /// The severity that `row` states, as the number of its level; none where it states none.

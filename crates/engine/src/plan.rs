@@ -6,7 +6,7 @@
 use adjutant_model::{Autonomy, Decision, Duration, EntityKind, Role, Row, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
-use adjutant_rules::playbook::{CASE, Effect, Playbook, Response};
+use adjutant_rules::playbook::{ASK, Asking, CASE, Effect, Playbook, Response};
 
 use crate::autonomy::Ladder;
 
@@ -54,6 +54,17 @@ pub fn held_for(playbook: &Playbook, decision: &Decision) -> Option<String> {
         Effect::Hold(owner) => Some(format!("owner:{owner}")),
         Effect::Mute(_) => None,
     }
+}
+
+/// The questions that the playbook would have asked, under the same conditions as its steps.
+pub fn asks<'p>(playbook: &'p Playbook, decision: &'p Decision, row: &'p Row) -> impl Iterator<Item = &'p Asking> {
+    let met = |asking: &&Asking| asking.when.as_ref().is_none_or(|when| when.truth(row) == Truth::True);
+    playbook.asks.iter().filter(met).filter(|asking| decision.score >= asking.score_from)
+}
+
+/// Whether the playbook may ask people by itself.
+pub fn asks_alone(ladder: &Ladder, (book, playbook): (&Book, &Playbook), row: &Row) -> bool {
+    ladder.in_force(playbook, ASK, row, book) == Autonomy::Act
 }
 
 /// The least of how far the playbook may go with each of the verbs that are due.

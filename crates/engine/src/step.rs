@@ -89,6 +89,8 @@ pub enum Input<'a> {
     },
     /// A person judged it.
     Judged(Verdict),
+    /// Somebody who was asked said that it was not they, said nothing, or could not be asked: a person looks.
+    Raised,
     /// A decision of it was wrong in the light of what is known now.
     Reconsidered(Outcome),
 }
@@ -174,6 +176,7 @@ pub fn step(case: &Case, input: &Input<'_>, book: &Book) -> Result<Step, Refusal
         }
         Input::Joined { joined, .. } => Err(Refusal::OtherCase(joined.case)),
         Input::Judged(verdict) => judged(case, *verdict),
+        Input::Raised => Ok(reconsidered(case, Outcome::Escalate)),
         Input::Reconsidered(outcome) => Ok(reconsidered(case, *outcome)),
     }
 }

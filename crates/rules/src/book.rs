@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::guardrails::Guardrails;
 use crate::lang::Lists;
 use crate::playbook::{self, Playbook};
+use crate::question::{self, Question};
 use crate::source::{Source, Sources};
 use adjutant_model::{Digest, Schema};
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ pub struct Book {
     pub playbooks: Vec<Playbook>,
     /// The number of the playbook for what no other takes.
     pub generic: u16,
+    /// What people may be asked, word for word.
+    pub questions: Vec<Question>,
     /// How alerts become cases.
     pub correlate: Correlate,
     /// What nobody may do, or only so often, or only after people said so.
@@ -59,6 +62,7 @@ impl Book {
         let sources = sources(&files, &schema, &lists, &mut faults);
         let playbooks = each(&files, "playbooks/", &mut faults, |file, text| playbook::load(file, text, &schema, &lists));
         let generic = generic(&playbooks, &mut faults);
+        let questions = questions(&files, (&schema, &lists), &playbooks, &mut faults);
         let correlate = correlate::load(&files).unwrap_or_else(|fault| {
             faults.extend(fault);
             Correlate::default()
@@ -67,12 +71,17 @@ impl Book {
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             return Err(faults);
         }
-        Ok(Book { digest, schema, lists, sources, contracts, playbooks, generic, correlate, guardrails, files })
+        Ok(Book { digest, schema, lists, sources, contracts, playbooks, generic, questions, correlate, guardrails, files })
     }
 
     /// The contracts of `files` alone, as far as they can be read: whoever loads context needs not wait for the rest.
     pub fn contracts(files: &Files) -> Arc<[Contract]> {
         contract::load::load(yaml_in(files, "context/"), &mut Schema::built_in(), &mut Vec::new()).into()
+    }
+
+    /// The question called `id`.
+    pub fn question(&self, id: &str) -> Option<&Question> {
+        self.questions.iter().find(|question| question.id == id)
     }
 
     /// The name of the context contract with this number.
@@ -147,6 +156,31 @@ fn sources(files: &Files, schema: &Schema, lists: &Lists, faults: &mut Vec<Diagn
         faults.extend(found);
         Sources::default()
     })
+}
+
+/// The questions, and that there is each that a playbook asks.
+fn questions(
+    files: &Files,
+    (schema, lists): (&Schema, &Lists),
+    playbooks: &[Playbook],
+    faults: &mut Vec<Diagnostic>,
+) -> Vec<Question> {
+    let questions = match question::load(files, schema, lists) {
+        Ok(questions) => questions,
+        Err(found) => {
+            faults.extend(found);
+            return Vec::new();
+        }
+    };
+    for (playbook, asking) in playbooks.iter().flat_map(|playbook| playbook.asks.iter().map(move |asking| (playbook, asking))) {
+        if !questions.iter().any(|question| question.id == asking.question) {
+            let near = crate::lang::nearest(&asking.question, questions.iter().map(|question| question.id.as_str()));
+            let help = near.map_or_else(|| format!("write it into {}", question::FILE), |near| format!("did you mean `{near}`?"));
+            let message = format!("there is no question `{}`", asking.question);
+            faults.push(Diagnostic::error("question-unknown", &playbook.file, asking.at, message).with_help(help));
+        }
+    }
+    questions
 }
 
 /// The playbook without `applies`; there must be exactly one.

@@ -12,6 +12,7 @@ pub mod globe;
 pub mod guardrails;
 pub mod lang;
 pub mod playbook;
+pub mod question;
 pub mod source;
 
 pub use book::{Book, Files};

@@ -7,7 +7,7 @@
 use crate::diagnostic::Span;
 use crate::lang::{FactExpr, Sentence};
 use adjutant_model::act::OnFailure;
-use adjutant_model::{Autonomy, Duration, Outcome, Slot, Time};
+use adjutant_model::{Autonomy, Duration, Outcome, Role, Slot, Time};
 
 mod load;
 mod test;
@@ -38,6 +38,8 @@ pub struct Playbook {
     pub exceptions: Vec<Exception>,
     /// What it recommends to people when it escalates.
     pub recommend: Vec<Advice>,
+    /// Whom it would ask before it does anything.
+    pub asks: Vec<Asking>,
     /// What it would do, least blast radius first.
     pub respond: Vec<Response>,
     /// What happens to the steps that were done when one fails.
@@ -140,6 +142,24 @@ pub struct Response {
     /// It is taken back by itself after so long; never when none.
     pub lasts: Option<Duration>,
 }
+
+/// A question to a person, as a step of a response.
+#[derive(Debug)]
+pub struct Asking {
+    /// The question's name in the book.
+    pub question: String,
+    /// Who it is about: a role in the alert, `user` or `target`.
+    pub of: Role,
+    /// When it is asked; always when none.
+    pub when: Option<FactExpr>,
+    /// … and only from this score.
+    pub score_from: i32,
+    /// Where it stands in its file.
+    pub at: Span,
+}
+
+/// The verb of asking, as the ladder of autonomy knows it.
+pub const ASK: &str = "ask";
 
 /// Something that a response can do.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use adjutant_engine::autonomy::{Pause, Rung};
 use adjutant_engine::record::id_bytes;
 use adjutant_engine::step::Verdict;
 use adjutant_model::{Autonomy, CaseId, Digest, Outcome, Revision, Time};
+use adjutant_rules::question::{Choice, Meaning, Way};
 use serde::{Deserialize, Serialize};
 
 /// The first byte of an entry that is a decision.
@@ -217,11 +218,139 @@ pub enum What {
         /// What it says.
         body: serde_json::Value,
     },
+    /// A person was asked a question.
+    Questioned(Box<Questioned>),
+    /// Nobody can be asked a question: a person looks at the case instead.
+    Unasked {
+        /// The question's name in the book.
+        question: String,
+        /// Whom it is about.
+        of: String,
+        /// Why nobody is asked.
+        why: String,
+    },
+    /// The person had the question shown.
+    Opened {
+        /// The letter.
+        letter: String,
+    },
+    /// The person answered. It is a claim of whoever held the link, and lowers nothing.
+    Answered(Box<Answered>),
+    /// Nobody answered in time.
+    Silent {
+        /// The letter.
+        letter: String,
+        /// The question's name in the book.
+        question: String,
+        /// Who was asked.
+        to: String,
+    },
+    /// Somebody who may approve was told of a plan that waits.
+    Prompted {
+        /// The letter.
+        letter: String,
+        /// The plan's digest.
+        plan: String,
+        /// Who.
+        to: String,
+        /// On which way.
+        way: Way,
+    },
+    /// A letter could not be brought to a person.
+    Undelivered {
+        /// What it was about: a question's name, or a plan's digest.
+        about: String,
+        /// To whom.
+        to: String,
+        /// Why not.
+        why: String,
+    },
     /// The store was restored from a backup.
     Restored {
         /// How many entries the backup held.
         entries: u64,
     },
+}
+
+/// A question as it was put.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Questioned {
+    /// The letter.
+    pub letter: String,
+    /// The question's name in the book.
+    pub question: String,
+    /// Digest of the book that words it.
+    pub book: String,
+    /// Whom it is about, as our directory knows them.
+    pub of: String,
+    /// Who was asked.
+    pub to: String,
+    /// Why somebody else was asked than whom it is about.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instead: String,
+    /// On which way.
+    pub way: Way,
+    /// How sure it is that the person themselves answers.
+    pub assurance: Assurance,
+    /// The exact words.
+    pub wording: String,
+    /// The answers to choose from.
+    pub choices: Vec<Choice>,
+    /// Until when an answer is waited for, RFC 3339.
+    pub until: String,
+}
+
+/// What a person chose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The letter.
+    pub letter: String,
+    /// The question's name in the book.
+    pub question: String,
+    /// Whom it is about.
+    pub of: String,
+    /// Who was asked.
+    pub to: String,
+    /// On which way.
+    pub way: Way,
+    /// How sure it is that the person themselves answered.
+    pub assurance: Assurance,
+    /// Digest of the exact words that were shown.
+    pub wording: String,
+    /// The answer.
+    pub choice: Choice,
+}
+
+/// How sure it is that whoever answers is the person: nobody was made to prove it, so there is no *high*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Assurance {
+    /// Whoever reads the mailbox or the chat; or somebody else's word.
+    Low,
+    /// Whoever holds the telephone that our directory knows.
+    Medium,
+}
+
+impl Assurance {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Assurance::Low => "low",
+            Assurance::Medium => "medium",
+        }
+    }
+}
+
+impl What {
+    /// Whether a case of which this is said is looked at by a person, whatever was decided: a *no*, silence, and that nobody
+    /// could be asked.
+    pub fn raises(&self) -> bool {
+        match self {
+            What::Answered(answered) => answered.choice.means == Meaning::Denies,
+            What::Silent { .. } | What::Unasked { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// One piece of evidence that a person cites.

@@ -208,6 +208,26 @@ pub fn in_words(what: &What) -> (&'static str, String) {
         }
         What::Signed { note } => ("signed", note.lines().take(2).collect::<Vec<_>>().join(" ")),
         What::Hand { says, body, .. } => ("hand", of_hand(says, body)),
+        What::Questioned(asked) => {
+            let instead = if asked.instead.is_empty() { String::new() } else { format!(" ({})", asked.instead) };
+            let of = if asked.to == asked.of { String::new() } else { format!(" about {}", asked.of) };
+            let (to, way, until) = (&asked.to, asked.way.name(), &asked.until);
+            ("questioned", format!("{to} was asked{of} by {way}{instead}, until {until}: \"{}\"", asked.wording))
+        }
+        What::Unasked { question, of, why } => ("unasked", format!("{question}: nobody can be asked about {of}: {why}")),
+        What::Opened { .. } => ("opened", "the question was shown to whoever has the letter".into()),
+        What::Answered(said) => {
+            let (to, way, assurance) = (&said.to, said.way.name(), said.assurance.name());
+            let claim = format!("a claim, {} and by {way}, of {assurance} assurance", said.choice.means.name());
+            ("answered", format!("{to}: \"{}\" ({claim})", said.choice.says))
+        }
+        What::Silent { question, to, .. } => ("silent", format!("{to} did not answer {question} in time, which says nothing")),
+        What::Prompted { plan, to, way, .. } => {
+            ("prompted", format!("{to} was told by {} that plan {} waits", way.name(), plan.get(..12).unwrap_or(plan)))
+        }
+        What::Undelivered { about, to, why } => {
+            ("undelivered", format!("a letter to {to} about {} was not delivered: {why}", about.get(..40).unwrap_or(about)))
+        }
         What::Restored { entries } => ("restored", format!("from a backup of {entries} entries")),
     }
 }

@@ -5,6 +5,7 @@ use crate::events::Events;
 use crate::gate::Gate;
 use crate::intake::body;
 use crate::intake::{Answer, Fate, Fault, Incoming, Pending, Sink};
+use crate::letters::Letters;
 use adjutant_runtime::drive::{self, Command};
 use adjutant_runtime::queue::Limits;
 use adjutant_runtime::service::{self, Failed, Service, State};
@@ -37,6 +38,8 @@ pub struct App {
     pub events: Arc<Events>,
     /// The process that acts; none where there is none.
     pub hand: Option<Arc<adjutant_hand::socket::Client>>,
+    /// Letters to people.
+    pub letters: Arc<Letters>,
     /// What is worth a look, as the watchers last said.
     pub notices: Arc<Mutex<Vec<String>>>,
 }

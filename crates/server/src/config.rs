@@ -10,11 +10,12 @@ mod settings;
 mod tree;
 
 pub use adjutant_hand::secret_ref::{NoSecret, SecretPlaces, SecretRef};
+pub(crate) use check::is_mailbox;
 pub use check::network;
 pub use layers::{Fault, Faults, Layers, Place};
 pub use settings::{
-    Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Limits, Notify, NotifyWebhook, Protocol, Retention, Smtp, Syslog,
-    Tls, Webhook,
+    Approver, Carries, Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Letters, Limits, Notify, NotifyWebhook,
+    Protocol, Retention, Smtp, Syslog, Tls, Webhook,
 };
 
 /// What every name of the environment begins with that is a setting.

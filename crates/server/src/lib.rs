@@ -12,6 +12,7 @@ pub mod filter;
 pub mod gate;
 pub mod health;
 pub mod intake;
+pub mod letters;
 pub mod limits;
 pub mod openapi;
 pub mod problem;

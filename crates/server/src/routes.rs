@@ -20,6 +20,7 @@ use bytes::Bytes;
 
 mod alerts;
 mod collectors;
+mod letters;
 mod plans;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -70,7 +71,7 @@ fn faults(app: &App) -> crate::health::Faults {
 }
 
 fn own(routes: Routes<App>) -> Routes<App> {
-    plans::add(about_automation(about_cases(about_health(routes))))
+    letters::add(plans::add(about_automation(about_cases(about_health(routes)))))
 }
 
 fn about_health(routes: Routes<App>) -> Routes<App> {

@@ -294,6 +294,12 @@ fn about_case(kept: &mut Kept, what: What) -> Result<(), String> {
                 kept.status = Status::Open;
             }
         }
+        what if what.raises() => {
+            kept.outcome = kept.outcome.max(Outcome::Escalate);
+            if matches!(kept.status, Status::ClosedItself | Status::ClosedByPerson) {
+                kept.status = Status::Open;
+            }
+        }
         _ => {}
     }
     Ok(())

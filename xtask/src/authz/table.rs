@@ -31,6 +31,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/login", ALL),
     ("GET", "/services/collector/health", ALL),
     ("GET", "/services/collector/health/1.0", ALL),
+    ("GET", "/l/{secret}", ALL),
+    ("POST", "/l/{secret}", ALL),
     ("POST", "/v1/webhooks/{source}", SIGNED),
     ("POST", "/v1/alerts", SOURCE),
     ("POST", "/v1/alerts/{source}", SOURCE),
@@ -73,6 +75,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/cases/{id}/plan", JUDGES),
     ("POST", "/v1/cases/{id}/simulate", JUDGES),
     ("GET", "/v1/limits", READERS),
+    ("POST", "/v1/cases/{id}/questions", JUDGES),
     ("GET", "/v1/plans/{id}", READERS),
     ("POST", "/v1/signed", JUDGES),
     ("GET", "/v1/actions", READERS),
@@ -135,6 +138,7 @@ fn path(route: &str) -> String {
         .replace("{id}", "ffffffffffffffffffffffffffffffff")
         .replace("{name}", "nobody")
         .replace("{source}", "okta")
+        .replace("{secret}", "none")
         .replace("{index}", "logs")
 }
 

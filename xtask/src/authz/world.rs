@@ -99,7 +99,16 @@ impl World {
         }
         let (gate, limits) = (Arc::new(gate), adjutant_server::intake::body::Limits::default());
         let (heard, events, notices) = (Arc::default(), Arc::default(), Arc::default());
-        let app = App { service: service.clone(), gate: Arc::clone(&gate), limits, heard, events, hand: None, notices };
+        let app = App {
+            service: service.clone(),
+            gate: Arc::clone(&gate),
+            limits,
+            heard,
+            events,
+            hand: None,
+            letters: Arc::default(),
+            notices,
+        };
         let named = |endpoint: &Endpoint| (endpoint.verb.name().to_uppercase(), endpoint.path.to_owned(), endpoint.access);
         let list = routes::table(&app).list().iter().map(named).collect();
         Ok(Self { gate, doors: routes::doors(app), list, service, ahead, _dir: dir })

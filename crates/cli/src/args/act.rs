@@ -20,6 +20,40 @@ pub(crate) struct Hand {
     pub(crate) config: PathBuf,
 }
 
+/// Ask a person a question of the book about a case, such as "was this you?".
+///
+/// The letter goes on a way that is not under suspicion, to an address of your own directory. What is answered is a claim: a
+/// *no* brings the case before people, a *yes* lowers nothing, and silence is noted when the time is over.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant ask 59ddf2f3\n  adjutant ask 59ddf2f3 --question was-this-you --of target")]
+pub(crate) struct Ask {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The first digits of a case's id.
+    pub(crate) case: String,
+    /// A question of the book [default: those that the case's playbook asks].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) question: Option<String>,
+    /// Whom it is about: the `user` or the `target` of the alert.
+    #[arg(long, value_name = "ROLE", requires = "question")]
+    pub(crate) of: Option<String>,
+}
+
+/// Sign a note that a page or a colleague gave you, without asking the service.
+///
+/// It signs only what people sign here: to approve or deny a plan, to undo an action, to resume. The text is printed once more,
+/// so that you see what you sign.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  adjutant sign note.txt --key ana.key\n  adjutant sign - --key ana.key < note.txt")]
+pub(crate) struct Sign {
+    /// The file with the note; `-` is standard input.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) note: PathBuf,
+    /// Your private key (see `adjutant key new`).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: PathBuf,
+}
+
 /// Make a plan for a case, or show one.
 ///
 /// Says what would be done, to whom, what takes each step back, who must approve, and until when.

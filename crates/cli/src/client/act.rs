@@ -188,7 +188,7 @@ pub(crate) fn keys(remote: &Remote) -> anyhow::Result<Exit> {
     client.show(&client.get("/v1/approvers")?, replied)
 }
 
-fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
+pub(super) fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
     let text = std::fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     SigningKey::from_secret_text(text.trim())
         .with_context(|| format!("`{}` is no private key (see `adjutant key new`)", path.display()))

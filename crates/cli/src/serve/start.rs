@@ -20,6 +20,7 @@ use adjutant_server::config::{Config, DecideAt};
 use adjutant_server::events::Events;
 use adjutant_server::gate::{Gate, SigningKey};
 use adjutant_server::intake::body;
+use adjutant_server::letters::Letters;
 use adjutant_server::serve::wall_clock;
 use adjutant_store::{Options, Sqlite};
 use std::path::{Path, PathBuf};
@@ -73,7 +74,8 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
         alerts_max: config.commit.alerts_max as usize,
         gather_max: Duration::from_millis(config.commit.wait_ms_max.into()),
     };
-    let bus: Arc<dyn Bus> = Arc::new(teller);
+    let teller = Arc::new(teller);
+    let bus: Arc<dyn Bus> = teller.clone();
     let (service, driver) = run(folder, policy, (settings, limits, turn), &bus, (stop, &broken))?;
     reach("start.opened");
     let app = App {
@@ -87,13 +89,14 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
             .socket
             .clone()
             .map(|path| Arc::new(Client::new(path, vec![config.hand.user_id.unwrap_or_else(own_user)]))),
+        letters: Arc::new(Letters::new(config)),
         notices: Arc::default(),
     };
     if let Some(latest) = service.read(|reader| reader.document(CHECKPOINT, LATEST))? {
         folder.finish_turn(&latest)?;
     }
     let seal = Seal::new(folder.key()?, ORIGIN.into());
-    let watchers = watchers::spawn(&app, config, (watch, seal, bus), stop)?;
+    let watchers = watchers::spawn(&app, config, (watch, seal, bus, teller), stop)?;
     Ok(Started { app, service, driver, watchers, broken, traces })
 }
 

@@ -2,10 +2,12 @@
 
 use crate::term::is_hostile;
 use adjutant_model::Digest;
+use adjutant_rules::question;
 use adjutant_runtime::ports::{Bus, CallError, Change, Outgoing};
 use adjutant_server::config::{Config, SecretPlaces, Smtp};
 use adjutant_server::events::{Events, Topic};
 use adjutant_server::gate::SigningKey;
+use adjutant_server::letters::post::{self, Carrier};
 use adjutant_server::secret::Secret;
 use adjutant_server::traces::took;
 use anyhow::Context;
@@ -91,15 +93,19 @@ impl Teller {
 
     fn by_webhook(&self, message: &Outgoing) -> Result<(), CallError> {
         let Some((url, key)) = &self.webhook else { return Ok(()) };
-        let (id, seconds) = (name(message), (self.clock)().0 / 1_000_000);
+        self.post((url.as_str(), key), &name(message), &message.body)
+    }
+
+    fn post(&self, (url, key): (&str, &SigningKey), id: &str, body: &str) -> Result<(), CallError> {
+        let seconds = (self.clock)().0 / 1_000_000;
         let sent = self
             .agent
             .post(url)
             .header("content-type", "application/json")
-            .header("webhook-id", &id)
+            .header("webhook-id", id)
             .header("webhook-timestamp", &seconds.to_string())
-            .header("webhook-signature", &key.sign(&id, seconds, message.body.as_bytes()))
-            .send(message.body.as_bytes());
+            .header("webhook-signature", &key.sign(id, seconds, body.as_bytes()))
+            .send(body.as_bytes());
         match sent.map(|answer| answer.status().as_u16()) {
             Ok(200..=299) => Ok(()),
             Ok(status @ (408 | 425 | 429 | 500..)) => Err(CallError::Retry(format!("the webhook answered {status}"))),
@@ -119,20 +125,48 @@ impl Teller {
         // What an alert says must neither begin another header nor turn the line around.
         let tame = |c: char| if is_hostile(c) { ' ' } else { c };
         let subject: String = subject.chars().map(tame).take(SUBJECT_CHARS_MAX).collect();
-        let id = format!("<{}@{}>", name(message), from.email.domain());
-        let mut letter = Message::builder().from(from.clone()).subject(subject).message_id(Some(id));
-        letter = letter.header(MIME_VERSION_1_0).header(ContentType::TEXT_PLAIN);
-        for one in to {
-            letter = letter.to(one.clone());
-        }
         // In JSON a control character is an escape; the others that act instead of being seen are not.
         let body = serde_json::to_string_pretty(&text).unwrap_or_default();
         let body: String = body.chars().filter(|c| *c == '\n' || !is_hostile(*c)).collect();
-        let letter = letter.body(body).map_err(|error| CallError::Permanent(error.to_string()))?;
-        match transport.send(&letter) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(CallError::Permanent(error.to_string())),
-            Err(error) => Err(CallError::Retry(error.to_string())),
+        mailed((transport, from), to, (&name(message), subject, body))
+    }
+}
+
+/// Sends one mail of plain text.
+fn mailed(
+    (transport, from): (&SmtpTransport, &Mailbox),
+    to: &[Mailbox],
+    (name, subject, body): (&str, String, String),
+) -> Result<(), CallError> {
+    let id = format!("<{name}@{}>", from.email.domain());
+    let mut letter = Message::builder().from(from.clone()).subject(subject).message_id(Some(id));
+    letter = letter.header(MIME_VERSION_1_0).header(ContentType::TEXT_PLAIN);
+    for one in to {
+        letter = letter.to(one.clone());
+    }
+    let letter = letter.body(body).map_err(|error| CallError::Permanent(error.to_string()))?;
+    match transport.send(&letter) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_permanent() => Err(CallError::Permanent(error.to_string())),
+        Err(error) => Err(CallError::Retry(error.to_string())),
+    }
+}
+
+impl Carrier for Teller {
+    fn carry(&self, letter: &post::Message) -> Result<(), CallError> {
+        let id = format!("letter_{}", letter.id);
+        match (letter.to.way, &self.mail, &self.webhook) {
+            (question::Way::Mail, Some((transport, from, _)), _) => {
+                let to = letter.to.address.parse::<Mailbox>().map_err(|error| CallError::Permanent(error.to_string()))?;
+                mailed((transport, from), &[to], (&id, letter.subject.clone(), letter.text.clone()))
+            }
+            (way @ (question::Way::Phone | question::Way::Chat), _, Some((url, key))) => {
+                let body = serde_json::json!({
+                    "letter": { "way": way.name(), "to": letter.to.address, "subject": letter.subject, "text": letter.text },
+                });
+                self.post((url.as_str(), key), &id, &body.to_string())
+            }
+            _ => Err(CallError::Permanent(format!("there is no way by {}", letter.to.way.name()))),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::export::Export;
 use super::hand;
+use super::teller::Teller;
 use adjutant_model::{Duration as Span, Time};
 use adjutant_runtime::drive::{Command, Reply};
 use adjutant_runtime::failpoint::reach;
@@ -11,6 +12,7 @@ use adjutant_runtime::service::{Service, State};
 use adjutant_runtime::watch::Watch;
 use adjutant_server::app::App;
 use adjutant_server::config::{Config, Retention};
+use adjutant_server::letters::post::tend;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,7 +51,7 @@ pub(crate) struct Watchers(Vec<JoinHandle<()>>);
 pub(super) fn spawn(
     app: &App,
     config: &Config,
-    (mut watch, mut seal, bus): (Watch, Seal, Arc<dyn Bus>),
+    (mut watch, mut seal, bus, teller): (Watch, Seal, Arc<dyn Bus>, Arc<Teller>),
     stop: &Arc<AtomicBool>,
 ) -> std::io::Result<Watchers> {
     let sealed: Arc<Mutex<Option<String>>> = Arc::default();
@@ -80,7 +82,10 @@ pub(super) fn spawn(
     let posting = every("post", POST_EVERY, stop, move |_| post(&posts, &*bus, &posted, &stopping))?;
     let (service, retention, stopping) = (app.service.clone(), config.retention.clone(), Arc::clone(stop));
     let retaining = every("retain", RETAIN_EVERY, stop, move |_| retain(&service, &retention, &stopping))?;
-    let mut watchers = vec![context, sealing, posting, retaining];
+    let tended = app.clone();
+    // What could not be done now is done at the next look.
+    let letters = every("letters", POST_EVERY, stop, move |_| drop(tend(&tended, &*teller)))?;
+    let mut watchers = vec![context, sealing, posting, retaining, letters];
     if let Some(client) = app.hand.clone() {
         let service = app.service.clone();
         // A hand that does not answer is looked for again; `adjutant connect list` says so meanwhile.

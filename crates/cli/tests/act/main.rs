@@ -1,12 +1,17 @@
 //! Acting, from an alert to a real directory and back: the service, the hand and an OpenLDAP, each its own process, and people
 //! with keys of their own.
 
+mod letters;
+#[path = "../doors/running.rs"]
+mod running;
 #[path = "../doors/served.rs"]
 #[expect(dead_code, reason = "the doors need more of it")]
 mod served;
 #[path = "../../../connect/tests/ldap/slapd.rs"]
 #[expect(dead_code, reason = "the connector's own tests need more of it")]
 mod slapd;
+#[path = "../doors/smtp.rs"]
+mod smtp;
 mod tickets;
 #[path = "../../../connect/tests/http/tracker.rs"]
 mod tracker;

@@ -3,12 +3,13 @@
 //! They run as ordinary processes on ports and folders of their own, out of the folder that `ADJUTANT_CLIENTS` names and
 //! `cargo xtask test --only clients` fills. Without it every test here says so and does nothing.
 
+use super::running::{Running, clients};
 use super::served::Served;
 use super::syslog::PLAIN;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// What is sent: text with everything that framing could trip over, CEF, and JSON.
 const MESSAGES: [&str; 4] = [
@@ -20,36 +21,6 @@ const MESSAGES: [&str; 4] = [
 
 /// A queue that is always full: senders have to come again.
 const BUSY: &str = "\n[limits]\nqueue_alerts_max = 1\n";
-
-/// The folder of the clients, or a word about it.
-#[expect(clippy::disallowed_methods, reason = "a test that needs programs of other people is told where they are")]
-pub(crate) fn clients() -> Option<PathBuf> {
-    let dir = std::env::var_os("ADJUTANT_CLIENTS").map(PathBuf::from);
-    if dir.is_none() {
-        eprintln!("skipped: ADJUTANT_CLIENTS is not set; run `cargo xtask test --only clients`");
-    }
-    dir
-}
-
-/// A client at work; ends with the test.
-pub(crate) struct Running(Child);
-
-impl Running {
-    /// Starts a program, which says nothing.
-    pub(crate) fn start(program: &Path, arguments: &[String]) -> Self {
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
-        Self(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display())))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The service, and where the clients are.
 struct House {

@@ -1,50 +1,14 @@
 //! Notification by mail, through aiosmtpd (see [`super::clients`]): what a person reads, and that no alert writes headers.
 
-use super::clients::{Running, clients};
 use super::receiver::Receiver;
 use super::served::Served;
+use super::smtp::MailServer;
 use serde_json::{Value, json};
-use std::path::PathBuf;
-
-/// Takes mail on a free port, whose number it writes to the first file, and writes each letter as a line of the second one,
-/// read by Python's own parser. It refuses whoever is called `nobody`, and is busy the first time for whoever is called `busy`.
-const SERVER: &str = r#"
-import asyncio, email, email.policy, json, os, sys
-from aiosmtpd.smtp import SMTP
-
-class Handler:
-    tried = 0
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if address.startswith("nobody"):
-            return "550 no such mailbox"
-        if address.startswith("busy"):
-            Handler.tried += 1
-            if Handler.tried == 1:
-                return "451 come again"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-    async def handle_DATA(self, server, session, envelope):
-        letter = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        said = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "headers": [[k, str(v)] for k, v in letter.items()], "body": letter.get_content()}
-        with open(sys.argv[2], "a") as out:
-            out.write(json.dumps(said) + "\n")
-        return "250 OK"
-
-async def main():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Handler(), hostname="mail.corp.example"), "127.0.0.1", 0)
-    with open(sys.argv[1] + ".new", "w") as out:
-        out.write(str(server.sockets[0].getsockname()[1]))
-    os.rename(sys.argv[1] + ".new", sys.argv[1])
-    await server.serve_forever()
-
-asyncio.run(main())
-"#;
 
 /// The service with a mail server beside it.
 struct Post {
     served: Served,
-    _server: Running,
+    server: MailServer,
 }
 
 fn start(to: &str) -> Option<Post> {
@@ -53,25 +17,19 @@ fn start(to: &str) -> Option<Post> {
 
 /// The same with more in the configuration.
 fn start_with(to: &str, more: &str) -> Option<Post> {
-    let clients = clients()?;
     let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| -> PathBuf { dir.path().join(name) };
-    std::fs::write(path("server.py"), SERVER).unwrap();
-    let arguments = ["server.py", "port", "letters"].map(|name| path(name).display().to_string());
-    let server = Running::start(&clients.join("python/bin/python"), &arguments);
-    Served::until("the mail server", || path("port").exists());
-    let port = std::fs::read_to_string(path("port")).unwrap();
+    let server = MailServer::start(dir.path())?;
+    let port = server.port;
     let config = format!(
         "[notify.smtp]\nserver = \"127.0.0.1:{port}\"\nfrom = \"adjutant@corp.example\"\nto = [\"{to}@corp.example\", \"boss@corp.example\"]\n{more}"
     );
-    Some(Post { served: Served::start_at(dir, &config, &[]), _server: server })
+    Some(Post { served: Served::start_at(dir, &config, &[]), server })
 }
 
 impl Post {
     /// Letters about cases; what is worth a look comes in between.
     fn letters(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.served.path("letters")).unwrap_or_default();
-        let letters = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let letters = self.server.letters().into_iter();
         letters.filter(|letter| letter["body"].as_str().unwrap().contains("\"case\"")).collect()
     }
 

@@ -1,7 +1,8 @@
 //! Retention, with the clock that the system shows to the service (libfaketime, see [`super::clients`]): what was stored weeks
 //! ago is removed when the service starts, the ledger still verifies, and whoever asks is told.
 
-use super::clients::{below, clients};
+use super::clients::below;
+use super::running::clients;
 use super::served::{Reply, Served};
 use super::webhook::grave;
 use serde_json::{Value, json};

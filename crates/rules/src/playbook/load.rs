@@ -2,13 +2,13 @@
 
 use super::test::put;
 use super::{
-    Advice, CASE, Changes, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS, Verb,
+    Advice, Asking, CASE, Changes, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS, Verb,
 };
 use crate::contract::known::duration;
 use crate::diagnostic::{Diagnostic, Located, read_yaml};
 use crate::lang::{self, FactExpr, Lists, Sentence};
 use adjutant_model::act::OnFailure;
-use adjutant_model::{Autonomy, Duration, Row, Schema, Slot, Time};
+use adjutant_model::{Autonomy, Duration, EntityKind, Role, Row, Schema, Slot, Time};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -94,7 +94,8 @@ struct RawAdvice {
 #[serde(deny_unknown_fields)]
 struct RawResponse {
     #[serde(rename = "do")]
-    verb: Located<String>,
+    verb: Option<Located<String>>,
+    ask: Option<Located<String>>,
     when: Option<Located<String>>,
     #[serde(default)]
     score_from: i32,
@@ -145,7 +146,9 @@ impl Loader<'_> {
         self.unique(raw.exceptions.iter().map(|exception| &exception.id), "exception");
         let exceptions = raw.exceptions.iter().map(|exception| self.exception(exception, &ids)).collect::<Vec<_>>();
         let recommend = raw.recommend.iter().map(|advice| self.advice(advice)).collect::<Vec<_>>();
-        let respond = raw.respond.iter().map(|response| self.response(response)).collect::<Vec<_>>();
+        let (asks, acts): (Vec<_>, Vec<_>) = raw.respond.iter().partition(|step| step.ask.is_some());
+        let asks = asks.into_iter().map(|step| self.asking(step)).collect::<Vec<_>>();
+        let respond = acts.into_iter().map(|step| self.response(step, &raw.playbook)).collect::<Vec<_>>();
         let tests = raw.tests.into_iter().map(|test| self.test(test, &ids)).collect::<Vec<_>>();
         Some(Playbook {
             name: raw.playbook.value,
@@ -161,6 +164,7 @@ impl Loader<'_> {
             decide: decide?,
             exceptions: exceptions.into_iter().collect::<Option<_>>()?,
             recommend: recommend.into_iter().collect::<Option<_>>()?,
+            asks: asks.into_iter().collect::<Option<_>>()?,
             respond: respond.into_iter().collect::<Option<_>>()?,
             on_failure: raw.on_failure,
             ceiling: raw.ceiling.unwrap_or(Autonomy::Recommend),
@@ -301,16 +305,44 @@ impl Loader<'_> {
         })
     }
 
-    fn response(&mut self, raw: &RawResponse) -> Option<Response> {
+    /// `ask: QUESTION(ROLE)`: only people can be asked.
+    fn asking(&mut self, raw: &RawResponse) -> Option<Asking> {
         let when = raw.when.as_ref().map(|text| self.condition(text));
-        let parsed = raw.verb.value.strip_suffix(')').and_then(|text| text.split_once('('));
+        let text = raw.ask.as_ref()?;
+        let parsed = text.value.strip_suffix(')').and_then(|text| text.split_once('('));
+        let of = parsed.and_then(|(_, of)| Role::ALL.into_iter().find(|role| role.name() == of.trim()));
+        let of = of.filter(|role| role.kind() == EntityKind::User);
+        let (Some((question, _)), Some(of), None) = (parsed, of, &raw.verb) else {
+            let message = format!("`{}` asks nobody", text.value);
+            self.fault("ask", text, message, "write `ask: QUESTION(user)` or `QUESTION(target)`, as a step of its own");
+            return None;
+        };
+        let when = match when {
+            Some(when) => Some(when?),
+            None => None,
+        };
+        Some(Asking { question: question.trim().to_owned(), of, when, score_from: raw.score_from, at: text.span })
+    }
+
+    fn response(&mut self, raw: &RawResponse, playbook: &Located<String>) -> Option<Response> {
+        let when = raw.when.as_ref().map(|text| self.condition(text));
+        let Some(verb_text) = &raw.verb else {
+            self.fault(
+                "step",
+                playbook,
+                "a step of the response does nothing".into(),
+                "write `do: VERB(TARGET)` or `ask: QUESTION(ROLE)`",
+            );
+            return None;
+        };
+        let parsed = verb_text.value.strip_suffix(')').and_then(|text| text.split_once('('));
         let verb = parsed.and_then(|(name, _)| VERBS.iter().find(|verb| verb.name == name.trim()));
         let (Some((_, target)), Some(verb)) = (parsed, verb) else {
-            let help = did_you_mean(&raw.verb.value, VERBS.iter().map(|verb| verb.name));
+            let help = did_you_mean(&verb_text.value, VERBS.iter().map(|verb| verb.name));
             self.fault(
                 "verb-unknown",
-                &raw.verb,
-                format!("`{}` is no verb with a target", raw.verb.value),
+                verb_text,
+                format!("`{}` is no verb with a target", verb_text.value),
                 &format!("write VERB(TARGET), such as revoke-sessions(user); {help}"),
             );
             return None;
@@ -432,6 +464,8 @@ exceptions:
 recommend:
   - do: "ask {user.name} by phone"
 respond:
+  - ask: was-this-you(user)
+    score_from: 40
   - do: revoke-sessions(user)
   - do: disable-account(user)
     for: 36h
@@ -451,6 +485,9 @@ tests:
         assert_eq!((playbook.signals.len(), playbook.signals[0].points, playbook.signals[0].unknown), (1, 30, 5));
         assert_eq!(playbook.families, [Family { name: "travel".into(), cap: 40 }]);
         assert_eq!(playbook.exceptions[0].expires.to_string(), "2027-03-01T00:00:00Z");
+        let asks = &playbook.asks[0];
+        assert_eq!((asks.question.as_str(), asks.of, asks.score_from), ("was-this-you", Role::User, 40));
+        assert_eq!((playbook.asks.len(), playbook.respond.len()), (1, 2));
         assert_eq!(playbook.tests[0].expect.outcome, Some(Outcome::Escalate));
         assert_eq!(playbook.score_max(), 30);
         let lasts: Vec<_> = playbook.respond.iter().map(|step| step.lasts).collect();
@@ -468,6 +505,8 @@ tests:
             ("expires: 2027-03-01", "expires: soon", "soon"),
             ("owner: soc", "owner: ''", "''"),
             ("revoke-sessions(user)", "revoke-session(user)", "revoke-session(user)"),
+            ("was-this-you(user)", "was-this-you(host)", "was-this-you(host)"),
+            ("was-this-you(user)", "was-this-you", "was-this-you"),
             ("needs: [user.name]", "needs: [user.nam]", "user.nam"),
             ("respond_from: 70", "respond_from: 10", "10"),
             ("families: { travel: 40 }", "families: { travel: 40, device: 3 }", "3"),

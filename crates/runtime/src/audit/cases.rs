@@ -84,6 +84,12 @@ impl Cases {
                     case.status = Status::Open;
                 }
             }
+            what if what.raises() => {
+                case.outcome = case.outcome.max(Some(Outcome::Escalate));
+                if matches!(case.status, Status::ClosedItself | Status::ClosedByPerson) {
+                    case.status = Status::Open;
+                }
+            }
             _ => {}
         }
         (case.updated, case.last) = (at, seq + 1);

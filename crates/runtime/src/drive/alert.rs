@@ -10,6 +10,7 @@ use crate::policy::Prepared;
 use crate::ports::{Kept, Known, Outgoing, PLAN, StoreError};
 use adjutant_engine::headline;
 use adjutant_engine::memory::Observation;
+use adjutant_engine::plan;
 use adjutant_engine::record;
 use adjutant_engine::step::{Case, Effect, Event, Input, Leave, Status, Step, step};
 use adjutant_model::{CaseId, Decision, Outcome, Revision};
@@ -161,6 +162,7 @@ impl Driver {
         if worse {
             describe(&mut kept, prepared, decision, seq);
         }
+        self.ask(&kept, prepared, (step, decision));
         kept.severity = kept.severity.max(prepared.severity);
         kept.updated = self.at;
         kept.last = seq + 1;
@@ -179,6 +181,24 @@ impl Driver {
             self.batch.outbox.push(Outgoing { id: 0, topic: PLAN.into(), body, attempts: 0, due: self.at });
         }
         self.batch.put_case(kept);
+    }
+}
+
+impl Driver {
+    /// Leaves word of what is to be asked about a case that its playbook now responds to, where it may ask by itself.
+    fn ask(&mut self, kept: &Kept, prepared: &Prepared, (step, decision): (&Step, &Decision)) {
+        let responds = step.effects.iter().any(|effect| matches!(effect, Effect::ProposeResponse(_)));
+        let (book, row) = (&prepared.policy.book, &prepared.read.alert.row);
+        let Some(playbook) = book.playbooks.get(usize::from(decision.playbook)).filter(|_| responds) else { return };
+        // Context that could not answer does not hold a question back: it changes nothing, and may say what is missing.
+        if !plan::asks_alone(&self.ladder, (book, playbook), row) {
+            return;
+        }
+        let asks = plan::asks(playbook, decision, row).map(|asking| (asking.question.as_str(), asking.of.name()));
+        let asks: Vec<(&str, &str)> = asks.collect();
+        if let (false, Ok(body)) = (asks.is_empty(), serde_json::to_string(&asks)) {
+            self.batch.documents.push((super::kind::TO_ASK, kept.id.0.map(|byte| format!("{byte:02x}")).concat(), Some(body)));
+        }
     }
 }
 

@@ -40,6 +40,16 @@ pub mod kind {
     pub const REVIEW: &str = "review";
     /// How far the hand's journal was read, as `journal`.
     pub const HAND: &str = "hand";
+    /// Letters to people that wait for an answer, by their names.
+    pub const LETTER: &str = "letter";
+    /// The letter of each link, by the digest of the link's secret.
+    pub const LINK: &str = "link";
+    /// When people were last written to, by their names.
+    pub const PROMPTED: &str = "prompted";
+    /// Questions that a case's playbook asks, by the case: they wait to be put.
+    pub const TO_ASK: &str = "to-ask";
+    /// Questions that were put, by the case and the question.
+    pub const QUESTION: &str = "question";
 }
 
 /// Something wanted.
@@ -129,7 +139,7 @@ pub enum Command {
     /// Note something that the machine did.
     Note(What),
     /// Note something about a case, with the documents that it leads to. Without a case, or for one that is not there, it is
-    /// noted all the same.
+    /// noted all the same. What [raises](What::raises) a case brings it before people.
     About {
         /// The case.
         case: Option<CaseId>,
@@ -218,7 +228,7 @@ impl Driver {
                 self.batch.documents.extend(documents);
                 let kept = case.map(|case| self.case(case)).transpose()?.flatten();
                 Ok(Reply::Done(match kept {
-                    Some(kept) => self.note_case(by, kept, what),
+                    Some(kept) => self.about_case(by, kept, what),
                     None => self.note(by, what),
                 }))
             }
@@ -241,6 +251,19 @@ impl Driver {
     pub(super) fn note(&mut self, by: &str, what: What) -> u64 {
         let noted = Noted { at: self.at.to_string(), by: by.into(), case: String::new(), previous: 0, what };
         self.batch.note(&noted)
+    }
+
+    fn about_case(&mut self, by: &str, mut kept: Kept, what: What) -> u64 {
+        if what.raises() {
+            let mut case: Case = as_case(&kept);
+            let step = step::step(&case, &Input::Raised, &self.policy.book).unwrap_or_default();
+            step.events.iter().for_each(|event: &Event| case.apply(event));
+            take(&mut kept, &case);
+            if self.settings.notify {
+                self.batch.outbox.push(raised(&kept, &what, self.at));
+            }
+        }
+        self.note_case(by, kept, what)
     }
 
     /// Notes something about a case, which then leads to the entry.
@@ -435,6 +458,15 @@ impl Driver {
         kept.review = true;
         Ok(Ok(Reply::Done(self.note_case(by, kept, what))))
     }
+}
+
+/// What people are told of a case that somebody's answer, or silence, raised.
+fn raised(kept: &Kept, what: &What, at: Time) -> Outgoing {
+    let body = serde_json::json!({
+        "case": kept.id.to_string(), "outcome": kept.outcome.to_string(), "score": kept.score,
+        "playbook": kept.playbook, "subject": kept.subject, "title": kept.title, "because": crate::view::in_words(what).1,
+    });
+    Outgoing { id: 0, topic: "case".into(), body: body.to_string(), attempts: 0, due: at }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -210,7 +210,7 @@ pub fn outcome(text: &str) -> Result<Outcome, Problem> {
 }
 
 /// The only case whose name begins with `id`.
-pub(super) fn named(service: &Service, id: &str) -> Result<Kept, Problem> {
+pub(crate) fn named(service: &Service, id: &str) -> Result<Kept, Problem> {
     let id = digits(id)?;
     let mut found = service.read(|reader| reader.case_named(id, 2))?;
     match (found.pop(), found.len()) {

@@ -180,13 +180,18 @@ fn shortened(text: &str, bytes: usize) -> String {
 /// # Errors
 /// It is no note, cannot be noted, or the hand does not take it.
 pub async fn signed(app: &App, by: &str, signed: Signed) -> Result<Reply, Problem> {
-    if signed.note.chars().count() > NOTE_CHARS_MAX {
+    let (app, by) = (app.clone(), by.to_owned());
+    crate::routes::blocking(move || hand_on(&app, &by, signed.note)).await
+}
+
+/// The same, where a thread may block.
+pub(crate) fn hand_on(app: &App, by: &str, note: String) -> Result<Reply, Problem> {
+    if note.chars().count() > NOTE_CHARS_MAX {
         return Err(Problem::new(Kind::Invalid, format!("a signed note has at most {NOTE_CHARS_MAX} characters")));
     }
-    Note::parse(signed.note.as_bytes()).map_err(|error| Problem::new(Kind::Invalid, error.to_string()))?;
-    app.service.command(by, Command::Note(What::Signed { note: signed.note.clone() })).await?;
-    let app = app.clone();
-    crate::routes::blocking(move || ask(&app, &Request::Hear { note: signed.note })).await
+    Note::parse(note.as_bytes()).map_err(|error| Problem::new(Kind::Invalid, error.to_string()))?;
+    app.service.command_blocking(by, Command::Note(What::Signed { note: note.clone() }))?;
+    ask(app, &Request::Hear { note })
 }
 
 /// What the guard would say of this now.

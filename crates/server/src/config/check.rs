@@ -146,6 +146,10 @@ fn outside(config: &Config, found: &mut Found) {
     if let Some(to) = &config.checkpoints.url {
         url("checkpoints.url", to);
     }
+    if let Some(to) = &config.letters.url {
+        url("letters.url", to);
+    }
+    letters(config, found);
     if let Some(server) = &config.checkpoints.syslog {
         let fit = is_host_port(server) && server.contains(':');
         found.add_if(!fit, "checkpoints.syslog", "write HOST:PORT");
@@ -156,6 +160,20 @@ fn outside(config: &Config, found: &mut Found) {
         found.add_if(!smtp.to.iter().all(|to| is_mailbox(to)), "notify.smtp.to", "write addresses such as soc@corp.example");
         let half = smtp.user.is_some() != smtp.password.is_some();
         found.add_if(half, "notify.smtp.user", "`user` and `password` go together");
+    }
+}
+
+fn letters(config: &Config, found: &mut Found) {
+    let letters = &config.letters;
+    let carried = letters.webhook.is_none() || config.notify.webhook.is_some();
+    found.add_if(!carried, "letters.webhook", "it says what `notify.webhook` brings letters to: set that as well");
+    let path = letters.url.as_deref().is_some_and(|url| url.contains(['?', '#']));
+    found.add_if(path, "letters.url", "write how people reach this service, such as https://adjutant.corp.example");
+    let mut seen = BTreeSet::new();
+    for (nth, person) in letters.people.iter().enumerate() {
+        let path = format!("letters.people[{nth}]");
+        found.add_if(!is_mailbox(&person.mail), &format!("{path}.mail"), "write an address such as ana@corp.example");
+        found.add_if(!seen.insert(&person.name), &format!("{path}.name"), "the same name stands here twice");
     }
 }
 
@@ -180,7 +198,7 @@ fn is_host_port(text: &str) -> bool {
 }
 
 /// Enough that it cannot break out of a header or a command; the server says whether the mailbox exists.
-fn is_mailbox(text: &str) -> bool {
+pub(crate) fn is_mailbox(text: &str) -> bool {
     let parts = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     parts && text.len() <= 254 && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;:\"\\()[]".contains(&byte))
 }

@@ -43,6 +43,8 @@ pub struct Config {
     pub retention: Retention,
     /// Who is told when something needs a person.
     pub notify: Notify,
+    /// Letters to people: questions, and plans that wait for approval.
+    pub letters: Letters,
     /// Where signed checkpoints of the ledger go, so that nobody can rewrite it unseen.
     pub checkpoints: Checkpoints,
     /// Where traces of the service's own work go.
@@ -70,6 +72,7 @@ impl Default for Config {
             blind_sample_percent: 2.0,
             retention: Retention::default(),
             notify: Notify::default(),
+            letters: Letters::default(),
             checkpoints: Checkpoints::default(),
             traces: Traces::default(),
             hand: Hand::default(),
@@ -274,6 +277,47 @@ pub struct Smtp {
     /// Its password.
     #[serde(default)]
     pub password: Option<SecretRef>,
+}
+
+/// Letters to people: questions, and plans that wait for approval. They go out by `notify.smtp` and `notify.webhook`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Letters {
+    /// How people reach this service with a browser, such as `https://adjutant.corp.example`. Without it no letter is written.
+    pub url: Option<String>,
+    /// How many letters a person gets in an hour at most. Plans beyond it are gathered in one message when there is room again.
+    #[schemars(range(min = 1, max = 100))]
+    pub per_hour_max: u32,
+    /// What `notify.webhook` brings letters to: the `phone` or the `chat` of the person. Without it none goes that way.
+    pub webhook: Option<Carries>,
+    /// Mailboxes of people who may approve. Who is not here is looked for in the context `contacts`.
+    pub people: Vec<Approver>,
+}
+
+impl Default for Letters {
+    fn default() -> Self {
+        Self { url: None, per_hour_max: 10, webhook: None, people: Vec::new() }
+    }
+}
+
+/// Where letters arrive that go by the webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Carries {
+    /// At the person's telephone.
+    Phone,
+    /// In the organisation's chat.
+    Chat,
+}
+
+/// Somebody who may approve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// The name of their key, see `adjutant key list`.
+    pub name: String,
+    /// Their mailbox.
+    pub mail: String,
 }
 
 /// Where signed checkpoints of the ledger go.

@@ -40,6 +40,8 @@ pub enum Permission {
     ReadPlans,
     /// Have a plan made.
     MakePlans,
+    /// Put questions of the book to people.
+    AskPeople,
     /// Hand on what one signed. Whether the signature counts, the hand says.
     Sign,
     /// Read who has access.
@@ -56,7 +58,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Permission; 21] = [
+    pub const ALL: [Permission; 22] = [
         Permission::SendAlerts,
         Permission::ReadCases,
         Permission::JudgeCases,
@@ -72,6 +74,7 @@ impl Permission {
         Permission::Resume,
         Permission::ReadPlans,
         Permission::MakePlans,
+        Permission::AskPeople,
         Permission::Sign,
         Permission::ReadAccounts,
         Permission::MakeTokens,
@@ -98,6 +101,7 @@ impl Permission {
             Permission::Resume => "resume",
             Permission::ReadPlans => "read-plans",
             Permission::MakePlans => "make-plans",
+            Permission::AskPeople => "ask-people",
             Permission::Sign => "sign",
             Permission::ReadAccounts => "read-accounts",
             Permission::MakeTokens => "make-tokens",
@@ -166,6 +170,7 @@ impl Role {
                 P::Pause,
                 P::ReadPlans,
                 P::MakePlans,
+                P::AskPeople,
                 P::Sign,
                 P::UseAccount,
             ],
@@ -184,6 +189,7 @@ impl Role {
                 P::Resume,
                 P::ReadPlans,
                 P::MakePlans,
+                P::AskPeople,
                 P::Sign,
                 P::UseAccount,
             ],

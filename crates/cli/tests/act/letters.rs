@@ -1,0 +1,226 @@
+//! Approval by letter: a plan that waits is told by mail to those who may approve it, its page takes a signed note of theirs,
+//! and nothing less.
+
+use super::served::{Reply, Served};
+use super::slapd::Slapd;
+use super::smtp::MailServer;
+use super::{ENTRY, Hand, NADIA, PLAYBOOK, adjutant, hand, says, word_after};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+const MORE: &str = "dn: uid=olga,ou=people,dc=corp,dc=example
+objectClass: inetOrgPerson
+uid: olga
+cn: Olga <b>Petrova</b>
+sn: Petrova
+mail: olga@corp.example
+userPassword: olga-secret
+";
+
+/// Everything that runs, and the folder in which the keys are.
+struct House {
+    served: Served,
+    mail: MailServer,
+    directory: Slapd,
+    root: PathBuf,
+    hand: Option<Hand>,
+}
+
+fn house(per_hour: u32) -> Option<House> {
+    let directory = Slapd::start()?;
+    directory.change(NADIA);
+    directory.change(MORE);
+    let dir = tempfile::tempdir().unwrap();
+    let mail = MailServer::start(dir.path())?;
+    let root = dir.path().to_path_buf();
+    let book = root.join("book");
+    assert!(adjutant(&["init", book.to_str().unwrap()]).output().unwrap().status.success());
+    std::fs::write(book.join("playbooks/stolen-account.yaml"), PLAYBOOK).unwrap();
+    let hand = hand(&root, &directory);
+    for name in ["ana", "bo", "cy"] {
+        approver(&root, name);
+    }
+    let config = format!(
+        "book_dir = '{0}'\n[hand]\nsocket = '{1}/hand.sock'\n[notify.smtp]\nserver = '127.0.0.1:{2}'\n\
+         from = 'adjutant@corp.example'\nto = ['soc@corp.example']\n[letters]\nurl = 'https://adjutant.corp.example'\n\
+         per_hour_max = {per_hour}\npeople = [{{ name = 'ana', mail = 'ana@corp.example' }}, {{ name = 'bo', mail = 'bo@corp.example' }}]\n",
+        book.display(),
+        root.display(),
+        mail.port
+    );
+    let served = Served::start_at(dir, &config, &[]);
+    Some(House { served, mail, directory, root, hand: Some(hand) })
+}
+
+/// A key of somebody who may approve as a lead. Cy has none of a mailbox.
+fn approver(root: &Path, name: &str) {
+    let key = root.join(format!("{name}.key"));
+    let made = adjutant(&["key", "new", key.to_str().unwrap(), "--name", name]).output().unwrap();
+    let public = String::from_utf8(made.stdout).unwrap();
+    let public = public.lines().next().unwrap();
+    let added = adjutant(&["key", "add", public, "--role", "lead", "--hand", root.join("hand").to_str().unwrap()]);
+    assert!({ added }.output().unwrap().status.success());
+}
+
+impl House {
+    /// A plan about this person: its digest.
+    fn plan(&self, user: &str) -> String {
+        let alert = format!(r#"{{"id":"{user}","title":"stolen","severity":"high","user":"{user}"}}"#);
+        let case = self.served.post("/v1/alerts", alert).json()["case"].as_str().unwrap().to_owned();
+        word_after(&says(&self.served, &["plan", &case]), "plan ").to_owned()
+    }
+
+    /// Mails about plans to this person.
+    fn mails(&self, to: &str) -> Vec<String> {
+        let letters = self.mail.letters().into_iter().filter(|letter| letter["to"][0] == format!("{to}@corp.example"));
+        letters.map(|letter| letter["body"].as_str().unwrap().replace("\r\n", "\n")).filter(|body| body.contains("/l/")).collect()
+    }
+
+    /// The page of the only plan that this person was told of.
+    fn path(&self, to: &str) -> String {
+        Served::until("a mail", || !self.mails(to).is_empty());
+        links(&self.mails(to)[0]).remove(0)
+    }
+
+    /// What `adjutant sign` makes of the note of a page.
+    fn signed(&self, note: &str, key: &str) -> (bool, String) {
+        let key = self.root.join(format!("{key}.key"));
+        let mut command = adjutant(&["sign", "-", "--key", key.to_str().unwrap()]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(note.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    }
+
+    fn send(&self, path: &str, note: &str) -> Reply {
+        // As a browser sends what was pasted: its line ends have two characters.
+        let note = note.replace('\n', "\r\n");
+        let mut form = String::from("step=sign&note=");
+        note.bytes().for_each(|byte| form.push_str(&format!("%{byte:02X}")));
+        self.served.ask("POST", path, &[("content-type", "application/x-www-form-urlencoded")], form.as_bytes())
+    }
+
+    fn page(&self, path: &str) -> String {
+        let page = self.served.ask("GET", path, &[], &[]);
+        assert_eq!(page.status, 200, "{}", text(&page));
+        text(&page)
+    }
+}
+
+fn text(reply: &Reply) -> String {
+    String::from_utf8(reply.body.clone()).unwrap()
+}
+
+/// The paths of all links in a mail.
+fn links(mail: &str) -> Vec<String> {
+    mail.split_whitespace().filter_map(|word| word.strip_prefix("https://adjutant.corp.example")).map(str::to_owned).collect()
+}
+
+/// The note of a page that begins with this verb.
+fn note(page: &str, verb: &str) -> String {
+    let start = format!("<pre>adjutant {verb}\n");
+    let rest = page.split(&start).nth(1).unwrap_or_else(|| panic!("no note to {verb} in {page}"));
+    format!("adjutant {verb}\n{}", rest.split("</pre>").next().unwrap())
+}
+
+#[test]
+fn a_plan_is_approved_on_the_page_of_a_letter_by_a_signed_note_alone() {
+    let Some(mut house) = house(10) else { return };
+    let digest = house.plan("nadia.rahman@corp.example");
+    let (ana, bo) = (house.path("ana"), house.path("bo"));
+    let mail = &house.mails("bo")[0];
+    for said in ["2 steps on 1 targets", "disable-account nadia", "If nobody answers, nothing is done", &digest[..12]] {
+        assert!(mail.contains(said), "{said}: {mail}");
+    }
+    let page = house.page(&bo);
+    assert_eq!(page.matches("<pre>").count(), 3);
+    assert!(
+        page.contains(&digest) && page.contains("<strong>disable-account nadia</strong>") && !page.contains("href"),
+        "{page}"
+    );
+    let entries = || house.served.get("/v1/ledger").json()["size"].as_u64().unwrap();
+    Served::until("the entries", || {
+        says(&house.served, &["case", word_after(&page, "<dt>case</dt><dd>").split('<').next().unwrap()])
+            .contains("bo was told by mail")
+    });
+
+    // Nothing but a note of the person for whom the link is, about this plan, that is signed by a key of theirs.
+    let other = house.plan("olga@corp.example");
+    Served::until("a second mail", || house.mails("bo").len() == 2);
+    let (approve, deny) = (note(&page, "approve"), note(&page, "deny"));
+    let before = entries();
+    let of_other = house.page(&links(&house.mails("bo")[1])[0]);
+    assert!(of_other.contains(&other) && !of_other.contains("<b>"), "{of_other}");
+    let refused = [
+        ("approve".to_owned(), "no signed note"),
+        (approve.clone(), "no signed note"),
+        (house.signed(&approve, "ana").1, "somebody else"),
+        (house.signed(&note(&of_other, "approve"), "bo").1, "something else"),
+        (house.signed(&approve.replace("adjutant approve", "adjutant undo"), "bo").1, "approved or denied"),
+        (house.signed(&approve, "bo").1.replace("adjutant deny", "adjutant approve") + "x", "no signed note"),
+    ];
+    for (note, why) in refused {
+        let said = house.send(&bo, &note);
+        assert!(matches!(said.status, 422 | 429) && (said.status == 429 || text(&said).contains(why)), "{why}: {}", text(&said));
+    }
+    assert_eq!(entries(), before, "what is refused at once is no entry");
+    assert!(!house.signed("I owe you a beer\n", "bo").0, "a key signs statements and nothing else");
+    assert!(house.directory.lets_in(ENTRY, "nadia-secret"), "nothing was done");
+
+    // A signature that was made of another text is refused by the hand, and the letter waits on.
+    let forged = house.signed(&deny, "ana").1.replace("adjutant deny", "adjutant approve");
+    let said = house.send(&ana, &forged);
+    assert_eq!(said.status, 422, "{}", text(&said));
+    let said = house.send(&ana, &house.signed(&note(&house.page(&ana), "approve"), "ana").1);
+    assert!(said.status == 200 && text(&said).contains("it is being done"), "{}", text(&said));
+    Served::until("both steps", || says(&house.served, &["plan", "--show", &digest[..12]]).matches("  done").count() == 2);
+    assert!(!house.directory.lets_in(ENTRY, "nadia-secret"));
+    assert_eq!(house.served.ask("GET", &ana, &[], &[]).status, 404, "a link is good for one answer");
+    assert!(house.page(&bo).contains("waits no longer"), "others are told");
+    // Denied by letter as well.
+    let olga = links(&house.mails("ana")[1]).remove(0);
+    let said = house.send(&olga, &house.signed(&note(&house.page(&olga), "deny"), "ana").1);
+    assert!(said.status == 200 && text(&said).contains("Denied"), "{}", text(&said));
+    let said = says(&house.served, &["plan", "--show", &other[..12]]);
+    assert!(said.contains("2. disable-account olga  denied"), "{said}");
+    assert!(house.directory.lets_in("uid=olga,ou=people,dc=corp,dc=example", "olga-secret"));
+    drop(house.hand.take());
+    house.served.stop();
+    house.served.says(&["audit", "verify"]);
+}
+
+#[test]
+fn more_plans_than_prompts_are_gathered_in_one_message_later() {
+    let Some(mut house) = house(2) else { return };
+    house.plan("nadia.rahman@corp.example");
+    Served::until("a mail", || house.mails("bo").len() == 1);
+    house.plan("olga@corp.example");
+    Served::until("a second mail", || house.mails("bo").len() == 2);
+    // No prompt is left in this hour, also after a restart.
+    house.plan("nadia.rahman@corp.example");
+    house.plan("olga@corp.example");
+    house.served.stop();
+    house.served.start_again(&[]);
+    let kept = |house: &House| {
+        let db = rusqlite::Connection::open(house.served.path("data/adjutant.db")).unwrap();
+        let sql = "SELECT count(*) FROM documents WHERE kind = 'letter' AND body LIKE '%\"who\":\"bo\"%'";
+        db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    Served::until("all plans known", || kept(&house) == 4);
+    assert_eq!(house.mails("bo").len(), 2);
+    // An hour later (its note of when it wrote is an hour older) there is one message for all that waits.
+    house.served.stop();
+    let db = rusqlite::Connection::open(house.served.path("data/adjutant.db")).unwrap();
+    let changed = db.execute("UPDATE documents SET body = '[1]' WHERE kind = 'prompted'", []).unwrap();
+    assert_eq!(changed, 2);
+    drop(db);
+    house.served.start_again(&[]);
+    Served::until("a third mail", || house.mails("bo").len() == 3);
+    let gathered = house.mails("bo").remove(2);
+    assert!(gathered.starts_with("2 plans wait") && links(&gathered).len() == 2, "{gathered}");
+    assert!(house.mails("ana").len() <= 3 && house.mails("cy").is_empty());
+    for path in links(&gathered) {
+        assert!(house.page(&path).contains("A plan waits for you"));
+    }
+}

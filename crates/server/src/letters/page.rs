@@ -1,0 +1,215 @@
+//! The pages of letters: plain HTML without a script, in which nothing from elsewhere is markup or a link.
+
+use super::{Addressee, Letter};
+use crate::problem::Problem;
+use adjutant_engine::explain::style::escape;
+use adjutant_hand::protocol::Shown;
+use adjutant_hand::statement::{SIGNED_FOR_MAX, Statement, Verb};
+use adjutant_model::act::{Answer, Planned};
+use adjutant_model::{Duration, Time};
+use adjutant_runtime::event::Questioned;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// How the pages look; the policy of each answer allows this very text and nothing else.
+const STYLE: &str = "
+:root { color-scheme: light dark; --line: #c8ccd2; --dim: #5a6270; --act: #1a56a8; --alarm: #b00020 }
+@media (prefers-color-scheme: dark) { :root { --line: #454b55; --dim: #a4acb8; --act: #8ab8ff; --alarm: #ff7b89 } }
+* { box-sizing: border-box }
+body { font: 17px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 44rem; padding: 0 1rem }
+h1 { font-size: 1.4rem; line-height: 1.25 } h2 { font-size: 1.1rem; margin-top: 2rem }
+.dim { color: var(--dim) } .alarm { color: var(--alarm); font-weight: 600 }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 1rem 0 }
+dt { color: var(--dim) } dd { margin: 0; overflow-wrap: anywhere }
+blockquote { font-size: 1.2rem; margin: 1.2rem 0; padding-left: 1rem; border-left: 4px solid var(--act) }
+ol.steps { padding-left: 1.4rem } ol.steps > li { border-top: 1px solid var(--line); padding: .6rem 0 }
+pre, textarea { font: 14px/1.4 ui-monospace, monospace; border: 1px solid var(--line); border-radius: 6px; padding: .7rem; width: 100% }
+pre { overflow-x: auto } textarea { min-height: 11rem }
+button { font: inherit; min-height: 3rem; padding: .5rem 1.2rem; border: 2px solid var(--act); border-radius: 6px; background: transparent; color: inherit; cursor: pointer }
+.answers button { display: block; width: 100%; margin: .6rem 0; text-align: left }
+button:focus-visible, textarea:focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
+footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .6rem; font-size: .9rem; color: var(--dim) }
+";
+
+/// A note that is signed from the page is good for so long: clocks differ a little, so it is less than the hand takes.
+const NOTE_FOR: Duration = Duration(SIGNED_FOR_MAX.0 * 4 / 5);
+
+/// Characters of a name that are shown.
+const NAME_CHARS_MAX: usize = 100;
+
+/// Text from elsewhere as one short line of characters that do nothing.
+pub(super) fn plain(text: &str) -> String {
+    let fits = |c: char| c.is_alphanumeric() || " .,_-+@:/\\()'".contains(c);
+    text.chars().map(|c| if fits(c) { c } else { '\u{fffd}' }).take(NAME_CHARS_MAX).collect()
+}
+
+/// A whole answer.
+pub(super) fn page(status: StatusCode, title: &str, main: &str) -> Response {
+    let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"referrer\" content=\"no-referrer\"><meta name=\"robots\" content=\"noindex, nofollow\">\
+         <title>{0}</title><style>{STYLE}</style></head>\n<body><main><h1>{0}</h1>\n{main}</main>\n\
+         <footer>Adjutant. This page never asks for a password. If you doubt it, ask your security team on a way that you know.\
+         </footer></body></html>\n",
+        escape(title)
+    );
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; sandbox allow-forms"
+    );
+    let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response();
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// The link leads nowhere: it was never there, is used, or its time is over. Which, nobody is told.
+pub(super) fn nowhere() -> Response {
+    let main = "<p>This link was answered already, its time is over, or it is not whole. Nothing was changed.</p>";
+    page(StatusCode::NOT_FOUND, "There is nothing to answer here", main)
+}
+
+/// Something is wrong with what was sent; `why` may be anybody's text.
+pub(super) fn wrong(status: StatusCode, why: &str) -> Response {
+    let main = format!("<p class=\"alarm\" role=\"alert\">{}</p>\n<p>Go back, and try again.</p>", escape(why));
+    page(status, "This was not taken", &main)
+}
+
+/// It cannot be done now.
+pub(super) fn not_now(problem: Problem) -> Response {
+    let main = format!("<p class=\"alarm\" role=\"alert\">{}</p>\n<p>Try again later.</p>", escape(problem.detail()));
+    let (mut head, _) = problem.into_response().into_parts();
+    let mut response = page(head.status, "This does not work now", &main);
+    if let Some(after) = head.headers.remove(header::RETRY_AFTER) {
+        response.headers_mut().insert(header::RETRY_AFTER, after);
+    }
+    response
+}
+
+/// It is done.
+pub(super) fn thanks(title: &str, text: &str) -> Response {
+    page(StatusCode::OK, title, &format!("<p>{}</p>", escape(text)))
+}
+
+/// What somebody sees who opens the link of a question: that there is one, and no more.
+pub(super) fn cover(asked: &Questioned, letter: &Letter) -> Response {
+    let main = format!(
+        "<p>Your security team has one question for {}. It can be answered once, until <time>{}</time>.</p>\n\
+         <form method=\"post\"><input type=\"hidden\" name=\"step\" value=\"open\"><button>Read the question</button></form>\n\
+         <p class=\"dim\">Kept: that you read it, your answer, when, and on which way you got this letter. The people who work on \
+         the case see it.</p>",
+        name(&letter.to),
+        escape(&asked.until)
+    );
+    page(StatusCode::OK, "A question from your security team", &main)
+}
+
+fn name(to: &Addressee) -> String {
+    format!("<strong>{}</strong>", escape(&plain(&to.who)))
+}
+
+/// The question with its answers.
+pub(super) fn question(asked: &Questioned, wording: &str) -> Response {
+    let mut main = String::new();
+    if asked.to != asked.of {
+        let _ = writeln!(
+            main,
+            "<p>It is about <strong>{}</strong>, who reports to you. Please ask them in person or by telephone.</p>",
+            escape(&plain(&asked.of))
+        );
+    }
+    let _ = writeln!(
+        main,
+        "<blockquote>{}</blockquote>\n<form method=\"post\" class=\"answers\"><input type=\"hidden\" name=\"step\" value=\"answer\">\
+         <input type=\"hidden\" name=\"wording\" value=\"{}\">",
+        escape(&asked.wording),
+        escape(wording)
+    );
+    for choice in &asked.choices {
+        let (id, says) = (escape(&choice.id), escape(&choice.says));
+        let _ = writeln!(main, "<button name=\"choice\" value=\"{id}\">{says}</button>");
+    }
+    main.push_str("</form>\n<p class=\"dim\">The first answer counts. Not to answer is no answer: it approves nothing.</p>");
+    page(StatusCode::OK, "A question from your security team", &main)
+}
+
+/// How much a plan does, in a sentence.
+pub(super) fn blast(shown: &Shown) -> String {
+    let steps: Vec<&Planned> = shown.plan.steps.iter().filter(|step| step.ruling.answer != Answer::Refuse).collect();
+    let targets: BTreeSet<_> = steps.iter().map(|step| (step.action.target.kind, &step.action.target.id)).collect();
+    let back = steps.iter().filter(|step| step.undo.is_some()).count();
+    format!("{} steps on {} targets, {back} of which can be taken back", steps.len(), targets.len())
+}
+
+/// A plan with the notes to sign.
+pub(super) fn plan(shown: &Shown, letter: &Letter, now: Time) -> Response {
+    let plan = &shown.plan;
+    let missing = shown.missing.iter().map(|need| format!("{} × {}", need.people, need.role)).collect::<Vec<_>>().join(", ");
+    let facts = [
+        ("plan", shown.digest.to_string()),
+        ("case", plan.case.clone()),
+        ("playbook", plan.playbook.clone()),
+        ("asked for by", if plan.by.is_empty() { "the playbook".to_owned() } else { plan.by.clone() }),
+        ("reach", blast(shown)),
+        ("approved by", if shown.approved.is_empty() { "nobody yet".to_owned() } else { shown.approved.join(", ") }),
+        ("still needs", missing),
+        ("until", plan.expires.to_string()),
+        ("if nobody answers", "nothing of it is done".to_owned()),
+    ];
+    let mut main = format!("<p>For {}.</p>\n<dl>", name(&letter.to));
+    for (label, text) in &facts {
+        let _ = write!(main, "<dt>{label}</dt><dd>{}</dd>", escape(&plain_line(text)));
+    }
+    main.push_str("</dl>\n<h2>What would be done</h2>\n<ol class=\"steps\">\n");
+    plan.steps.iter().for_each(|step| push_step(&mut main, step));
+    main.push_str("</ol>\n<h2>Your answer</h2>\n<p>Save one of these notes as a file, sign it with your key where the key is, and paste what is printed:</p>\n<pre>adjutant sign note.txt --key YOUR.key</pre>\n");
+    let until = Time::from_secs(now.plus(NOTE_FOR).secs());
+    for (verb, label) in [(Verb::Approve, "To approve"), (Verb::Deny, "To deny")] {
+        if let Ok(note) = Statement::new(verb, &shown.digest.to_string(), until) {
+            let _ = writeln!(main, "<h3>{label}</h3>\n<pre>{}</pre>", escape(&note.to_string()));
+        }
+    }
+    main.push_str(
+        "<form method=\"post\"><input type=\"hidden\" name=\"step\" value=\"sign\"><p><label for=\"note\">The signed note</label></p>\
+         <textarea id=\"note\" name=\"note\" required maxlength=\"2000\" spellcheck=\"false\" autocomplete=\"off\"></textarea>\
+         <p><button>Hand it on</button></p></form>\n\
+         <p class=\"dim\">A note is good until the time in it; load this page again for a new one. Whether the signature counts, the \
+         hand says, and it looks at everything again before it acts.</p>",
+    );
+    page(StatusCode::OK, "A plan waits for you", &main)
+}
+
+/// Text with its hostile characters made harmless; escaped by whoever writes it.
+fn plain_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(400).collect()
+}
+
+fn push_step(main: &mut String, step: &Planned) {
+    let target = &step.action.target;
+    let (kind, undo) = (target.kind.name(), step.undo.as_deref().unwrap_or("cannot be taken back"));
+    let (verb, name, id) = (escape(&step.action.verb), escape(&plain(&target.name)), escape(&plain(&target.id)));
+    if step.ruling.answer == Answer::Refuse {
+        let _ = write!(
+            main,
+            "<li><strong>{verb}</strong> {kind} {name} <span class=\"alarm\">is refused and will not be done</span>"
+        );
+    } else {
+        let _ = write!(
+            main,
+            "<li><strong>{verb} {name}</strong><br><span class=\"dim\">{kind} {id} by {}. To take it back: {}.</span>",
+            escape(&plain(&step.action.connector)),
+            escape(&plain_line(undo))
+        );
+    }
+    for clause in &step.ruling.clauses {
+        let _ = write!(main, "<br><span class=\"dim\">{}: {}</span>", escape(&clause.name), escape(&plain_line(&clause.says)));
+    }
+    main.push_str("</li>\n");
+}
