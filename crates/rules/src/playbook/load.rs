@@ -350,7 +350,7 @@ impl Loader<'_> {
         if (target.trim() == CASE) != (verb.changes == Changes::Record) {
             let what = if verb.changes == Changes::Record { "is about the case" } else { "is done to somebody in the alert" };
             let help = if verb.changes == Changes::Record { "write VERB(case)" } else { "write VERB(user) or another role" };
-            self.fault("verb-target", &raw.verb, format!("`{}` {what}", verb.name), help);
+            self.fault("verb-target", verb_text, format!("`{}` {what}", verb.name), help);
             return None;
         }
         let when = match when {
