@@ -29,7 +29,7 @@ const LDAP: &str = "ldap";
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Try only this connector: ldap, okta, entra or webhook
+    /// Try only this connector, such as `ldap` or `okta`
     connector: Option<String>,
     /// Trials of each verb at each fault point
     #[arg(long, value_name = "N", default_value_t = 10)]

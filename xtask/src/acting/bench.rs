@@ -70,10 +70,20 @@ pub fn draft(verb: &str, kind: EntityKind, name: &str, with: BTreeMap<String, St
         book: Digest::of(b"book"),
         playbook: "suspicious-login".into(),
         autonomy: Autonomy::Recommend,
-        steps: vec![Wish { verb: verb.into(), kind, name: name.into(), with, texts: BTreeMap::new(), undo: None, lasts: None }],
+        steps: vec![Wish { verb: verb.into(), kind, name: name.into(), with, texts: texts(), undo: None, lasts: None }],
         held_for: None,
         on_failure: OnFailure::Stop,
     }
+}
+
+/// What a plan tells people: hostile where text can be.
+fn texts() -> BTreeMap<String, String> {
+    let texts = [
+        ("summary", "a login that is \"odd\" {x} {{y}} \u{e9}\\"),
+        ("evidence", "line one\n[link|http://evil.example] @channel {code}"),
+        ("brief", "was this you? <!channel> <http://evil.example|here>"),
+    ];
+    texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 
 /// An installation.

@@ -2,10 +2,14 @@
 
 use super::auditor::Effect;
 use super::clock::Clock;
+use super::defender::Defender;
 use super::entra::Entra;
 use super::fault::Fault;
 use super::http::{Server, Vendor};
+use super::jira::Jira;
 use super::okta::Okta;
+use super::rt::Tracker;
+use super::slack::Slack;
 use super::webhook::Webhook;
 use super::{Servers, Verb, World};
 use crate::sh;
@@ -19,7 +23,7 @@ use std::fs;
 use std::sync::Arc;
 
 /// The connectors that are files, by name.
-pub const FILES: [&str; 3] = ["okta", "entra", "webhook"];
+pub const FILES: [&str; 7] = ["okta", "entra", "webhook", "jira", "rt", "slack", "defender"];
 
 /// The text of a shipped connector's file, as the book names it.
 pub fn file(name: &str) -> Result<(String, String)> {
@@ -48,31 +52,39 @@ impl Http {
     {
         let server = Server::start(vendor, clock)?;
         let address = server.address;
-        let (base, auth, now) = match self.name {
-            "entra" => ("/v1.0", client(&format!("http://{address}/tenant/oauth2/v2.0/token")), None),
-            _ => ("", json!({ "kind": "bearer", "token": { "env": "TOKEN" } }), Some("token-of-a-trial")),
-        };
-        let settings = json!({ "base_url": format!("http://{address}{base}"), "auth": auth, "plaintext": true, "connect_seconds": 1,
-            "call_seconds": 1 });
+        let token_url = format!("http://{address}/tenant/oauth2/v2.0/token");
+        let (base, reference, auth) = auth(self.name, token_url);
+        let settings = json!({ "base_url": format!("http://{address}{base}"), "auth": reference, "plaintext": true, "connect_seconds": 1,
+            "call_seconds": 1, "values": values(self.name) });
         let settings: Settings = serde_json::from_value(settings)?;
-        let secret = || Secret::new("token-of-a-trial".to_owned());
-        let auth = match now {
-            Some(_) => Auth::Bearer { token: secret() },
-            None => Auth::ClientCredentials {
-                token_url: settings.auth.token_url().unwrap_or_default().to_owned(),
-                client_id: "app".to_owned(),
-                client_secret: secret(),
-                scope: None,
-            },
-        };
         let connector = HttpConnector::new(self.definition.clone(), &settings, auth, clock.told())?;
         let (id, name) = (target.0.to_owned(), target.1.to_owned());
         Ok(Box::new(Place { server, connector: Arc::new(connector), id, name }))
     }
 }
 
-fn client(token_url: &str) -> Value {
-    json!({ "kind": "client-credentials", "token_url": token_url, "client_id": "app", "client_secret": { "env": "SECRET" } })
+/// The path of the API, how the settings say that the vendor lets us in, and with what it does.
+fn auth(name: &str, token_url: String) -> (&'static str, Value, Auth<Secret>) {
+    let secret = || Secret::new("token-of-a-trial".to_owned());
+    let reference = |kind: &str, name: &str| json!({ "kind": kind, name: { "env": "TOKEN" } });
+    match name {
+        "entra" => {
+            let client = json!({ "kind": "client-credentials", "token_url": token_url, "client_id": "app", "client_secret": { "env": "SECRET" } });
+            ("/v1.0", client, Auth::ClientCredentials { token_url, client_id: "app".to_owned(), client_secret: secret(), scope: None })
+        }
+        "rt" => ("", reference("header", "secret"), Auth::Header { secret: secret() }),
+        _ => ("", reference("bearer", "token"), Auth::Bearer { token: secret() }),
+    }
+}
+
+/// What else the connector's file asks for.
+fn values(name: &str) -> Value {
+    match name {
+        "jira" => json!({ "project": "SEC", "issue_type": "Task", "close": "31", "reopen": "21", "renew": "11" }),
+        "rt" => json!({ "queue": "Security", "account": "adjutant" }),
+        "slack" => json!({ "channel": Slack::CHANNEL }),
+        _ => json!({}),
+    }
 }
 
 impl Servers for Http {
@@ -99,6 +111,11 @@ impl Servers for Http {
         match self.name {
             "okta" => self.over(Okta::new(), clock, (Okta::ID, Okta::LOGIN)),
             "entra" => self.over(Entra::new(), clock, (Entra::ID, Entra::UPN)),
+            "jira" => self.over(Jira::new(verb.verb != "open-ticket"), clock, (Jira::CASE, Jira::CASE)),
+            "rt" => self.over(Tracker::new(verb.verb != "open-ticket"), clock, (Tracker::CASE, Tracker::CASE)),
+            "slack" if verb.kind == EntityKind::User => self.over(Slack::new(), clock, (Slack::USER, Slack::MAIL)),
+            "slack" => self.over(Slack::new(), clock, (Slack::CASE, Slack::CASE)),
+            "defender" => self.over(Defender::new(), clock, (Defender::CASE, Defender::CASE)),
             _ => {
                 let name = match verb.kind {
                     EntityKind::Host => "web07",
@@ -129,6 +146,11 @@ where
 
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn with(&self) -> Vec<(String, String)> {
+        let needed = self.connector.verbs().iter().flat_map(|offer| offer.with.iter());
+        needed.map(|(name, _)| ((*name).to_owned(), Defender::ALERT.to_owned())).collect()
     }
 
     fn witness(&self, file: Connection) {

@@ -175,10 +175,11 @@ fn connector_with(table: &toml::Table, files: &Files, places: &SecretPlaces<'_>)
                 Some(toml::Value::Boolean(unproven)) => unproven,
                 Some(_) => anyhow::bail!("`unproven` is true or false"),
             };
-            if !unproven {
+            let definition = Definition::load(&path, text).map_err(|faults| anyhow::anyhow!("{}", book::show(&faults, files)))?;
+            // What only fetches changes nothing, and has nothing to prove.
+            if !unproven && !definition.offers().is_empty() {
                 Proof::check(&name, text, files.get(&format!("connectors/{name}.proof")).map(String::as_str))?;
             }
-            let definition = Definition::load(&path, text).map_err(|faults| anyhow::anyhow!("{}", book::show(&faults, files)))?;
             let settings = http::Settings::deserialize(table)?;
             let auth = settings.auth.resolve(places)?;
             let connector = Arc::new(HttpConnector::new(definition, &settings, auth, super::clock())?);
