@@ -196,7 +196,7 @@ pub const POINTS: [Point; 33] = [
     ("expired", false, |dice| Scene { act: storm(Step::Expired, dice), ..Scene::default() }),
     ("gone-after", false, gone_after),
     ("broken-read", false, |dice| Scene { act: broken_read(dice), ..Scene::default() }),
-    ("late", false, |dice| act(Step::Late(1 + dice.below(12) as u32))),
+    ("late", false, |dice| act(Step::Late(1 + dice.below(8) as u32))),
     ("crash-before-act", false, |_| Scene { crash: Some(Crash::BeforeAct), ..Scene::default() }),
     ("crash-after-act", false, |_| Scene { crash: Some(Crash::AfterAct), ..Scene::default() }),
     ("crash-looking", false, |dice| Scene { crash: Some(Crash::Look(dice.below(8) as u32)), ..Scene::default() }),

@@ -65,6 +65,10 @@ impl Connector for Watched {
         self.inner.verbs()
     }
 
+    fn texts(&self, verb: &str) -> &[&'static str] {
+        self.inner.texts(verb)
+    }
+
     fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
         self.looked();
         self.inner.lookup(kind, name)
