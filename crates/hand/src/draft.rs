@@ -87,11 +87,10 @@ impl Hand {
             made: now,
             expires: now.plus(self.settings().plan_lives),
             nonce: statement::nonce().map_err(|error| Refused::Form(error.to_string()))?,
-            epoch: self.epoch(),
+            epoch: self.epoch()?,
         };
         let digest = plan.digest();
-        self.store().keep(&plan, &digest)?;
-        self.settle_refused(&plan, &digest)?;
+        self.kept(&plan, &digest)?;
         Ok((digest, plan))
     }
 

@@ -10,6 +10,7 @@ pub mod draft;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod hand;
+pub mod hello;
 #[cfg(test)]
 mod planted;
 pub mod protocol;
