@@ -4,6 +4,7 @@
 //! programs used more than a third of a core is marked, because on shared cores it says little.
 
 mod guard;
+mod hand;
 mod instructions;
 pub mod measure;
 mod mixed;

@@ -5,6 +5,7 @@
 //! times. The client repeats what it got no answer to, and writes down every answer before it believes it; after each kill
 //! the auditor, which shares no code with the product, compares both.
 
+mod act;
 mod client;
 mod plan;
 mod sink;
@@ -38,6 +39,9 @@ const HOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// Kill the hand while it acts, instead of the service while alerts come
+    #[arg(long)]
+    act: bool,
     /// How often to kill
     #[arg(long, value_name = "N", default_value_t = 40)]
     kills: u64,
@@ -68,6 +72,9 @@ struct Counts {
 
 /// `cargo xtask crash`; false when a bar is missed.
 pub fn run(arguments: &Arguments) -> Result<bool> {
+    if arguments.act {
+        return act::run(arguments);
+    }
     let binary = arguments.binary.clone().map_or_else(live::build, Ok)?;
     let mut plan = Plan::new(arguments.seed);
     let mut counts = Counts::default();

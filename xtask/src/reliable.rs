@@ -12,10 +12,10 @@ use crate::sh;
 use std::process::Command;
 
 /// The names of the steps.
-const STEPS: [&str; 10] =
-    ["crash", "tamper", "flood", "authz", "ssrf", "contract", "approvals", "hostile-brain", "pause", "full"];
+const STEPS: [&str; 11] =
+    ["crash", "crash-act", "tamper", "flood", "authz", "ssrf", "contract", "approvals", "hostile-brain", "pause", "full"];
 
-/// How often the service is killed.
+/// How often the service is killed, and how often the hand.
 const KILLS: [u64; 2] = [40, 500];
 
 /// Every how many bytes one is flipped.
@@ -48,6 +48,7 @@ pub fn all(gate: &mut Gate<'_>, size: Size) {
     let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     gate.before(&STEPS, "live-build", sh::cargo(&live::BUILD));
     gate.command("crash", harness(&words(format!("crash --kills {}", KILLS[nth]))));
+    gate.command("crash-act", harness(&words(format!("crash --act --kills {}", KILLS[nth]))));
     gate.command("tamper", harness(&words(format!("tamper --stride {}", STRIDES[nth]))));
     let released = sh::target().join("release/adjutant").to_string_lossy().into_owned();
     let flood = words(format!("flood --seconds {} --binary", FLOOD_SECONDS[nth])).into_iter().chain([released]);

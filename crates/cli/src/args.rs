@@ -85,6 +85,7 @@ pub(crate) enum Command {
     Connect(act::Connect),
     Key(act::Key),
     Hand(act::Hand),
+    Run(act::Run),
     Pause(service::Pause),
     Resume(service::Resume),
     Autonomy(service::Autonomy),

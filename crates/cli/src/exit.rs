@@ -21,6 +21,14 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// How another process of this program ended.
+    pub(crate) fn of_code(code: i32) -> Option<Self> {
+        let all = [Exit::Ok, Exit::Problems, Exit::Changes, Exit::Faulty, Exit::Usage, Exit::Output, Exit::Interrupted];
+        all.into_iter().find(|exit| *exit as i32 == code)
+    }
+}
+
 /// The codes, for `--help` and the manual.
 pub(crate) const HELP: &str = "\
 Exit codes:

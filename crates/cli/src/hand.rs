@@ -1,18 +1,19 @@
 //! `adjutant hand` and the part of `adjutant key` that is done on its machine.
 
 mod poll;
-mod settings;
+pub(crate) mod settings;
 
 use crate::args::act::{Hand as Args, KeyCommand};
 use crate::exit::Exit;
-use crate::{interrupt, term};
+use crate::{interrupt, isolation, keys, term};
+use adjutant_hand::hello::{End, Identity};
+use adjutant_hand::socket::own_user;
 use adjutant_hand::store::Store;
 use adjutant_hand::{Clock, Connectors, Hand, Parts, Rule, Settings, socket};
 use adjutant_ledger::SigningKey;
+use adjutant_runtime::failpoint::reach;
 use adjutant_server::serve::wall_clock;
 use anyhow::Context;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,20 +23,30 @@ use std::time::Duration;
 const STEP: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    isolation::begin(&args.launched)?;
     let file = settings::load(&args.config)?;
     let stop = interrupt::flag()?;
     let connectors = settings::connectors(&file)?;
     let pollers = settings::pollers(&file, &connectors)?;
     let (rule, limits) = settings::guard(&file)?;
     let hand = Arc::new(open(&file.data_dir, connectors, rule, Settings { limits, ..settings::of(&file) })?);
+    reach("hand.opened");
     let threads = hand.work()?;
     let path = file.socket.clone();
     let ending = on_stop(&hand, &path, &stop)?;
     let polls = pollers.into_iter().map(|(poller, every)| poll::start(poller, every, &stop));
     let polls = polls.collect::<std::io::Result<Vec<_>>>()?;
-    term::output(format!("the hand listens at {}\n", path.display()).as_bytes())?;
-    socket::serve(&hand, &path, &settings::users(&file))
-        .with_context(|| format!("`{}` cannot be listened at", path.display()))?;
+    let own = keys::own(&file.data_dir, End::Hand)?;
+    let public = own.verifier().to_string();
+    let users = settings::users(&file, args.brain_user_id);
+    let identity = settings::brain_key(&file, args.brain_key.as_deref())?.map(|other| Identity { own, other });
+    if identity.is_none() && users.contains(&own_user()) {
+        eprintln!(
+            "adjutant: every process of this user is heard: name `brain_key` or other users, or start both with `adjutant run`"
+        );
+    }
+    term::output(format!("the hand listens at {}\nits key is {public}\n", path.display()).as_bytes())?;
+    socket::serve(&hand, &path, &users, identity).with_context(|| format!("`{}` cannot be listened at", path.display()))?;
     stop.store(true, Ordering::SeqCst);
     for thread in threads.into_iter().chain(polls).chain([ending]) {
         // One that panicked has said so; what it was doing is taken up at the next start.
@@ -46,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn open(folder: &Path, connectors: Connectors, rule: Rule, settings: Settings) -> anyhow::Result<Hand> {
-    let store = Store::open(folder).with_context(|| format!("`{}`", folder.display()))?;
+    let store = Store::open(folder).with_context(|| format!("`{}`", folder.display()))?.ending(reach);
     Ok(Hand::new(Parts { store, connectors, rule, clock: clock(), wait: std::thread::park_timeout, settings })?)
 }
 
@@ -96,16 +107,7 @@ fn new_key(file: &Path, name: &str) -> anyhow::Result<String> {
     getrandom::fill(&mut seed).context("the system has no random numbers")?;
     let key = SigningKey::from_seed(name, &seed)?;
     let public = file.with_added_extension("pub");
-    write_new(file, &key.to_secret_text(), 0o600)?;
-    write_new(&public, &key.verifier().to_string(), 0o644)?;
+    keys::write_new(file, &key.to_secret_text(), 0o600)?;
+    keys::write_new(&public, &key.verifier().to_string(), 0o644)?;
     Ok(format!("{}\nthe private half is in `{}`: nobody but {name} needs it\n", key.verifier(), file.display()))
-}
-
-fn write_new(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(mode).open(path)?;
-        writeln!(file, "{text}")?;
-        file.sync_all()
-    };
-    write().with_context(|| format!("`{}` cannot be written", path.display()))
 }

@@ -15,6 +15,9 @@ mod hand;
 mod html;
 mod init;
 mod interrupt;
+mod isolation;
+mod keys;
+mod launch;
 mod lint;
 mod local;
 mod manual;
@@ -85,6 +88,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Connect(args) => client::act::connect(args),
         Command::Key(args) => hand::key(&args.command),
         Command::Hand(args) => hand::run(args),
+        Command::Run(args) => launch::run(args),
         Command::Pause(args) => client::autonomy::pause(args),
         Command::Resume(args) => client::autonomy::resume(args),
         Command::Autonomy(args) => client::autonomy::autonomy(args),

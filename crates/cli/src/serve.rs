@@ -1,5 +1,6 @@
 //! `adjutant serve`: the service in one process and one folder.
 
+pub(crate) mod apart;
 mod export;
 mod folder;
 mod hand;
@@ -11,11 +12,11 @@ mod traces;
 mod watchers;
 
 pub(crate) use folder::{Folder, KEY, LOCK, ORIGIN, PUBLIC};
-pub(crate) use settings::check;
+pub(crate) use settings::{check, of_file as settings_of};
 
 use crate::args::service::Serve;
 use crate::exit::Exit;
-use crate::interrupt;
+use crate::{interrupt, isolation};
 use adjutant_runtime::drive::Command;
 use adjutant_runtime::failpoint::reach;
 use adjutant_server::gate::{NewToken, Role};
@@ -38,9 +39,11 @@ const FIRST_DAYS: u32 = 30;
 
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     let config = settings::load(args)?;
+    let closed = isolation::begin(&args.launched)?;
     let runtime = runtime()?;
     let stop = interrupt::flag()?;
     let folder = Folder::lock(&config.data_dir)?;
+    apart::note(&folder.path, &config, &args.launched, closed)?;
     let started = start::start(&folder, &config, &stop)?;
     let ended = runtime.block_on(async {
         let open = listen::open(&config, &started).await?;

@@ -10,9 +10,10 @@ use adjutant_model::{Digest, EntityKind, Time};
 use std::collections::BTreeMap;
 
 impl Hand {
-    /// Answers one request.
+    /// Answers one request. Whatever is answered is durable.
     pub fn answer(&self, request: Request) -> Reply {
-        self.answered(request).unwrap_or_else(|error| Reply::Refused {
+        let answered = self.answered(request).and_then(|reply| Ok(self.store().settle().map(|()| reply)?));
+        answered.unwrap_or_else(|error| Reply::Refused {
             none: matches!(error, Refused::Store(StoreError::None(_))),
             why: error.to_string(),
         })
@@ -38,7 +39,10 @@ impl Hand {
                 let (pause, under_way) = self.pause(&by)?;
                 Ok(Reply::Paused { pause, under_way })
             }
-            Request::Journal { after } => Ok(Reply::Journal { lines: self.store().journal(after, JOURNAL_LINES_MAX)? }),
+            Request::Journal { after } => {
+                self.heard_of(after)?;
+                Ok(Reply::Journal { lines: self.store().journal(after, JOURNAL_LINES_MAX)? })
+            }
             Request::Check { verb, kind, name } => Ok(self.check(&verb, kind, &name)),
             Request::Keys => Ok(Reply::Keys { keys: self.store().approvers()? }),
             Request::Health { connector } => self.health(connector.as_deref()),
@@ -100,7 +104,7 @@ impl Hand {
         };
         let connectors =
             self.connectors().iter().filter(|(name, _)| asked.is_none_or(|asked| asked == *name)).map(of_one).collect();
-        let health = Health { epoch: self.epoch(), pause: self.paused()?, journal: self.store().last_line()?, connectors };
+        let health = Health { epoch: self.epoch()?, pause: self.paused()?, journal: self.store().last_line()?, connectors };
         Ok(Reply::Health(Box::new(health)))
     }
 }

@@ -118,11 +118,10 @@ impl Hand {
             made: now,
             expires: now.plus(self.settings().plan_lives),
             nonce: statement::nonce().map_err(|error| Refused::Form(error.to_string()))?,
-            epoch: self.epoch(),
+            epoch: self.epoch()?,
         };
         let digest = plan.digest();
-        self.store().keep(&plan, &digest)?;
-        self.settle_refused(&plan, &digest)?;
+        self.kept(&plan, &digest)?;
         Ok((digest, plan))
     }
 
@@ -133,9 +132,10 @@ impl Hand {
             return Ok(None);
         }
         let same = |(step, wish): (&Planned, &Wish)| step.wished == wish.name && step.action.verb == wish.verb;
+        let epoch = self.epoch()?;
         for (digest, plan) in self.store().plans_of(&draft.case)? {
             let is_same = plan.by.is_empty()
-                && (plan.epoch, plan.steps.len()) == (self.epoch(), draft.steps.len())
+                && (plan.epoch, plan.steps.len()) == (epoch, draft.steps.len())
                 && plan.steps.iter().zip(&draft.steps).all(same);
             if is_same && self.store().actions(&digest)?.iter().any(|action| action.stage != Stage::Expired) {
                 return Ok(Some((digest, plan)));

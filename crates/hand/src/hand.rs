@@ -3,7 +3,7 @@
 use crate::connector::Connector;
 use crate::saga::can_be_taken_back;
 use crate::statement::{NotAStatement, SIGNED_FOR_MAX, Statement, Verb};
-use crate::store::{Approver, Store, StoreError, With};
+use crate::store::{Approver, Follows, Kept, Pending, Signed, Store, StoreError, With};
 use crate::under_way::Calls;
 use adjutant_engine::act::Happened;
 use adjutant_engine::autonomy::Pause;
@@ -17,6 +17,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 #[cfg(test)]
 use crate::planted::{Bug, is};
+
+/// No store loses more lines of its journal than this and is believed to be the same.
+const LINES_AHEAD_MAX: u64 = 10_000_000;
 
 const MINUTE: Duration = Duration(60_000_000);
 
@@ -126,6 +129,9 @@ pub enum Heard {
     Resumed,
 }
 
+/// What a note led to, what has to be durable before that is said, and what is then worked.
+type Said<'a> = (Heard, Pending<'a, ()>, Option<Job>);
+
 /// What is about to be worked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Job {
@@ -138,7 +144,6 @@ pub(crate) enum Job {
 /// The hand.
 pub struct Hand {
     parts: Parts,
-    epoch: u64,
     /// Asking the guard and writing the intent is one step: two that ask at once cannot both get the last of a limit.
     pub(crate) gate: Mutex<()>,
     /// Calls that are not answered yet.
@@ -166,10 +171,11 @@ impl Hand {
         if is(Bug::PauseForgotten) {
             parts.store.set(("pause", ""), "pause", &serde_json::Value::Null, Time(0))?;
         }
-        let epoch = parts.store.setting("epoch")?.and_then(|epoch| epoch.parse().ok()).unwrap_or(1);
+        if let Some(restored) = parts.store.restored() {
+            parts.store.begin_epoch(restored.line(), &restored.says(), (parts.clock)())?;
+        }
         Ok(Self {
             parts,
-            epoch,
             gate: Mutex::default(),
             calls: Calls::default(),
             busy: Default::default(),
@@ -178,14 +184,29 @@ impl Hand {
         })
     }
 
-    /// Begins another epoch: plans of the one before are void. Called when the store was restored from a backup.
+    /// Begins another epoch: what was planned and approved in the one before is void. Done by itself where the store was
+    /// restored from a backup.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub fn begin_epoch(&mut self) -> Result<(), StoreError> {
-        self.epoch += 1;
-        let (value, now) = (self.epoch.to_string(), self.now());
-        self.parts.store.set(("epoch", &value), "epoch", &serde_json::json!({ "epoch": self.epoch }), now)
+    pub fn begin_epoch(&self) -> Result<(), StoreError> {
+        let _gate = locked(&self.gate);
+        self.store().begin_epoch(0, "it was asked for", self.now()).map(drop)
+    }
+
+    /// Hears how far the service has copied the journal: what it has and this store does not shows that the store was
+    /// restored. Whoever lies about it voids what was approved, and can do no more by that than by a pause.
+    pub(crate) fn heard_of(&self, line: u64) -> Result<(), Refused> {
+        let _gate = locked(&self.gate);
+        let last = self.store().last_line()?;
+        if line > last.saturating_add(LINES_AHEAD_MAX) {
+            return Err(Refused::Form(format!("the journal ends at line {last}")));
+        }
+        if line > last {
+            let why = format!("the service has line {line} of the journal, and the store ends at {last}");
+            self.store().begin_epoch(line, &why, self.now())?;
+        }
+        Ok(())
     }
 
     /// The store.
@@ -204,8 +225,11 @@ impl Hand {
     }
 
     /// The epoch.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn epoch(&self) -> Result<u64, StoreError> {
+        self.store().epoch()
     }
 
     /// Now.
@@ -249,25 +273,23 @@ impl Hand {
         told.min(if may { Autonomy::Act } else { Autonomy::Ask })
     }
 
-    /// Marks the steps that were refused when the plan was made, and begins a plan that needs nobody.
-    pub(crate) fn settle_refused(&self, plan: &Plan, digest: &Digest) -> Result<(), StoreError> {
-        for (nth, step) in plan.steps.iter().enumerate().filter(|(_, step)| step.ruling.answer == Answer::Refuse) {
-            let says = step.ruling.clauses.first().map_or_else(String::new, |clause| clause.says.clone());
-            let key = adjutant_model::Action::key(digest, nth);
-            self.store().happen(&key, Happened::Refused, With { says, ..With::default() }, plan.made)?;
+    /// Keeps a plan, with the steps that its ruling refuses marked, and begins one that needs nobody.
+    pub(crate) fn kept(&self, plan: &Plan, digest: &Digest) -> Result<(), StoreError> {
+        let runs = plan.answer() == Answer::Run;
+        let keys: Vec<String> = (0..plan.steps.len()).map(|nth| adjutant_model::Action::key(digest, nth)).collect();
+        let mut follows = Vec::new();
+        for (key, step) in keys.iter().zip(&plan.steps) {
+            let (happened, says) = match step.ruling.answer {
+                Answer::Refuse => (Happened::Refused, step.ruling.clauses.first().map_or("", |clause| &clause.says)),
+                _ if runs => (Happened::Approved, "the playbook may do this by itself"),
+                _ => continue,
+            };
+            follows.push(((key.as_str(), happened), With { says: says.to_owned(), ..With::default() }));
         }
-        if plan.answer() == Answer::Run {
-            self.begin(digest, "the playbook may do this by itself")?;
+        self.store().keep(plan, digest, &follows)?;
+        if runs {
+            self.enter(Job::Do(*digest));
         }
-        Ok(())
-    }
-
-    /// Lets what waits in a plan be done.
-    fn begin(&self, digest: &Digest, why: &str) -> Result<(), StoreError> {
-        for action in self.store().actions(digest)?.iter().filter(|action| action.stage == Stage::Planned) {
-            self.store().happen(&action.key, Happened::Approved, With { says: why.into(), ..With::default() }, self.now())?;
-        }
-        self.enter(Job::Do(*digest));
         Ok(())
     }
 
@@ -286,13 +308,17 @@ impl Hand {
             return Err(Refused::Time(format!("a signature counts for at most {} minutes", SIGNED_FOR_MAX.0 / 60_000_000)));
         }
         let by = self.signer(&note, now)?;
-        let spend = |kind: &str| self.store().spend((&statement.nonce, &statement.about), &by, (kind, &note.to_string()), now);
-        match statement.verb {
-            Verb::Approve => self.approved(&statement, &by, spend),
-            Verb::Deny => self.denied(&statement, &by, spend),
-            Verb::Undo => self.undo_asked(&statement, &by, spend),
-            Verb::Resume => self.resumed(&statement, &by, spend),
-        }
+        let (kind, text) = (statement.verb.name(), note.to_string());
+        let signed = Signed { nonce: &statement.nonce, about: &statement.about, by: &by, kind, text: &text };
+        let (heard, pending, job) = match statement.verb {
+            Verb::Approve => self.approved(&signed),
+            Verb::Deny => self.denied(&signed),
+            Verb::Undo => self.undo_asked(&signed),
+            Verb::Resume => self.resumed(&signed),
+        }?;
+        pending.durable()?;
+        job.into_iter().for_each(|job| self.enter(job));
+        Ok(heard)
     }
 
     /// Whose key signed, if it counts now.
@@ -316,14 +342,10 @@ impl Hand {
         Ok(approver)
     }
 
-    fn approved(
-        &self,
-        said: &Statement,
-        by: &Approver,
-        spend: impl Fn(&str) -> Result<(), StoreError>,
-    ) -> Result<Heard, Refused> {
+    fn approved(&self, signed: &Signed<'_>) -> Result<Said<'_>, Refused> {
         let _gate = locked(&self.gate);
-        let (digest, plan) = self.waiting_plan(&said.about)?;
+        let by = signed.by;
+        let (digest, plan, waiting) = self.waiting_plan(signed.about)?;
         #[cfg(test)]
         let plan = if is(Bug::OwnApproval) { Plan { by: String::new(), ..plan } } else { plan };
         if plan.by == by.name {
@@ -334,13 +356,16 @@ impl Hand {
             let roles: Vec<&str> = needs.iter().map(|need| need.role.as_str()).collect();
             return Err(Refused::Signer(format!("this plan is approved by: {}; {} is none of them", roles.join(", "), by.name)));
         }
-        spend("approve")?;
-        let missing = missing(&needs, &self.counting("approve", &digest.to_string())?);
+        let mut approvers = self.counting("approve", signed.about)?;
+        approvers.push(by.clone());
+        let missing = missing(&needs, &approvers);
         if !missing.is_empty() {
-            return Ok(Heard::Waiting { missing });
+            let pending = self.store().spend(signed, &[], &With::default(), self.now())?;
+            return Ok((Heard::Waiting { missing }, pending, None));
         }
-        self.begin(&digest, &format!("approved, last by {}", by.name))?;
-        Ok(Heard::Approved)
+        let with = With { says: format!("approved, last by {}", by.name), ..With::default() };
+        let pending = self.store().spend(signed, &all(&waiting, Happened::Approved), &with, self.now())?;
+        Ok((Heard::Approved, pending, Some(Job::Do(digest))))
     }
 
     /// The approvers who said this and whose keys still count.
@@ -350,7 +375,8 @@ impl Hand {
         Ok(said.into_iter().filter(|approver| approver.revoked.is_none() && approver.counts <= now).collect())
     }
 
-    fn waiting_plan(&self, about: &str) -> Result<(Digest, Plan), Refused> {
+    /// A plan that waits for an answer, and its actions that do.
+    fn waiting_plan(&self, about: &str) -> Result<(Digest, Plan, Vec<Kept>), Refused> {
         let digest = about.parse().ok().filter(|digest: &Digest| digest.to_string() == about);
         let digest = digest.ok_or_else(|| Refused::Form("a plan is named by its whole digest, in small letters".into()))?;
         let plan = self.store().plan(&digest)?;
@@ -359,64 +385,59 @@ impl Hand {
         if plan.expires <= self.now() {
             return Err(Refused::State("nobody answered in time: the plan has expired".into()));
         }
-        if plan.epoch != self.epoch {
+        if plan.epoch != self.epoch()? {
             return Err(Refused::State("the hand's store was restored since this plan was made: make another".into()));
         }
-        if !self.store().actions(&digest)?.iter().any(|action| action.stage == Stage::Planned) {
+        let mut waiting = self.store().actions(&digest)?;
+        waiting.retain(|action| action.stage == Stage::Planned);
+        if waiting.is_empty() {
             return Err(Refused::State("nothing of this plan waits for an answer".into()));
         }
-        Ok((digest, plan))
+        Ok((digest, plan, waiting))
     }
 
-    fn denied(&self, said: &Statement, by: &Approver, spend: impl Fn(&str) -> Result<(), StoreError>) -> Result<Heard, Refused> {
+    fn denied(&self, signed: &Signed<'_>) -> Result<Said<'_>, Refused> {
         let _gate = locked(&self.gate);
-        let (digest, _) = self.waiting_plan(&said.about)?;
-        spend("deny")?;
-        let says = format!("denied by {}", by.name);
-        for action in self.store().actions(&digest)?.iter().filter(|action| action.stage == Stage::Planned) {
-            self.store().happen(&action.key, Happened::Denied, With { says: says.clone(), ..With::default() }, self.now())?;
-        }
-        Ok(Heard::Denied)
+        let (_, _, waiting) = self.waiting_plan(signed.about)?;
+        let with = With { says: format!("denied by {}", signed.by.name), ..With::default() };
+        let pending = self.store().spend(signed, &all(&waiting, Happened::Denied), &with, self.now())?;
+        Ok((Heard::Denied, pending, None))
     }
 
-    fn undo_asked(
-        &self,
-        said: &Statement,
-        by: &Approver,
-        spend: impl Fn(&str) -> Result<(), StoreError>,
-    ) -> Result<Heard, Refused> {
-        let action = self.store().action(&said.about)?;
+    fn undo_asked(&self, signed: &Signed<'_>) -> Result<Said<'_>, Refused> {
+        let action = self.store().action(signed.about)?;
         if !matches!(action.stage, Stage::Done | Stage::Stuck | Stage::Drifted) {
             return Err(Refused::State(format!("an action that is {} cannot be taken back", action.stage)));
         }
         if !can_be_taken_back(&self.store().plan(&action.plan)?, &action) {
             return Err(Refused::State("nothing takes this back, as the plan says".into()));
         }
-        if by.roles.is_empty() {
-            return Err(Refused::Signer(format!("{} has no role that may take anything back", by.name)));
+        if signed.by.roles.is_empty() {
+            return Err(Refused::Signer(format!("{} has no role that may take anything back", signed.by.name)));
         }
-        spend("undo")?;
-        self.enter(Job::Undo(action.key));
-        Ok(Heard::Undoing)
+        let pending = self.store().spend(signed, &[], &With::default(), self.now())?;
+        Ok((Heard::Undoing, pending, Some(Job::Undo(action.key))))
     }
 
-    fn resumed(&self, said: &Statement, by: &Approver, spend: impl Fn(&str) -> Result<(), StoreError>) -> Result<Heard, Refused> {
+    fn resumed(&self, signed: &Signed<'_>) -> Result<Said<'_>, Refused> {
         let _gate = locked(&self.gate);
         let paused_at = self.store().setting("pause")?;
         let Some(paused_at) = paused_at.filter(|pause| !pause.is_empty()) else {
             return Err(Refused::State("nothing is paused".into()));
         };
-        if said.about != paused_at {
+        if signed.about != paused_at {
             return Err(Refused::State(format!("sign to resume this pause: {paused_at}")));
         }
-        spend("resume")?;
+        let pending = self.store().spend(signed, &[], &With::default(), self.now())?;
         let people: BTreeSet<String> = self.counting("resume", &paused_at)?.into_iter().map(|approver| approver.name).collect();
         if people.len() < 2 {
-            return Ok(Heard::Waiting { missing: vec![Need { people: 1, role: "another person".into() }] });
+            let missing = vec![Need { people: 1, role: "another person".into() }];
+            return Ok((Heard::Waiting { missing }, pending, None));
         }
-        let body = serde_json::json!({ "pause": "", "by": by.name });
-        self.store().set(("pause", ""), "pause", &body, self.now())?;
-        Ok(Heard::Resumed)
+        let body = serde_json::json!({ "pause": "", "by": signed.by.name });
+        pending.durable()?;
+        let pending = self.store().set_soon(("pause", ""), "pause", &body, self.now())?;
+        Ok((Heard::Resumed, pending, None))
     }
 
     /// Stops: when this returns nothing more is begun, also after a restart, until two people resume, and what had begun was
@@ -527,6 +548,11 @@ impl Spent for Hand {
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same for each of these actions.
+fn all(actions: &[Kept], happened: Happened) -> Vec<Follows<'_>> {
+    actions.iter().map(|action| (action.key.as_str(), happened)).collect()
 }
 
 /// What of `needs` these people leave open: each person counts for one need.

@@ -11,6 +11,7 @@ pub mod draft;
 pub mod fixture;
 pub mod foresee;
 mod hand;
+pub mod hello;
 #[cfg(test)]
 mod planted;
 pub mod poll;

@@ -230,13 +230,15 @@ pub fn send(to: &mut impl Write, what: &impl Serialize) -> io::Result<()> {
 /// Reads one line; none at the end.
 ///
 /// # Errors
-/// The other side is gone, or it is no such line.
+/// The other side is gone, or it is no such line: then [`io::ErrorKind::InvalidData`].
 pub fn receive<T: for<'de> Deserialize<'de>>(from: &mut impl BufRead) -> io::Result<Option<T>> {
+    let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut line = Vec::new();
     from.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
     match line.split_last() {
         None => Ok(None),
-        Some((b'\n', line)) => Ok(Some(serde_json::from_slice(line)?)),
-        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a line between brain and hand does not end")),
+        Some((b'\n', line)) => serde_json::from_slice(line).map(Some).map_err(|error| wrong(error.to_string())),
+        Some(_) if line.len() as u64 == LINE_BYTES_MAX => Err(wrong(format!("a line has at most {LINE_BYTES_MAX} bytes"))),
+        Some(_) => Err(wrong("a line between brain and hand does not end".to_owned())),
     }
 }

@@ -68,18 +68,10 @@ impl Hand {
     /// Goes on with what an earlier process left: what was intended may have been done, and is looked at.
     pub(crate) fn take_up(&self) -> Result<()> {
         for action in self.store().moving()? {
-            match action.stage {
-                Stage::Undoing => self.enter(Job::Undo(action.key)),
-                Stage::Intended => {
-                    let says = "the process ended between the intent and its record".to_owned();
-                    self.happen(&action.key, Happened::Lost, With { says, ..With::default() })?;
-                    self.enter(Job::Do(action.plan));
-                }
-                _ => self.enter(Job::Do(action.plan)),
-            }
+            self.enter(if action.stage == Stage::Undoing { Job::Undo(action.key) } else { Job::Do(action.plan) });
         }
-        // What somebody signed is taken back, although the process ended before it was begun.
-        self.store().undo_asked()?.into_iter().for_each(|action| self.enter(Job::Undo(action.key)));
+        self.store().undo_signed()?.into_iter().for_each(|action| self.enter(Job::Undo(action.key)));
+        self.store().reach("hand.taken-up");
         Ok(())
     }
 
@@ -128,25 +120,30 @@ impl Hand {
     pub(crate) fn carry_out(&self, plan: &Plan) -> Result<()> {
         let actions = self.store().actions(&plan.digest())?;
         for action in &actions {
-            let stage = match action.stage {
-                Stage::Approved => self.perform(plan, action)?,
-                Stage::Intended | Stage::Unclear => {
-                    let _target = self.hold(&action.action.target.id);
-                    self.found_out(plan, action)?
-                }
+            let left = match action.stage {
+                Stage::Intended | Stage::Unclear => self.taken_up(plan, action)?,
                 _ if goes_on(plan, &actions, action) => continue,
                 stage => stage,
             };
+            let stage = if left == Stage::Approved { self.perform(plan, action)? } else { left };
             if self.is_closed() {
                 return Ok(()); // The next process goes on.
             }
             if matches!(stage, Stage::Failed | Stage::Unclear | Stage::Stuck)
-                || (stage == Stage::Refused && action.stage == Stage::Approved)
+                || (stage == Stage::Refused && left == Stage::Approved)
             {
                 return self.stop_after(plan, action.nth);
             }
         }
         Ok(())
+    }
+
+    /// Finds out what became of an action that a process left at its intent. What was certainly not begun is approved as it
+    /// was before: it is looked at and ruled on like any other, and only then called.
+    fn taken_up(&self, plan: &Plan, action: &Kept) -> Result<Stage> {
+        let _target = self.hold(&action.action.target.id);
+        let unchanged = if action.stage == Stage::Intended { Happened::Unbegun } else { Happened::Failed };
+        self.found_out(plan, action, unchanged)
     }
 
     /// A step was not done: the ones after it are not begun, or wait for one more approval, and those before stay or are taken
@@ -228,8 +225,8 @@ impl Hand {
         }
         let happen = |happened, why: &str| self.happen(&action.key, happened, says(why)).map(Err);
         #[cfg(test)]
-        let plan = &Plan { epoch: if is(Bug::EpochIgnored) { self.epoch() } else { plan.epoch }, ..plan.clone() };
-        if plan.epoch != self.epoch() {
+        let plan = &Plan { epoch: if is(Bug::EpochIgnored) { self.epoch()? } else { plan.epoch }, ..plan.clone() };
+        if plan.epoch != self.epoch()? {
             return happen(Happened::Cancelled, "the hand's store was restored since this was approved");
         }
         if plan.expires <= now {
@@ -261,7 +258,7 @@ impl Hand {
         let mut calls = 0;
         let answer = loop {
             calls += 1;
-            let answer = connector.act(&action.action, before, Permit::new(&action.key), &action.key);
+            let answer = self.call(connector, action, before);
             drop(under_way);
             if calls == CALLS_MAX || !matches!(answer, Err(CallError::Retry(_))) {
                 break answer;
@@ -287,7 +284,7 @@ impl Hand {
             }
             Err(error) => return self.happen(&action.key, Happened::Failed, says(&error.to_string())),
         }
-        self.found_out(plan, &self.store().action(&action.key)?)
+        self.found_out(plan, &self.store().action(&action.key)?, Happened::Failed)
     }
 
     /// Calls until it is answered: doing it again is no more than doing it once, and nothing would show that it was done.
@@ -299,7 +296,7 @@ impl Hand {
         mut under_way: UnderWay<'a>,
     ) -> Result<Stage> {
         for nth in 0..CALLS_MAX {
-            let answer = connector.act(&action.action, before, Permit::new(&action.key), &action.key);
+            let answer = self.call(connector, action, before);
             drop(under_way);
             let with = match answer {
                 Ok(()) => {
@@ -325,8 +322,17 @@ impl Hand {
         self.give_up(action, "nobody answered")
     }
 
-    /// Reads back until it shows whether the action was done; puts it before a person when that cannot be told in time.
-    fn found_out(&self, plan: &Plan, action: &Kept) -> Result<Stage> {
+    /// The one call of an action.
+    fn call(&self, connector: &dyn Connector, action: &Kept, before: &State) -> Result<(), CallError> {
+        self.store().reach("hand.call.before");
+        let answer = connector.act(&action.action, before, Permit::new(&action.key), &action.key);
+        self.store().reach("hand.call.after");
+        answer
+    }
+
+    /// Finds out whether the action was done; `unchanged` is what happened when it certainly was not. Puts it before a person
+    /// when that cannot be told in time.
+    fn found_out(&self, plan: &Plan, action: &Kept, unchanged: Happened) -> Result<Stage> {
         if let (Some(connector), Some(before)) = (self.connectors().get(&action.action.connector), &action.before)
             && is_repeatable(&**connector, action)
         {
@@ -335,26 +341,31 @@ impl Hand {
                 None => self.give_up(action, "nothing shows it, and it may not be called again"),
             };
         }
+        match self.read_back(action, |connector, state| connector.is_done(&action.action, state)) {
+            Seen::Wanted(state) => {
+                let ends = self.ends(action)?;
+                let with = With { after: Some(state), ends, says: "read back: it is done".into(), before: None };
+                self.happen(&action.key, Happened::SeenDone, with)
+            }
+            Seen::Otherwise => self.happen(&action.key, unchanged, says("read back: nothing was changed")),
+            Seen::Unknown(why) => self.give_up(action, &why),
+        }
+    }
+
+    /// Looks at a target until it is as wanted, or has stayed otherwise for so long that no call can be on its way any more.
+    fn read_back(&self, action: &Kept, is_wanted: impl Fn(&dyn Connector, &State) -> bool) -> Seen {
         let began = self.now();
-        let settings = self.settings();
-        let mut why = "it was not seen".to_owned();
         let mut pause = LOOK_AGAIN;
         loop {
             let waited = self.now().since(began);
-            match self.look(action) {
-                Ok((connector, _, state)) if connector.is_done(&action.action, &state) => {
-                    let ends = self.ends(action)?;
-                    let with = With { after: Some(state), ends, says: "read back: it is done".into(), before: None };
-                    return self.happen(&action.key, Happened::SeenDone, with);
-                }
-                Ok(_) if waited >= settings.settles_in => {
-                    return self.happen(&action.key, Happened::Failed, says("read back: nothing was changed"));
-                }
-                Ok(_) => {}
-                Err(error) => why = error.to_string(),
-            }
-            if waited >= settings.unclear_for || self.is_closed() {
-                return self.give_up(action, &why);
+            let why = match self.look(action) {
+                Ok((connector, _, state)) if is_wanted(connector, &state) => return Seen::Wanted(state),
+                Ok(_) if waited >= self.settings().settles_in => return Seen::Otherwise,
+                Ok(_) => "it was not seen".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            if waited >= self.settings().unclear_for || self.is_closed() {
+                return Seen::Unknown(why);
             }
             self.wait(pause);
             pause = LOOK_EVERY.min(pause * 2);
@@ -395,13 +406,20 @@ impl Hand {
         if !as_left {
             return self.happen(key, Happened::Changed, says("somebody else changed it since: it is left as it is")).map(drop);
         }
-        if action.stage != Stage::Undoing {
+        if action.stage == Stage::Undoing {
+            // An earlier process may have called: that must have shown by now.
+            match self.read_back(&action, |_, state| state == before) {
+                Seen::Wanted(_) => return self.happen(key, Happened::Restored, says("read back: as before")).map(drop),
+                Seen::Unknown(why) => return self.undo_unclear(&action, &why),
+                Seen::Otherwise => {}
+            }
+        } else {
             let _gate = locked(&self.gate);
             let by = By::Person("", &[]);
             let ruling =
                 self.rule(&Asked { action: &action.action, subject: subject(&found), by, undo: true, now: self.now() }, self);
             if ruling.answer == Answer::Refuse {
-                return self.stuck_or_stay(&action, &reasons(&ruling));
+                return self.stuck(&action, &reasons(&ruling));
             }
             self.happen(key, Happened::UndoIntended, says("it is being taken back"))?;
         }
@@ -416,7 +434,10 @@ impl Hand {
         let mut calls = 0;
         loop {
             calls += 1;
-            match connector.undo(&action.action, before, Permit::new(&action.key), &format!("{}-undo", action.key)) {
+            self.store().reach("hand.undo.before");
+            let answer = connector.undo(&action.action, before, Permit::new(&action.key), &format!("{}-undo", action.key));
+            self.store().reach("hand.undo.after");
+            match answer {
                 Err(CallError::Retry(_)) if calls < CALLS_MAX && !self.is_closed() => {
                     self.wait(BACKOFF * 2_u32.pow(calls - 1));
                     self.pace_of(action);
@@ -428,47 +449,32 @@ impl Hand {
 
     /// Reads back whether the state before is there again.
     fn restored(&self, action: &Kept, before: &State, error: Option<CallError>) -> Result<()> {
-        let began = self.now();
-        let mut why = error.as_ref().map_or_else(|| "it was not seen".into(), ToString::to_string);
-        let mut pause = LOOK_AGAIN;
-        loop {
-            let waited = self.now().since(began);
-            match self.look(action) {
-                Ok((_, _, state)) if state == *before => {
-                    return self.happen(&action.key, Happened::Restored, says("read back: as before")).map(drop);
-                }
-                Ok(_) if waited >= self.settings().settles_in => {
-                    let says = says(&format!("taking it back did not work: {why}"));
-                    return self.happen(&action.key, Happened::Failed, says).map(drop);
-                }
-                Ok(_) => {}
-                Err(error) => why = error.to_string(),
+        let (happened, with) = match self.read_back(action, |_, state| state == before) {
+            Seen::Wanted(_) => (Happened::Restored, says("read back: as before")),
+            Seen::Otherwise => {
+                let why = error.map_or_else(|| "nothing was changed".into(), |error| error.to_string());
+                (Happened::Failed, says(&format!("taking it back did not work: {why}")))
             }
-            if self.is_closed() {
-                return Ok(());
-            }
-            if waited >= self.settings().unclear_for {
-                let says = says(&format!("whether it was taken back could not be found out: {why}"));
-                return self.happen(&action.key, Happened::GaveUp, says).map(drop);
-            }
-            self.wait(pause);
-            pause = LOOK_EVERY.min(pause * 2);
-        }
+            Seen::Unknown(why) => return self.undo_unclear(action, &why),
+        };
+        self.happen(&action.key, happened, with).map(drop)
     }
 
-    /// It could not even be begun to take it back: a person is told.
+    /// Whether it was taken back cannot be told: a person is, unless the next process can go on finding out.
+    fn undo_unclear(&self, action: &Kept, why: &str) -> Result<()> {
+        if self.is_closed() {
+            return Ok(());
+        }
+        let says = says(&format!("whether it was taken back could not be found out: {why}"));
+        self.happen(&action.key, Happened::GaveUp, says).map(drop)
+    }
+
+    /// It could not be begun to take it back: a person is told. What somebody else changed stays told as that.
     fn stuck(&self, action: &Kept, why: &str) -> Result<()> {
-        if matches!(action.stage, Stage::Done) {
-            self.happen(&action.key, Happened::UndoIntended, says("it is being taken back"))?;
+        if action.stage == Stage::Drifted {
+            return Ok(());
         }
-        self.stuck_or_stay(&self.store().action(&action.key)?, why)
-    }
-
-    fn stuck_or_stay(&self, action: &Kept, why: &str) -> Result<()> {
-        match action.stage {
-            Stage::Undoing | Stage::Stuck => self.happen(&action.key, Happened::GaveUp, says(why)).map(drop),
-            _ => Ok(()),
-        }
+        self.happen(&action.key, Happened::GaveUp, says(why)).map(drop)
     }
 
     /// Waits until the connector takes one more call of this verb.
@@ -516,6 +522,16 @@ impl Hand {
     }
 }
 
+/// What a target showed.
+enum Seen {
+    /// It is as wanted.
+    Wanted(State),
+    /// It is otherwise, and stays so.
+    Otherwise,
+    /// It could not be seen, and why.
+    Unknown(String),
+}
+
 /// Nothing else is done to this target meanwhile.
 struct Held<'a> {
     hand: &'a Hand,
@@ -543,7 +559,7 @@ fn is_repeatable(connector: &dyn Connector, action: &Kept) -> bool {
 /// Whether people were asked once more after this step was not done, and approved what follows.
 fn goes_on(plan: &Plan, actions: &[Kept], failed: &Kept) -> bool {
     let after = |later: &Kept| later.nth > failed.nth && later.stage == Stage::Approved && later.changed > failed.changed;
-    plan.on_failure == OnFailure::Hold && actions.iter().any(after)
+    plan.on_failure == OnFailure::Hold && failed.stage != Stage::Approved && actions.iter().any(after)
 }
 
 fn says(why: &str) -> With {

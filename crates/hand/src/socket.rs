@@ -1,12 +1,15 @@
 //! The Unix socket between brain and hand, both ends.
 //!
 //! The file of the socket belongs to the hand and can be opened by one group; whoever connects is asked by the system for
-//! its user, and only those that the settings name are heard. The brain likewise asks who listens.
+//! its user, and only those that the settings name are heard. The brain likewise asks who listens. Where either knows the
+//! other's key, it is asked for proof as well ([`crate::hello`]).
 
 use crate::hand::Hand;
+use crate::hello::Identity;
 use crate::protocol::{self, Reply, Request};
 use rustix::net::sockopt::socket_peercred;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _};
+use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -17,15 +20,22 @@ use std::time::Duration;
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 64;
 
+/// Whoever connects has proved itself within this.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+
+/// Of a request that is refused, so much is read and forgotten.
+const FORGOTTEN_BYTES_MAX: u64 = 64 << 20;
+
 /// The brain waits so long for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// Listens at `path` for processes of these users, and answers each request on a thread of its connection. Ends when the
-/// hand is closed and one more connection came.
+/// Listens at `path` for processes of these users, who prove themselves where the brain's key is known, and answers each
+/// request on a thread of its connection. Ends when the hand is closed and one more connection came.
 ///
 /// # Errors
 /// The socket cannot be made.
-pub fn serve(hand: &Arc<Hand>, path: &Path, users: &[u32]) -> io::Result<()> {
+pub fn serve(hand: &Arc<Hand>, path: &Path, users: &[u32], identity: Option<Identity>) -> io::Result<()> {
+    let identity = identity.map(Arc::new);
     let listener = bound(path)?;
     let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
@@ -37,10 +47,10 @@ pub fn serve(hand: &Arc<Hand>, path: &Path, users: &[u32]) -> io::Result<()> {
             continue;
         }
         open.fetch_add(1, Ordering::AcqRel);
-        let (hand, open) = (Arc::clone(hand), Arc::clone(&open));
+        let (hand, open, identity) = (Arc::clone(hand), Arc::clone(&open), identity.clone());
         std::thread::Builder::new().name("ask".into()).spawn(move || {
             // A connection that breaks is made anew by the other side.
-            let _ = answer_all(&hand, &stream);
+            let _ = answer_all(&hand, &stream, identity.as_deref());
             open.fetch_sub(1, Ordering::AcqRel);
         })?;
     }
@@ -69,33 +79,39 @@ fn is_one_of(stream: &UnixStream, users: &[u32]) -> bool {
     socket_peercred(stream).is_ok_and(|peer| users.contains(&peer.uid.as_raw()))
 }
 
-fn answer_all(hand: &Hand, stream: &UnixStream) -> io::Result<()> {
+fn answer_all(hand: &Hand, stream: &UnixStream, identity: Option<&Identity>) -> io::Result<()> {
     let mut from = BufReader::new(stream);
     let mut to = stream;
+    if let Some(identity) = identity {
+        // Whoever cannot prove itself in time takes no place of the brain's.
+        stream.set_read_timeout(Some(HELLO_WITHIN))?;
+        if let Err(error) = identity.admit(stream, &mut from) {
+            return refuse(&mut from, &mut to, error.to_string());
+        }
+        stream.set_read_timeout(None)?;
+    }
     loop {
         let reply = match protocol::receive::<Request>(&mut from) {
             Ok(None) => return Ok(()),
             Ok(Some(request)) => hand.answer(request),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData || error.is_syntax() => {
-                let why = format!("this is no request to the hand: {error}");
-                protocol::send(&mut to, &Reply::Refused { why, none: false })?;
-                return Ok(());
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return refuse(&mut from, &mut to, format!("this is no request to the hand: {error}"));
             }
             Err(error) => return Err(error),
         };
+        hand.store().reach("hand.answer.before");
         protocol::send(&mut to, &reply)?;
+        hand.store().reach("hand.answer.after");
     }
 }
 
-/// Whether bytes were read that are no request.
-trait IsSyntax {
-    fn is_syntax(&self) -> bool;
-}
-
-impl IsSyntax for io::Error {
-    fn is_syntax(&self) -> bool {
-        self.get_ref().is_some_and(|inner| inner.is::<serde_json::Error>())
-    }
+/// Says why, and hears no more. What is still on its way is read and forgotten: a connection that is closed over unread bytes
+/// takes the answer with it.
+fn refuse(from: &mut BufReader<&UnixStream>, to: &mut &UnixStream, why: String) -> io::Result<()> {
+    protocol::send(to, &Reply::Refused { why, none: false })?;
+    to.shutdown(Shutdown::Write)?;
+    to.set_read_timeout(Some(HELLO_WITHIN))?;
+    io::copy(&mut from.take(FORGOTTEN_BYTES_MAX), &mut io::sink()).map(drop)
 }
 
 /// The brain's end.
@@ -103,12 +119,18 @@ impl IsSyntax for io::Error {
 pub struct Client {
     path: PathBuf,
     users: Vec<u32>,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Client {
     /// A hand that listens at `path` and runs as one of `users`.
     pub fn new(path: PathBuf, users: Vec<u32>) -> Self {
-        Self { path, users }
+        Self { path, users, identity: None }
+    }
+
+    /// The same, whose key is known, and who knows ours.
+    pub fn known(self, identity: Identity) -> Self {
+        Self { identity: Some(Arc::new(identity)), ..self }
     }
 
     /// Asks the hand.
@@ -122,8 +144,12 @@ impl Client {
         }
         stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+        let mut from = BufReader::new(&stream);
+        if let Some(identity) = &self.identity {
+            identity.greet(&stream, &mut from)?;
+        }
         protocol::send(&mut &stream, request)?;
-        let reply = protocol::receive(&mut BufReader::new(&stream))?;
+        let reply = protocol::receive(&mut from)?;
         reply.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the hand ended before it answered"))
     }
 }

@@ -5,14 +5,26 @@
 //!
 //! INVARIANT: an action's stage changes by [`adjutant_engine::act::next`] alone.
 
+mod batch;
+mod copy;
+mod epoch;
+mod mark;
+mod people;
+
+pub(crate) use batch::Pending;
+pub use copy::{copy, put_back};
+pub use epoch::{Restored, Standing, standing};
+pub use people::Approver;
+pub(crate) use people::Signed;
+
 use adjutant_engine::act::{self, Happened};
 use adjutant_model::act::{Action, Plan, State};
 use adjutant_model::{Digest, Stage, Time};
 use adjutant_rules::playbook::VERBS;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 /// The file in the hand's folder.
 pub const FILE: &str = "hand.db";
@@ -107,7 +119,7 @@ pub struct Kept {
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// Its number, from 1 without gaps.
+    /// Its number, from 1; without gaps but where a store was restored.
     pub seq: u64,
     /// When.
     pub at: Time,
@@ -115,26 +127,6 @@ pub struct Line {
     pub kind: String,
     /// What, as JSON.
     pub body: serde_json::Value,
-}
-
-/// An approver's key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approver {
-    /// The key's short name: `NAME+ID`.
-    pub id: String,
-    /// Whose it is.
-    pub name: String,
-    /// The verifier key, see `adjutant_ledger::key`.
-    pub key: String,
-    /// What its owner may approve as.
-    pub roles: Vec<String>,
-    /// When it was added.
-    pub added: Time,
-    /// From when on it counts.
-    pub counts: Time,
-    /// When it was revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked: Option<Time>,
 }
 
 /// What changes with a stage.
@@ -150,9 +142,16 @@ pub struct With {
     pub says: String,
 }
 
+/// What follows for an action from something else, in the same transaction.
+pub(crate) type Follows<'a> = (&'a str, Happened);
+
 /// The store.
 pub struct Store {
-    connection: Mutex<Connection>,
+    turns: batch::Turns,
+    mark: mark::Mark,
+    /// It was restored since the last process, and how far it had come before, if that is known.
+    restored: Option<Restored>,
+    reach: fn(&str),
 }
 
 impl Store {
@@ -162,7 +161,9 @@ impl Store {
     /// It cannot be used.
     pub fn open(folder: &Path) -> Result<Self> {
         let unusable = |error: std::io::Error| StoreError::Unusable(error.to_string());
-        std::fs::create_dir_all(folder).map_err(unusable)?;
+        let mut make = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+        make.recursive(true).create(folder).map_err(unusable)?;
         let file = folder.join(FILE);
         let mut open = std::fs::OpenOptions::new();
         open.create(true).append(true);
@@ -173,26 +174,34 @@ impl Store {
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        let (mark, said) = mark::Mark::open(folder, &file)?;
+        let last = last_line(&connection)?;
+        let restored = epoch::restored(last, said, mark::number(&file)?);
+        if restored.is_none() {
+            mark.set_durably(last)?;
+        }
+        Ok(Self { turns: batch::Turns::new(connection), mark, restored, reach: |_| {} })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Tells `reach` of each place where the process may end, by its label: a test ends it there.
+    pub fn ending(self, reach: fn(&str)) -> Self {
+        Self { reach, ..self }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let done = change(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
+    /// A place where the process may end.
+    pub(crate) fn reach(&self, label: &str) {
+        (self.reach)(label);
     }
 
-    /// Keeps a plan with its actions, each at the stage that its ruling says.
+    fn lock(&self) -> impl std::ops::Deref<Target = Connection> + '_ {
+        Reading(self.turns.lock())
+    }
+
+    /// Keeps a plan with its actions, each at the stage that its ruling says: `follows` has what happens to it at once.
     ///
     /// # Errors
     /// It is there already, or the store cannot be used.
-    pub fn keep(&self, plan: &Plan, digest: &Digest) -> Result<()> {
+    pub(crate) fn keep(&self, plan: &Plan, digest: &Digest, follows: &[(Follows<'_>, With)]) -> Result<()> {
         self.change(|db| {
             db.execute(
                 "INSERT INTO plan (digest, expires, body) VALUES (?1, ?2, ?3)",
@@ -213,7 +222,8 @@ impl Store {
                     ],
                 )?;
             }
-            note(db, plan.made, "plan", &serde_json::json!({ "plan": digest, "case": plan.case, "body": plan }))
+            note(db, plan.made, "plan", &serde_json::json!({ "plan": digest, "case": plan.case, "body": plan }))?;
+            follows.iter().try_for_each(|((key, happened), with)| move_on(db, (key, *happened), with, plan.made).map(drop))
         })
     }
 
@@ -283,14 +293,6 @@ impl Store {
         self.select("stage IN (5, 6, 10, 11) ORDER BY plan, nth", &[])
     }
 
-    /// Actions that somebody signed to take back since anything became of them.
-    ///
-    /// # Errors
-    /// The store cannot be used.
-    pub fn undo_asked(&self) -> Result<Vec<Kept>> {
-        self.select("stage IN (7, 13, 14) AND EXISTS (SELECT 1 FROM spent WHERE about = 'undo ' || key AND at >= changed)", &[])
-    }
-
     /// Actions that are done and whose time is over at `now`.
     ///
     /// # Errors
@@ -341,110 +343,7 @@ impl Store {
     /// # Errors
     /// That cannot happen to it where it is.
     pub fn happen(&self, key: &str, happened: Happened, with: With, now: Time) -> Result<Stage> {
-        self.change(|db| {
-            let (stage, plan) = db
-                .query_row("SELECT stage, plan FROM action WHERE key = ?1", [key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
-                .optional()?
-                .ok_or_else(|| StoreError::None(format!("action {key}")))?;
-            let stage = staged(stage)?;
-            let next = act::next(stage, happened).ok_or(StoreError::Stage(stage))?;
-            let intended = (happened == Happened::Intended).then_some(now.0);
-            let [before, after] = [&with.before, &with.after].map(|state| state.as_ref().map(json));
-            db.execute(
-                "UPDATE action SET stage = ?2, before = coalesce(?3, before), after = coalesce(?4, after),
-                 intended = coalesce(?5, intended), ends = CASE WHEN ?2 = 7 THEN coalesce(?6, ends) END, changed = ?7, says = ?8 WHERE key = ?1",
-                params![key, code(next), before, after, intended, with.ends.map(|ends| ends.0), now.0, with.says],
-            )?;
-            let body = serde_json::json!({
-                "action": key, "plan": plan, "was": stage, "is": next, "says": with.says, "before": with.before, "after": with.after,
-            });
-            note(db, now, "stage", &body)?;
-            Ok(next)
-        })
-    }
-
-    /// Spends a signed note about a plan or an action, once.
-    ///
-    /// # Errors
-    /// Its nonce was used before, or the store cannot be used.
-    pub fn spend(&self, (nonce, about): (&str, &str), by: &Approver, (kind, text): (&str, &str), now: Time) -> Result<()> {
-        self.change(|db| {
-            let used: bool = db.query_row("SELECT EXISTS (SELECT 1 FROM spent WHERE nonce = ?1)", [nonce], |row| row.get(0))?;
-            #[cfg(test)]
-            let (used, nonce) = if crate::planted::is(crate::planted::Bug::SpentTwice) {
-                (false, crate::statement::nonce().unwrap_or_default())
-            } else {
-                (used, nonce.to_owned())
-            };
-            if used {
-                return Err(StoreError::Spent);
-            }
-            db.execute(
-                "INSERT INTO spent (nonce, about, by, at, note) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![nonce, format!("{kind} {about}"), by.id, now.0, text],
-            )?;
-            note(db, now, kind, &serde_json::json!({ "about": about, "by": by.name, "key": by.id, "note": text }))
-        })
-    }
-
-    /// The keys that said `kind` about this.
-    ///
-    /// # Errors
-    /// The store cannot be used.
-    pub fn said(&self, kind: &str, about: &str) -> Result<Vec<Approver>> {
-        let ids = {
-            let db = self.lock();
-            let mut statement = db.prepare_cached("SELECT DISTINCT by FROM spent WHERE about = ?1")?;
-            let ids = statement.query_map([format!("{kind} {about}")], text)?;
-            ids.collect::<rusqlite::Result<Vec<_>>>()?
-        };
-        Ok(self.approvers()?.into_iter().filter(|approver| ids.contains(&approver.id)).collect())
-    }
-
-    /// Every approver's key, revoked ones too.
-    ///
-    /// # Errors
-    /// The store cannot be used.
-    pub fn approvers(&self) -> Result<Vec<Approver>> {
-        let db = self.lock();
-        let mut statement =
-            db.prepare_cached("SELECT id, name, key, roles, added, counts, revoked FROM approver ORDER BY name, added")?;
-        let mut rows = statement.query([])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(Approver {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                key: row.get(2)?,
-                roles: read(&row.get::<_, String>(3)?)?,
-                added: Time(row.get(4)?),
-                counts: Time(row.get(5)?),
-                revoked: row.get::<_, Option<i64>>(6)?.map(Time),
-            });
-        }
-        Ok(found)
-    }
-
-    /// Adds an approver's key, or marks one as revoked.
-    ///
-    /// # Errors
-    /// The store cannot be used.
-    pub fn put_approver(&self, approver: &Approver, now: Time) -> Result<()> {
-        self.change(|db| {
-            db.execute(
-                "INSERT OR REPLACE INTO approver (id, name, key, roles, added, counts, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![
-                    approver.id,
-                    approver.name,
-                    approver.key,
-                    json(&approver.roles),
-                    approver.added.0,
-                    approver.counts.0,
-                    approver.revoked.map(|at| at.0)
-                ],
-            )?;
-            note(db, now, "key", &serde_json::json!(approver))
-        })
+        self.change(|db| move_on(db, (key, happened), &with, now))
     }
 
     /// Whether any plan was ever kept.
@@ -489,7 +388,18 @@ impl Store {
     /// # Errors
     /// The store cannot be used.
     pub fn set(&self, (name, value): (&str, &str), kind: &str, body: &serde_json::Value, now: Time) -> Result<()> {
-        self.change(|db| {
+        self.set_soon((name, value), kind, body, now)?.durable()
+    }
+
+    /// Sets a setting that has to be made durable.
+    pub(crate) fn set_soon(
+        &self,
+        (name, value): (&str, &str),
+        kind: &str,
+        body: &serde_json::Value,
+        now: Time,
+    ) -> Result<Pending<'_, ()>> {
+        self.change_soon(|db| {
             db.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)", params![name, value])?;
             note(db, now, kind, body)
         })
@@ -516,9 +426,24 @@ impl Store {
     /// # Errors
     /// The store cannot be used.
     pub fn last_line(&self) -> Result<u64> {
-        let last: i64 = self.lock().query_row("SELECT coalesce(max(seq), 0) FROM journal", [], |row| row.get(0))?;
-        Ok(last.cast_unsigned())
+        last_line(&self.lock())
     }
+}
+
+/// The connection, to read.
+struct Reading<'a>(MutexGuard<'a, batch::Turn>);
+
+impl std::ops::Deref for Reading<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0.connection
+    }
+}
+
+fn last_line(db: &Connection) -> Result<u64> {
+    let last: i64 = db.query_row("SELECT coalesce(max(seq), 0) FROM journal", [], |row| row.get(0))?;
+    Ok(last.cast_unsigned())
 }
 
 fn migrate(connection: &mut Connection) -> Result<()> {
@@ -536,9 +461,33 @@ fn migrate(connection: &mut Connection) -> Result<()> {
     }
 }
 
-fn note(db: &Transaction<'_>, at: Time, kind: &str, body: &serde_json::Value) -> Result<()> {
+fn note(db: &Connection, at: Time, kind: &str, body: &serde_json::Value) -> Result<()> {
     db.execute("INSERT INTO journal (at, kind, body) VALUES (?1, ?2, ?3)", params![at.0, kind, body.to_string()])?;
     Ok(())
+}
+
+/// Lets something happen to an action: its stage, what changes with it, and a line of the journal.
+fn move_on(db: &Connection, (key, happened): Follows<'_>, with: &With, now: Time) -> Result<Stage> {
+    let (stage, plan) = db
+        .query_row("SELECT stage, plan FROM action WHERE key = ?1", [key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+        .optional()?
+        .ok_or_else(|| StoreError::None(format!("action {key}")))?;
+    let stage = staged(stage)?;
+    let next = act::next(stage, happened).ok_or(StoreError::Stage(stage))?;
+    let intended = (happened == Happened::Intended).then_some(now.0);
+    let [before, after] = [&with.before, &with.after].map(|state| state.as_ref().map(json));
+    // What was not begun after all is counted by no limit.
+    db.execute(
+        "UPDATE action SET stage = ?2, before = coalesce(?3, before), after = coalesce(?4, after),
+         intended = CASE WHEN ?2 = 5 THEN NULL ELSE coalesce(?5, intended) END,
+         ends = CASE WHEN ?2 = 7 THEN coalesce(?6, ends) END, changed = ?7, says = ?8 WHERE key = ?1",
+        params![key, code(next), before, after, intended, with.ends.map(|ends| ends.0), now.0, with.says],
+    )?;
+    let body = serde_json::json!({
+        "action": key, "plan": plan, "was": stage, "is": next, "says": with.says, "before": with.before, "after": with.after,
+    });
+    note(db, now, "stage", &body)?;
+    Ok(next)
 }
 
 fn kept(row: &Row<'_>) -> Result<Kept> {

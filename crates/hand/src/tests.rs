@@ -2,6 +2,7 @@
 
 mod calls;
 mod proposed;
+mod restored;
 
 use crate::draft::{Draft, Wish};
 use crate::fixture::{Account, Call, Effect, Fake, Fault};
@@ -372,15 +373,6 @@ fn what_became_protected_since_the_approval_is_not_touched() {
 }
 
 #[test]
-fn a_restored_store_voids_what_was_approved_before() {
-    let bench = Bench::new(1);
-    let digest = approved(&bench.hand(), &["u0"]);
-    Arc::try_unwrap(bench.hand()).map_err(|_| ()).unwrap().begin_epoch().unwrap();
-    assert_eq!(carried_out(&bench, &digest)[0].stage, Stage::Cancelled);
-    assert!(bench.enabled("u0"));
-}
-
-#[test]
 fn names_that_mean_nobody_or_several_resolve_to_nothing() {
     let bench = Bench::new(2);
     for id in ["u0", "u1"] {
@@ -509,7 +501,7 @@ fn planted_bugs_are_found() {
         (Bug::OwnApproval, only_whole_fresh_unspent_signatures_of_the_right_people_count),
         (Bug::IntentAfterAct, every_fault_at_every_call_ends_in_one_effect_or_none_and_a_stage_that_says_so),
         (Bug::SpentTwice, a_note_is_spent_once_whatever_it_is_about),
-        (Bug::EpochIgnored, a_restored_store_voids_what_was_approved_before),
+        (Bug::EpochIgnored, restored::what_was_intended_before_a_restore_is_looked_at_and_not_begun_again),
         (Bug::LateApproval, silence_denies_and_a_late_approval_is_none),
         (Bug::RevokedCounts, only_whole_fresh_unspent_signatures_of_the_right_people_count),
         (Bug::FoundByName, an_account_that_was_renamed_is_found_and_one_that_is_another_now_is_not_touched),

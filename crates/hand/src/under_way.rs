@@ -45,7 +45,7 @@ impl Hand {
     /// Begins another call of what was begun before; none where that would not be begun now.
     pub(crate) fn again(&self, plan: &Plan) -> Result<Option<UnderWay<'_>>, StoreError> {
         let _gate = locked(&self.gate);
-        let may = self.paused()?.is_none() && plan.epoch == self.epoch() && plan.expires > self.now();
+        let may = self.paused()?.is_none() && plan.epoch == self.epoch()? && plan.expires > self.now();
         Ok(may.then(|| self.calls.begin()))
     }
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask bench guard`: how long one ruling takes under the shipped guardrails, beside the policies alone.
 //!
+//! And how long the hand takes from the last signature to the call, and what plans that wait cost ([`super::hand`]).
+//!
 //! The reference is what no guard can go below that asks Cedar twice: the entities built and both questions put, and nothing
 //! else looked at. The ruling itself asks once where the first answer is yes, and compares names, counts and times beside that.
 
@@ -15,6 +17,7 @@ use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Microseconds of a ruling.
 const GUARD_US_MAX: f64 = 100.0;
@@ -27,7 +30,7 @@ pub struct Arguments {
 }
 
 /// A company in which nothing was done yet.
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Spent for Nothing {
     fn count(&self, _: Option<&str>, _: Time) -> u64 {
@@ -47,6 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let files: Files = shipped.into_iter().filter(|(path, _)| path.starts_with("guardrails/")).collect();
     let guardrails =
         Guardrails::load(&files).map_err(|faults| anyhow::anyhow!("the shipped guardrails do not load: {faults:?}"))?;
+    let guardrails = Arc::new(guardrails);
     let target =
         Target { kind: EntityKind::User, id: "5f8c1f0a-1111-4222-8333-444455556666".into(), name: "Eva Maria Blum".into() };
     let aliases = ["eva", "CORP\\eva", "eva@corp.example", "S-1-5-21-1004336348-1177238915-682003330-1104"].map(str::to_owned);
@@ -94,6 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     figures.add("guard_us", ruling, "µs of a ruling on an account of five names in thirty groups; bar < 100");
     figures.add("guard_reference_us", alone, "µs of both questions to the policies alone");
     figures.add("guard_ratio", alone / ruling, "of the reference's speed");
+    let quick = super::hand::measure(&guardrails, &mut figures)?;
     figures.report(arguments.json.as_deref())?;
-    Ok(ruling < GUARD_US_MAX)
+    Ok(ruling < GUARD_US_MAX && quick)
 }

@@ -56,24 +56,29 @@ pub enum Kill {
     Asked { after: Duration },
 }
 
+/// Random numbers that a number makes again (SplitMix64).
+pub struct Draw(pub u64);
+
+impl Draw {
+    /// A number below `below`.
+    pub fn below(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % below.max(1)
+    }
+}
+
 /// The kills, one after the other.
 pub struct Plan {
-    state: u64,
+    draw: Draw,
     made: usize,
     begun: usize,
 }
 
 impl Plan {
     pub fn new(seed: u64) -> Self {
-        Self { state: seed, made: 0, begun: 0 }
-    }
-
-    /// A number below `below` (SplitMix64).
-    fn draw(&mut self, below: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ self.state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) % below.max(1)
+        Self { draw: Draw(seed), made: 0, begun: 0 }
     }
 
     /// The first kill in a folder.
@@ -87,12 +92,12 @@ impl Plan {
     pub fn next(&mut self) -> Kill {
         self.made += 1;
         if self.made.is_multiple_of(2) {
-            return Kill::Random { after: Duration::from_millis(self.draw(900)) };
+            return Kill::Random { after: Duration::from_millis(self.draw.below(900)) };
         }
         let round = self.made / 2;
         let (label, asked) = LABELS[round % LABELS.len()];
         let most = if asked || label.starts_with("se") || label.starts_with("start") { 1 } else { NTH_MAX };
-        let nth = if round < LABELS.len() { most.min(3) } else { 1 + self.draw(most) };
+        let nth = if round < LABELS.len() { most.min(3) } else { 1 + self.draw.below(most) };
         Kill::Label { label, nth, asked }
     }
 }

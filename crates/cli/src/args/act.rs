@@ -18,6 +18,30 @@ pub(crate) struct Hand {
     /// The file with its settings (docs/operate/response.md).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: PathBuf,
+    /// The public half of the service's key: nobody else is heard [default: `brain_key` of the settings].
+    #[arg(long, value_name = "KEY")]
+    pub(crate) brain_key: Option<String>,
+    /// The number of the service's user [default: `brain_user_ids` of the settings].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) brain_user_id: Option<u32>,
+    #[command(flatten)]
+    pub(crate) launched: super::service::Launched,
+}
+
+/// Run service and hand as two processes that are kept apart, and keep them running.
+///
+/// Root starts them as the two users that the hand's settings name. Anybody else starts both as themself; the service then
+/// cannot read what is the hand's. Each knows the other by a key that is made at the first start. `adjutant doctor` says what
+/// keeps them apart.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  adjutant run --config /etc/adjutant/adjutant.toml --hand /etc/adjutant-hand/hand.toml")]
+pub(crate) struct Run {
+    /// The file with the service's settings [default: $ADJUTANT_CONFIG].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// The file with the hand's settings (docs/operate/response.md).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) hand: PathBuf,
 }
 
 /// Ask a person a question of the book about a case, such as "was this you?".

@@ -31,6 +31,19 @@ pub(crate) struct Serve {
     /// As of when alerts are decided, and their context is fresh or stale [default: arrival].
     #[arg(long, value_name = "WHEN")]
     pub(crate) decide_at: Option<DecideAt>,
+    #[command(flatten)]
+    pub(crate) launched: Launched,
+}
+
+/// What `adjutant run` tells the processes that it starts.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Launched {
+    /// End when whoever started this process ends.
+    #[arg(long, hide = true)]
+    pub(crate) launched: bool,
+    /// Never read this path, nor anything below it.
+    #[arg(long, hide = true, value_name = "PATH")]
+    pub(crate) close: Vec<PathBuf>,
 }
 
 /// As of when alerts are decided.
@@ -406,10 +419,16 @@ pub(crate) enum AuditCommand {
 
 /// Write a copy of the folder's store to a file, also while the service runs.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  adjutant backup /backup/adjutant-2026-03-01.db --data /var/lib/adjutant")]
+#[command(after_help = "\
+Examples:
+  adjutant backup /backup/adjutant-2026-03-01.db --data /var/lib/adjutant
+  adjutant backup /backup/hand-2026-03-01.db --hand /var/lib/adjutant-hand")]
 pub(crate) struct Backup {
     #[command(flatten)]
     pub(crate) data: DataArg,
+    /// The hand's folder, to copy its store instead.
+    #[arg(long, value_name = "DIR", conflicts_with = "data", value_hint = ValueHint::DirPath)]
+    pub(crate) hand: Option<PathBuf>,
     /// A new file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
@@ -421,6 +440,9 @@ pub(crate) struct Backup {
 pub(crate) struct Restore {
     #[command(flatten)]
     pub(crate) data: DataArg,
+    /// The hand's folder, to make its store of the hand's backup. What was approved before is void then.
+    #[arg(long, value_name = "DIR", conflicts_with = "data", value_hint = ValueHint::DirPath)]
+    pub(crate) hand: Option<PathBuf>,
     /// The backup.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
@@ -428,8 +450,11 @@ pub(crate) struct Restore {
 
 /// Look at a folder: what is in it, whether it is sound, and what to do.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  adjutant doctor --data /var/lib/adjutant")]
+#[command(after_help = "Example:\n  adjutant doctor --data /var/lib/adjutant --hand /var/lib/adjutant-hand")]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) data: DataArg,
+    /// The hand's folder, to look at that too.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) hand: Option<PathBuf>,
 }

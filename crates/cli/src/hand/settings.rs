@@ -11,6 +11,7 @@ use adjutant_hand::secret_ref::SecretPlaces;
 use adjutant_hand::socket::own_user;
 use adjutant_hand::steady::{Limits, Steady};
 use adjutant_hand::{Connectors, Rule, Settings, connector as hand};
+use adjutant_ledger::VerifierKey;
 use adjutant_model::act::{Answer, Ruling};
 use adjutant_model::{Duration, EntityKind};
 use adjutant_rules::Files;
@@ -24,20 +25,34 @@ use std::sync::Arc;
 /// The file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(crate) struct File {
     /// The folder of the hand's own store.
-    pub(super) data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// Where it listens for the brain.
-    pub(super) socket: PathBuf,
+    pub(crate) socket: PathBuf,
     /// The numbers of the users that may ask it; its own when none.
     #[serde(default)]
     brain_user_ids: Vec<u32>,
+    /// The public half of the service's key: whoever cannot prove that it is theirs is not heard.
+    #[serde(default)]
+    brain_key: Option<String>,
+    /// The users that `adjutant run` starts the two processes as, when root starts it.
+    #[serde(default)]
+    brain_user: Option<String>,
+    #[serde(default)]
+    hand_user: Option<String>,
+    /// Variables of the environment that `adjutant run` leaves to the service.
+    #[serde(default)]
+    pass: Vec<String>,
     /// The book whose guardrails hold [default: the one that is part of adjutant].
     #[serde(default)]
     book_dir: Option<PathBuf>,
     /// How long a plan waits for its approvals.
     #[serde(default)]
     plan_lives_minutes: Option<u32>,
+    /// For so long a target that was called and shows no change may still change.
+    #[serde(default)]
+    settles_seconds: Option<u32>,
     /// Which connector does a verb, where several offer it.
     #[serde(default)]
     verbs: BTreeMap<String, String>,
@@ -81,7 +96,7 @@ struct Act {
     verb: String,
 }
 
-pub(super) fn load(path: &Path) -> anyhow::Result<File> {
+pub(crate) fn load(path: &Path) -> anyhow::Result<File> {
     let text = std::fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     toml::from_str(&text).with_context(|| format!("`{}` is not sound", path.display()))
 }
@@ -92,11 +107,52 @@ pub(super) fn of(file: &File) -> Settings {
     if let Some(minutes) = file.plan_lives_minutes {
         settings.plan_lives = Duration::from_secs(i64::from(minutes) * 60);
     }
+    if let Some(seconds) = file.settles_seconds {
+        settings.settles_in = Duration::from_secs(seconds.into());
+    }
     settings
 }
 
-pub(super) fn users(file: &File) -> Vec<u32> {
-    if file.brain_user_ids.is_empty() { vec![own_user()] } else { file.brain_user_ids.clone() }
+/// Who may ask.
+pub(super) fn users(file: &File, told: Option<u32>) -> Vec<u32> {
+    match (told, file.brain_user_ids.as_slice()) {
+        (Some(user), _) => vec![user],
+        (None, []) => vec![own_user()],
+        (None, users) => users.to_vec(),
+    }
+}
+
+/// The key of whoever may ask.
+pub(super) fn brain_key(file: &File, told: Option<&str>) -> anyhow::Result<Option<VerifierKey>> {
+    let key = told.or(file.brain_key.as_deref()).map(str::parse::<VerifierKey>);
+    key.transpose().context("`brain_key` is not the public half of a key: it stands in the service's folder, in `socket.pub`")
+}
+
+/// The users that the launcher starts brain and hand as.
+pub(crate) fn user_names(file: &File) -> [Option<&str>; 2] {
+    [file.brain_user.as_deref(), file.hand_user.as_deref()]
+}
+
+/// Variables that the launcher leaves to the brain.
+pub(crate) fn passed(file: &File) -> Vec<String> {
+    file.pass.clone()
+}
+
+/// Where the hand's secrets stand: the files that its connectors name, and what systemd handed over.
+pub(crate) fn secret_places(file: &File) -> Vec<PathBuf> {
+    fn files(value: &toml::Value, found: &mut Vec<PathBuf>) {
+        match value {
+            toml::Value::Table(table) => match (table.get("file"), table.len()) {
+                (Some(toml::Value::String(path)), 1) => found.push(path.into()),
+                _ => table.values().for_each(|value| files(value, found)),
+            },
+            toml::Value::Array(values) => values.iter().for_each(|value| files(value, found)),
+            _ => {}
+        }
+    }
+    let mut found: Vec<PathBuf> = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).into_iter().collect();
+    file.connectors.values().flat_map(|table| table.values()).for_each(|value| files(value, &mut found));
+    found
 }
 
 /// The connectors, each with its secrets.

@@ -7,6 +7,7 @@ use crate::serve::Folder;
 use crate::table::painted;
 use crate::term;
 use adjutant_engine::explain::style::Line;
+use adjutant_hand::store as hand_store;
 use adjutant_ledger::{VerifierKey, leaf};
 use adjutant_model::Time;
 use adjutant_runtime::event::{self, Noted, What};
@@ -21,6 +22,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 pub(crate) fn backup(args: &Backup) -> anyhow::Result<Exit> {
+    if let Some(hand) = &args.hand {
+        hand_store::copy(hand, &args.file)?;
+        let said = format!(
+            "written to {}: plans, what was signed for, and what was done; no key and no credential",
+            args.file.display()
+        );
+        return say(&[verdict(true, &said)], true);
+    }
     let (folder, to) = (&args.data.data, &args.file);
     let from = folder.join(FILE);
     if !from.is_file() {
@@ -51,6 +60,12 @@ pub(crate) fn backup(args: &Backup) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn restore(args: &Restore) -> anyhow::Result<Exit> {
+    if let Some(hand) = &args.hand {
+        hand_store::put_back(&args.file, hand)?;
+        let said =
+            format!("restored to {}: at the next start another epoch begins, and what was approved is void", hand.display());
+        return say(&[verdict(true, &said)], true);
+    }
     let (data, from) = (&args.data.data, &args.file);
     if !from.is_file() {
         anyhow::bail!("`{}` is no file; name a backup that `adjutant backup` wrote", from.display());

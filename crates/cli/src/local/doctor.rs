@@ -1,5 +1,7 @@
 //! `adjutant doctor`: what is in a folder, whether it is sound, and what to do.
 
+mod hand;
+
 use super::{KEY, LOCK, PUBLIC, audit, open, public, under, verdict};
 use crate::args::service::Doctor;
 use crate::exit::Exit;
@@ -48,6 +50,7 @@ pub(crate) fn run(args: &Doctor) -> anyhow::Result<Exit> {
     let mut found = Found::default();
     let running = lock(folder, &mut found)?;
     permissions(folder, &mut found)?;
+    hand::apart(folder, &mut found)?;
     file(&mut reader, &mut found)?;
     let (well, lines) = audit::verified(&mut reader, &[], public(&folder.join(PUBLIC))?.as_ref())?;
     found.looks += u32::from(!well);
@@ -55,6 +58,9 @@ pub(crate) fn run(args: &Doctor) -> anyhow::Result<Exit> {
     checkpoint(&mut reader, running, &mut found)?;
     contents(&mut reader, &mut found)?;
     context(&mut reader, &mut found)?;
+    if let Some(folder) = &args.hand {
+        hand::folder(folder, &mut found)?;
+    }
     let last = match found.looks {
         0 => "all is well".into(),
         looks => format!("{looks} to look at"),

@@ -17,6 +17,12 @@ pub(super) fn load(args: &Serve) -> anyhow::Result<Config> {
     read(file.as_deref(), &flags(args))
 }
 
+/// The settings of a service that is started with this file and nothing else.
+pub(crate) fn of_file(file: Option<&Path>) -> anyhow::Result<Config> {
+    let from_environment = std::env::var_os(FILE).map(std::path::PathBuf::from);
+    read(file.or(from_environment.as_deref()), &[])
+}
+
 fn read(file: Option<&Path>, flags: &[(String, String)]) -> anyhow::Result<Config> {
     let text = file.map(|file| fs::read_to_string(file).with_context(|| format!("`{}` cannot be read", file.display())));
     let text = text.transpose()?;

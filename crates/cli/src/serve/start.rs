@@ -4,8 +4,9 @@ use super::folder::{Folder, ORIGIN};
 use super::teller::{Teller, secret};
 use super::traces::Traces;
 use super::watchers::{self, Watchers};
-use crate::book;
+use crate::{book, keys};
 use adjutant_engine::entities::HashKey;
+use adjutant_hand::hello::{End, Identity};
 use adjutant_hand::socket::{Client, own_user};
 use adjutant_model::Time;
 use adjutant_runtime::drive::{Settings, remembering};
@@ -23,6 +24,7 @@ use adjutant_server::intake::body;
 use adjutant_server::letters::Letters;
 use adjutant_server::serve::wall_clock;
 use adjutant_store::{Options, Sqlite};
+use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,11 +86,7 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
         limits: body::Limits { packed_bytes_max: config.limits.body_bytes_max as usize, ..body::Limits::default() },
         heard: Arc::default(),
         events,
-        hand: config
-            .hand
-            .socket
-            .clone()
-            .map(|path| Arc::new(Client::new(path, vec![config.hand.user_id.unwrap_or_else(own_user)]))),
+        hand: hand(folder, config)?.map(Arc::new),
         letters: Arc::new(Letters::new(config)),
         notices: Arc::default(),
     };
@@ -98,6 +96,16 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
     let seal = Seal::new(folder.key()?, ORIGIN.into());
     let watchers = watchers::spawn(&app, config, (watch, seal, bus, teller), stop)?;
     Ok(Started { app, service, driver, watchers, broken, traces })
+}
+
+/// The way to the hand, if there is one.
+fn hand(folder: &Folder, config: &Config) -> anyhow::Result<Option<Client>> {
+    let Some(socket) = config.hand.socket.clone() else { return Ok(None) };
+    let client = Client::new(socket, vec![config.hand.user_id.unwrap_or_else(own_user)]);
+    let own = keys::own(&folder.path, End::Brain)?;
+    let Some(key) = &config.hand.key else { return Ok(Some(client)) };
+    let other = key.parse().context("`hand.key` is not the public half of a key: `adjutant hand` says it when it starts")?;
+    Ok(Some(client.known(Identity { own, other })))
 }
 
 fn run(

@@ -1,6 +1,7 @@
 //! Acting, from an alert to a real directory and back: the service, the hand and an OpenLDAP, each its own process, and people
 //! with keys of their own.
 
+mod launch;
 mod letters;
 #[path = "../doors/running.rs"]
 mod running;

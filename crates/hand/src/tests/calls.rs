@@ -80,7 +80,7 @@ fn an_undo_that_was_signed_outlives_the_process() {
     hand.close();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert!(bench.enabled("u0"));
-    assert!(bench.hand().store().undo_asked().unwrap().is_empty(), "once");
+    assert!(bench.hand().store().undo_signed().unwrap().is_empty(), "once");
 }
 
 #[test]

@@ -349,6 +349,8 @@ pub struct Hand {
     pub socket: Option<PathBuf>,
     /// The number of the user that it runs as; the service's own when none.
     pub user_id: Option<u32>,
+    /// The public half of its key: whoever listens there and cannot prove that it is theirs is not asked.
+    pub key: Option<String>,
 }
 
 /// Where traces of the service's own work go: requests, commits and what is told to others, without any content.
