@@ -3,6 +3,7 @@
 use super::{ALONE, ORDINARY, Siege};
 use crate::acting::accounts::VERBS;
 use crate::acting::bench::{self, LEADS};
+use crate::approvals::until;
 use crate::dice::Dice;
 use crate::guard::world;
 use adjutant_hand::protocol::{LINE_BYTES_MAX, Reply, Request};
@@ -206,13 +207,13 @@ impl Siege {
         }
         let crowd: Vec<_> = (0..80).map_while(|_| UnixStream::connect(self.socket()).ok()).collect();
         drop(crowd);
-        for _ in 0..200 {
-            if self.ask(&Request::Keys).is_ok() {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        anyhow::bail!("it does not answer after a crowd")
+        let all_answered = || {
+            thread::scope(|scope| {
+                let asked: Vec<_> = (0..AT_ONCE + 4).map(|_| scope.spawn(|| self.ask(&Request::Keys).is_ok())).collect();
+                asked.into_iter().all(|asked| asked.join().unwrap_or(false))
+            })
+        };
+        until(all_answered, "it does not answer after a crowd")
     }
 
     fn raw(&self, bytes: &[u8]) -> Result<()> {
