@@ -1,13 +1,17 @@
 //! What the hand answers to each request.
 
-use crate::draft::{resolve, subject};
+use crate::connector::Found;
+use crate::draft::{NAME_CHARS_MAX, resolve, subject};
 use crate::hand::{Hand, Refused, missing};
-use crate::protocol::{ConnectorHealth, Health, JOURNAL_LINES_MAX, OfferShown, Reply, Request, Shown};
+use crate::protocol::{ConnectorHealth, Health, Identity, JOURNAL_LINES_MAX, Known, OfferShown, Reply, Request, Shown};
 use crate::store::{Kept, StoreError};
 use adjutant_engine::guard::{Asked, By};
 use adjutant_model::act::{Action, Answer, Ruling, Target};
-use adjutant_model::{Digest, EntityKind, Time};
+use adjutant_model::{Digest, Duration, EntityKind, Time};
 use std::collections::BTreeMap;
+
+/// What is known for longer is asked for again.
+const AGE_SECONDS_MAX: u32 = 86_400;
 
 impl Hand {
     /// Answers one request. Whatever is answered is durable.
@@ -44,6 +48,7 @@ impl Hand {
                 Ok(Reply::Journal { lines: self.store().journal(after, JOURNAL_LINES_MAX)? })
             }
             Request::Check { verb, kind, name } => Ok(self.check(&verb, kind, &name)),
+            Request::Facts { kind, name, age_seconds_max } => self.facts(kind, &name, age_seconds_max),
             Request::Keys => Ok(Reply::Keys { keys: self.store().approvers()? }),
             Request::Health { connector } => self.health(connector.as_deref()),
         }
@@ -86,6 +91,24 @@ impl Hand {
         }
     }
 
+    /// What each connector knows; one that does not answer is told beside the others.
+    fn facts(&self, kind: EntityKind, name: &str, age_seconds_max: u32) -> Result<Reply, Refused> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+            return Err(Refused::Form("the name is empty, too long or no text".into()));
+        }
+        let age_max = Duration::from_secs(age_seconds_max.min(AGE_SECONDS_MAX).into());
+        let of_one = |(connector, asked): (&String, &std::sync::Arc<dyn crate::connector::Connector>)| {
+            let told = asked.recall(kind, name, age_max);
+            let known = Known { connector: connector.clone(), ..Known::default() };
+            match told {
+                Ok((found, at)) => Known { at: Some(at), found: found.into_iter().map(identity).collect(), ..known },
+                Err(error) => Known { unknown: error.to_string(), ..known },
+            }
+        };
+        Ok(Reply::Facts { known: self.connectors().iter().map(of_one).collect() })
+    }
+
     fn health(&self, asked: Option<&str>) -> Result<Reply, Refused> {
         if let Some(name) = asked.filter(|name| !self.connectors().contains_key(*name)) {
             return Err(StoreError::None(format!("connector `{name}`")).into());
@@ -107,6 +130,11 @@ impl Hand {
         let health = Health { epoch: self.epoch()?, pause: self.paused()?, journal: self.store().last_line()?, connectors };
         Ok(Reply::Health(Box::new(health)))
     }
+}
+
+fn identity(found: Found) -> Identity {
+    let Found { target, aliases, groups, facts } = found;
+    Identity { id: target.id, name: target.name, aliases, groups, facts }
 }
 
 fn digits(prefix: &str) -> Result<&str, Refused> {

@@ -9,8 +9,9 @@ use crate::foresee::{Foreseen, Used};
 use crate::hand::Heard;
 use crate::store::{Approver, Kept, Line};
 use adjutant_model::act::{Need, Plan, Ruling};
-use adjutant_model::{Digest, EntityKind};
+use adjutant_model::{Digest, EntityKind, Time};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read as _, Write};
 
 /// Bytes of a request or an answer.
@@ -81,6 +82,15 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// What connectors know of somebody or something, from answers that are at most so old.
+    Facts {
+        /// What kind of thing.
+        kind: EntityKind,
+        /// Its name.
+        name: String,
+        /// How old an answer may be.
+        age_seconds_max: u32,
+    },
     /// Who may approve.
     Keys,
     /// How the hand and its connectors are; with a name, ask that connector.
@@ -137,6 +147,11 @@ pub enum Reply {
         /// The ruling.
         ruling: Ruling,
     },
+    /// What each connector knows.
+    Facts {
+        /// They.
+        known: Vec<Known>,
+    },
     /// Approvers.
     Keys {
         /// Their keys.
@@ -152,6 +167,40 @@ pub enum Reply {
         #[serde(default)]
         none: bool,
     },
+}
+
+/// What one connector knows of somebody or something, or why that is not known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    /// Its name.
+    pub connector: String,
+    /// When it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// What has this name there.
+    #[serde(default)]
+    pub found: Vec<Identity>,
+    /// Why it is not known what has.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unknown: String,
+}
+
+/// Somebody or something that a connector knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// What names it for ever.
+    pub id: String,
+    /// How people know it.
+    pub name: String,
+    /// What it is called elsewhere.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The groups that it is in; none where that is not known.
+    #[serde(default)]
+    pub groups: Option<Vec<String>>,
+    /// What else is known.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
 }
 
 /// A plan as it stands.

@@ -82,6 +82,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/actions/{id}", READERS),
     ("POST", "/v1/guard", READERS),
     ("GET", "/v1/approvers", READERS),
+    ("POST", "/v1/lookups", READERS),
     ("GET", "/v1/hand", READERS),
     ("GET", "/v1/hand/{id}", READERS),
     ("GET", "/metrics", OPERATORS),

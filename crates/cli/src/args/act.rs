@@ -234,7 +234,7 @@ pub(crate) enum GuardCommand {
 /// Connectors: what they can do, and whether they answer.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  adjutant connect list\n  adjutant connect test directory\n  adjutant connect lint mybook/connectors"
+    after_help = "Examples:\n  adjutant connect list\n  adjutant connect test directory\n  adjutant connect lookup ana@corp.example --age 15\n  adjutant connect lint mybook/connectors"
 )]
 pub(crate) struct Connect {
     #[command(flatten)]
@@ -251,6 +251,17 @@ pub(crate) enum ConnectCommand {
     Test {
         /// Its name.
         name: String,
+    },
+    /// Ask what the connectors know of somebody or something; changes nothing.
+    Lookup {
+        /// Who or what.
+        name: String,
+        /// What kind of thing it is.
+        #[arg(long, default_value = "user")]
+        kind: String,
+        /// How old an answer may be, in minutes; 0 asks anew.
+        #[arg(long, default_value_t = 0, value_name = "MINUTES")]
+        age: u16,
     },
     /// Find every fault of connectors' files; says for each verb what takes it back. Needs no service.
     ///

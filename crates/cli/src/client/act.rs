@@ -13,7 +13,7 @@ use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_engine::explain::text::wrapped;
 use adjutant_hand::Heard;
 use adjutant_hand::foresee::{Foreseen, Used};
-use adjutant_hand::protocol::{ConnectorHealth, Reply, Shown};
+use adjutant_hand::protocol::{ConnectorHealth, Known, Reply, Shown};
 use adjutant_hand::statement::{SIGNED_FOR_MAX, Statement, Verb};
 use adjutant_hand::store::{Approver, Kept};
 use adjutant_ledger::SigningKey;
@@ -176,6 +176,11 @@ fn protection(target: &Target, ruling: &Ruling) -> Vec<Line> {
 pub(crate) fn connect(args: &Connect) -> anyhow::Result<Exit> {
     let path = match &args.command {
         ConnectCommand::Lint { path } => return crate::lint::run(path),
+        ConnectCommand::Lookup { name, kind, age } => {
+            let client = Client::new(&args.remote)?;
+            let asked = json!({ "kind": kind, "name": name, "age_seconds_max": u32::from(*age) * 60 });
+            return client.show(&client.post("/v1/lookups", &asked)?, replied);
+        }
         ConnectCommand::List => "/v1/hand".to_owned(),
         ConnectCommand::Test { name } => format!("/v1/hand/{}", escaped(name)),
     };
@@ -214,6 +219,7 @@ fn replied(reply: Reply) -> Vec<Line> {
             let who = target.map_or_else(|| "nobody was found".to_owned(), |target| format!("{} ({})", target.name, target.id));
             std::iter::once(Line::new().plain(who)).chain(ruling_lines(&ruling, "")).collect()
         }
+        Reply::Facts { known } => known.iter().flat_map(known_lines).collect(),
         Reply::Keys { keys } => key_lines(&keys),
         Reply::Health(health) => {
             let rows = connector_rows(&health.connectors);
@@ -223,6 +229,27 @@ fn replied(reply: Reply) -> Vec<Line> {
         }
         Reply::Refused { why, .. } => vec![Line::new().with(Paint::Alarm, why)],
     }
+}
+
+/// What one connector knows, with the time of its answer.
+fn known_lines(known: &Known) -> Vec<Line> {
+    let width = term::width().unwrap_or(WIDTH);
+    let at = known.at.map_or_else(String::new, |at| format!("  {at}"));
+    let head = Line::new().with(Paint::Strong, &known.connector).with(Paint::Dim, at);
+    let mut lines =
+        vec![if known.found.is_empty() && known.unknown.is_empty() { head.plain("  nobody of this name") } else { head }];
+    if !known.unknown.is_empty() {
+        lines.extend(wrapped("  unknown ", &known.unknown, width));
+    }
+    for one in &known.found {
+        lines.push(Line::new().plain(format!("  {} ({})", one.name, one.id)));
+        let groups = one.groups.as_ref().map_or_else(|| "not known".to_owned(), |groups| groups.join(", "));
+        let facts = one.facts.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        for (label, text) in [("aliases", one.aliases.join(", ")), ("groups", groups)].into_iter().chain(facts) {
+            lines.extend(wrapped(&format!("    {label:<12}"), &text, width));
+        }
+    }
+    lines
 }
 
 fn connector_rows(connectors: &[ConnectorHealth]) -> Rows {

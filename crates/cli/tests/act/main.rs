@@ -131,6 +131,9 @@ fn a_plan_is_approved_done_in_the_directory_and_taken_back() {
     let plan = says(&served, &["plan", &case]);
     assert!(plan.contains("2. disable-account nadia") && plan.contains("waits for 1 × lead"), "{plan}");
     assert!(directory.lets_in(ENTRY, "nadia-secret"), "nothing is done before it is approved");
+    let looked_up = says(&served, &["connect", "lookup", "Nadia.Rahman@corp.example", "--age", "15"]);
+    assert!(looked_up.contains("directory") && looked_up.contains("nadia ("), "{looked_up}");
+    assert!(says(&served, &["connect", "lookup", "nobody@corp.example"]).contains("nobody of this name"));
     let digest = word_after(&plan, "plan ").to_owned();
     let said = says(&served, &["approve", &digest[..12], "--key", key]);
     assert!(said.contains("approved: it is being done"), "{said}");

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 const BUBBLEWRAP: &str = "/usr/bin/bwrap";
@@ -17,14 +18,24 @@ const SETPRIV: &str = "/usr/bin/setpriv";
 /// Where the scripts are seen inside.
 const INSIDE: &str = "/script";
 
-/// The user `nobody`, inside and, where the hand is root, outside too.
+/// The user `nobody`, inside.
 const NOBODY: &str = "65534";
 
+/// Outside, where the hand is root, each run has a user of its own, from here on: the system counts processes by user, and one
+/// program's must not be another's.
+const USERS_FROM: u32 = 2_000_000_000;
+
+/// So many runs of one process have users of their own before the first is used again.
+const USERS: u32 = 1_000;
+
 /// Processes and threads of one run.
-const PROCESSES_MAX: u32 = 64;
+const PROCESSES_MAX: u32 = 100;
 
 /// Bytes that `/tmp` holds, and any one file.
 const FILES_BYTES_MAX: u64 = 16 << 20;
+
+/// Runs of this process, over all connectors.
+static RUNS: AtomicU32 = AtomicU32::new(0);
 
 /// Open files of a process.
 const OPEN_FILES_MAX: u32 = 128;
@@ -155,7 +166,9 @@ impl Sandbox {
         let mut words: Vec<OsString> = Vec::new();
         if self.is_root {
             // Root has no bound on processes, and would be root outside.
-            let drop = [SETPRIV, "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"];
+            let run = RUNS.fetch_add(1, Ordering::Relaxed) % USERS;
+            let user = (USERS_FROM + std::process::id() % 100_000 * USERS + run).to_string();
+            let drop = [SETPRIV, "--reuid", &user, "--regid", &user, "--clear-groups", "--no-new-privs"];
             words.extend(drop.iter().map(OsString::from));
         }
         words.extend(self.limits().into_iter().map(OsString::from));

@@ -194,13 +194,38 @@ pub(crate) fn hand_on(app: &App, by: &str, note: String) -> Result<Reply, Proble
     ask(app, &Request::Hear { note })
 }
 
+/// Who or what is looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lookup {
+    /// What kind of thing: `user`, `host`, `address` …
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// How old an answer may be, in seconds; 0 asks anew. A day at most.
+    #[serde(default)]
+    pub age_seconds_max: u32,
+}
+
+/// What the hand's connectors know.
+///
+/// # Errors
+/// There is no such kind, or the hand does not answer.
+pub fn lookup(app: &App, lookup: Lookup) -> Result<Reply, Problem> {
+    let kind = kind(&lookup.kind)?;
+    ask(app, &Request::Facts { kind, name: lookup.name, age_seconds_max: lookup.age_seconds_max })
+}
+
+fn kind(name: &str) -> Result<EntityKind, Problem> {
+    let none = |_| Problem::new(Kind::Invalid, format!("there is no kind of thing called `{name}`; user and host are some"));
+    serde_json::from_value(name.into()).map_err(none)
+}
+
 /// What the guard would say of this now.
 ///
 /// # Errors
 /// There is no such kind, or the hand does not answer.
 pub fn check(app: &App, check: Check) -> Result<Reply, Problem> {
-    let kind: EntityKind = serde_json::from_value(check.kind.clone().into()).map_err(|_| {
-        Problem::new(Kind::Invalid, format!("there is no kind of thing called `{}`; user and host are some", check.kind))
-    })?;
+    let kind = kind(&check.kind)?;
     ask(app, &Request::Check { verb: check.verb, kind, name: check.name })
 }

@@ -1,7 +1,7 @@
 //! Routes about acting: plans, what people sign, actions, and the hand.
 
 use super::{Answer, blocking};
-use crate::api::plans::{self, Check, Signed};
+use crate::api::plans::{self, Check, Lookup, Signed};
 use crate::app::App;
 use crate::body::Input;
 use crate::filter::{Field, Form, Query};
@@ -56,6 +56,13 @@ pub(super) fn add(routes: Routes<App>) -> Routes<App> {
                 .answers::<Value>(),
             check,
         )
+        .add(
+            Endpoint::post("/v1/lookups", P::ReadPlans)
+                .says("What the hand's connectors know of somebody or something, each with the time of its answer, or why that is not known.")
+                .takes::<Lookup>()
+                .answers::<Value>(),
+            lookup,
+        )
         .add(Endpoint::get("/v1/approvers", P::ReadPlans).says("Whose signatures count.").answers::<Value>(), approvers)
         .add(Endpoint::get("/v1/hand", P::ReadPlans).says("How the hand and its connectors are.").answers::<Value>(), hand)
         .add(
@@ -104,6 +111,10 @@ async fn action(State(app): State<App>, Path(id): Path<String>) -> Answer<Reply>
 
 async fn check(State(app): State<App>, Input(check): Input<Check>) -> Answer<Reply> {
     blocking(move || plans::check(&app, check)).await.map(Json)
+}
+
+async fn lookup(State(app): State<App>, Input(lookup): Input<Lookup>) -> Answer<Reply> {
+    blocking(move || plans::lookup(&app, lookup)).await.map(Json)
 }
 
 async fn approvers(State(app): State<App>) -> Answer<Reply> {
