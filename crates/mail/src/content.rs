@@ -46,6 +46,11 @@ impl Found {
     pub(crate) fn count(&self, topic: &str) -> usize {
         self.0.get(topic).map_or(0, Vec::len)
     }
+
+    /// Topics of which several different phrases were found.
+    pub(crate) fn insists(&self) -> Vec<&'static str> {
+        self.0.iter().filter(|(_, words)| words.len() > 1).map(|(topic, _)| *topic).collect()
+    }
 }
 
 /// Text as cues are looked for in it: lower case, one space between words, no invisible characters, and look-alike

@@ -16,6 +16,7 @@ use crate::structure;
 use crate::thread;
 use adjutant_model::Digest;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a message says about itself.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -58,11 +59,21 @@ pub struct Facts {
     pub attachments: Vec<String>,
     /// SHA-256 of the attachments.
     pub attachment_hashes: Vec<String>,
+    /// The names of what was found, by aspect; each begins with `read` when the aspect was looked at, and an aspect that is
+    /// missing was not.
+    pub aspects: BTreeMap<Aspect, Vec<&'static str>>,
+    /// Topics that several different phrases speak of.
+    pub insists: Vec<&'static str>,
     /// What was found.
     pub found: Vec<Finding>,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    /// How many things could not be read.
+    pub unread_count: usize,
 }
+
+/// The name that begins the findings of an aspect that was looked at.
+const READ: &str = "read";
 
 impl Facts {
     /// The facts as the JSON object that the book's source reads.
@@ -78,16 +89,31 @@ pub fn facts(raw: &[u8]) -> Facts {
     let parsed = message::parse(raw, &mut notes);
     let Some(parsed) = parsed else {
         notes.cannot_read("no-message", "message");
-        return Facts { message_format: "rfc5322", unread: notes.unread, ..Facts::default() };
+        return Facts { message_format: "rfc5322", unread_count: notes.unread.len(), unread: notes.unread, ..Facts::default() };
     };
+    let whole = notes.unread.is_empty();
     let mut opened = message::open(&parsed, &mut notes);
     let pages: Vec<Page> = opened.bodies.iter().map(read).collect();
     add_inline(&mut opened, &pages);
     let mut facts = of_headers(&opened);
     aspects(&opened, &pages, &mut facts, &mut notes);
-    facts.found = notes.found;
-    facts.unread = notes.unread;
+    facts.aspects = names(&notes.found, whole);
+    facts.unread_count = notes.unread.len();
+    (facts.found, facts.unread) = (notes.found, notes.unread);
     facts
+}
+
+/// The names of `found` by aspect. Where only the first headers were read, the other aspects were not looked at.
+fn names(found: &[Finding], whole: bool) -> BTreeMap<Aspect, Vec<&'static str>> {
+    let read = Aspect::ALL.into_iter().filter(|aspect| whole || *aspect == Aspect::Identity);
+    let mut names: BTreeMap<Aspect, Vec<&'static str>> = read.map(|aspect| (aspect, vec![READ])).collect();
+    for finding in found {
+        let known = names.entry(finding.aspect).or_default();
+        if !known.contains(&finding.name) {
+            known.push(finding.name);
+        }
+    }
+    names
 }
 
 /// What a reader sees of one text.
@@ -104,7 +130,7 @@ fn read(body: &Body<'_>) -> Page {
 fn add_inline(opened: &mut Opened<'_>, pages: &[Page]) {
     let forwarded = opened.innermost().and_then(|level| level.headers.subject.as_deref()).is_some_and(thread::is_forward);
     let plain = opened.bodies.iter().zip(pages).filter(|(body, _)| !body.html);
-    let inline = plain.filter_map(|(body, _)| original::inline(&body.text, forwarded)).last();
+    let inline = plain.filter_map(|(body, _)| original::inline(&body.text, forwarded)).next_back();
     if forwarded {
         opened.levels.extend(inline);
     }
@@ -162,7 +188,7 @@ fn aspects(opened: &Opened<'_>, pages: &[Page], facts: &mut Facts, notes: &mut N
     }
     if let Some(level) = opened.innermost() {
         structure::headers(level, notes);
-        contents(level, &visible, &targets, notes);
+        facts.insists = contents(level, &visible, &targets, notes);
     }
     opened.files.iter().for_each(|file| attachments::find(file, notes));
     facts.links = targets.count;
@@ -187,14 +213,16 @@ fn body_aspects(body: &Body<'_>, page: &Page, notes: &mut Notes) {
 }
 
 /// What the message asks for: its words, and the brands it speaks of.
-fn contents(level: &Level, visible: &str, targets: &Targets, notes: &mut Notes) {
+fn contents(level: &Level, visible: &str, targets: &Targets, notes: &mut Notes) -> Vec<&'static str> {
     let text = content::normalized(visible);
     let subject = content::normalized(level.headers.subject.as_deref().unwrap_or(""));
-    content::find(&content::cues(&text), &content::cues(&subject), "text", notes);
+    let cues = content::cues(&text);
+    content::find(&cues, &content::cues(&subject), "text", notes);
     let sender = level.headers.from.first().map_or("", |from| from.domain());
     content::brands(&text, &subject, sender, notes);
     content::numbers(&text, targets.count > 0, notes);
     structure::disguised(level.headers.subject.as_deref().unwrap_or(""), "subject", notes);
+    cues.insists()
 }
 
 #[cfg(test)]

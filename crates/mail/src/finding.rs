@@ -23,6 +23,19 @@ pub enum Aspect {
     Bulk,
 }
 
+impl Aspect {
+    /// Every aspect.
+    pub const ALL: [Aspect; 7] = [
+        Aspect::Structure,
+        Aspect::Identity,
+        Aspect::Link,
+        Aspect::Attachment,
+        Aspect::Content,
+        Aspect::Thread,
+        Aspect::Bulk,
+    ];
+}
+
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -109,6 +122,7 @@ known! {
     }
     Identity {
         "no-sender" "There is no sender address."
+        "malformed-sender" "The From field has names or texts without an address beside the address."
         "several-senders" "There are several sender addresses."
         "name-has-address" "The name shown is an address of another domain."
         "name-is-brand" "The name shown is a brand's, the address is not."
@@ -116,6 +130,7 @@ known! {
         "name-is-recipient" "The name shown is the recipient's own domain's."
         "name-disguised" "The name shown has letters of several scripts, or invisible ones."
         "brand-in-address" "The address has a brand's name in it, the domain is not the brand's."
+        "own-domain" "The domain is a recipient's own."
         "lookalike" "The domain is one letter from a brand's or the recipient's, or looks the same."
         "encoded-domain" "The domain has letters beyond ASCII (IDN)."
         "bad-domain" "The domain is no valid name."
@@ -140,7 +155,7 @@ known! {
         "brand-in-host" "A host has a brand's name in it, the domain is not the brand's."
         "brand-in-path" "A path has a brand's domain in it, the domain is not the brand's."
         "random-host" "A host looks made by a program."
-        "random-path" "A path looks made by a program."
+        "random-path" "A path on a host that is not the sender's looks made by a program."
         "deep-host" "A host has three or more labels below the registered domain."
         "odd-port" "A link names a port that is not the usual one."
         "redirect" "A link carries another link to go on to."

@@ -7,26 +7,27 @@
 //! [`facts`] is the one way in. Its result is one flat record: the book's source `mail` maps it like any other.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-pub mod attachments;
-pub mod authentication;
-pub mod bulk;
+mod attachments;
+mod authentication;
+mod bulk;
 mod container;
-pub mod content;
+mod content;
 mod facts;
 mod finding;
-pub mod html;
+mod html;
 pub mod limits;
-pub mod links;
+mod links;
 mod message;
 mod names;
 mod original;
 mod recognise;
-pub mod sender;
+mod sender;
 mod shape;
-pub mod structure;
-pub mod thread;
+mod structure;
+mod thread;
 mod url;
 
+pub use authentication::Results;
 pub use facts::{Facts, facts};
 pub use finding::{Aspect, Finding, KNOWN, Unread};
-pub use recognise::is_message;
+pub use recognise::{Verdict, is_message, verdict};

@@ -3,7 +3,7 @@
 use crate::finding::{Aspect, Notes};
 use crate::html::Link;
 use crate::limits::{LINKS_MAX, URL_BYTES_MAX};
-use crate::names::{brand_alike, brand_within, depth, decoded, is_random, own_label, registered};
+use crate::names::{brand_alike, brand_within, depth, decoded, is_random, own_label, registered, same_owner};
 use crate::url::{Url, is_number, unescaped};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -44,10 +44,12 @@ pub(crate) fn find(links: &[Link], beside: &Beside<'_>, place: &str, targets: &m
             continue;
         }
         targets.count += 1;
-        targets.hosts.insert(url.host.clone());
+        let new = targets.hosts.insert(url.host.clone());
         targets.urls.insert(target.split('#').next().unwrap_or("").to_owned());
         form(&url, target, place, notes);
-        host(&url, place, notes);
+        if new {
+            host(&url, place, notes);
+        }
         content(&url, target, beside, place, notes);
         text(link, &url, place, notes);
     }
@@ -121,7 +123,7 @@ fn content(url: &Url, target: &str, beside: &Beside<'_>, place: &str, notes: &mu
     let query = unescaped(&unescaped(url.query())).to_lowercase();
     let path = unescaped(url.path()).to_lowercase();
     let inner = [query.as_str(), path.as_str()].into_iter().find_map(|text| text.find("http://").or_else(|| text.find("https://")).and_then(|at| text.get(at..)));
-    let inner = inner.and_then(Url::read).filter(|inner| inner.is_web() && registered(&inner.host) != registered(&url.host));
+    let inner = inner.and_then(Url::read).filter(|inner| inner.is_web() && !same_owner(&inner.host, &url.host));
     if let Some(inner) = inner {
         note("redirect", &format!("{} to {}", url.host, inner.host));
     }
@@ -133,7 +135,8 @@ fn content(url: &Url, target: &str, beside: &Beside<'_>, place: &str, notes: &mu
             note("recipient-encoded", target);
         }
     }
-    if path.split('/').any(is_random_segment) {
+    // Everybody's own links carry tokens; those of others say less about who they are for.
+    if !same_owner(&url.host, beside.sender) && path.split('/').any(is_random_segment) {
         note("random-path", url.path());
     }
     if path.rsplit('/').next().is_some_and(is_page_name) {
@@ -175,7 +178,7 @@ fn text(link: &Link, url: &Url, place: &str, notes: &mut Notes) {
         let plausible = host.contains('.') && !host.contains([' ', '@', ':']) && psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known());
         plausible.then(|| host.to_owned())
     };
-    if let Some(shown) = shown.or_else(named).filter(|shown| registered(shown) != registered(&url.host)) {
+    if let Some(shown) = shown.or_else(named).filter(|shown| !same_owner(shown, &url.host)) {
         notes.find(Aspect::Link, "text-other", &format!("{shown} goes to {}", url.host), place);
     }
 }
@@ -185,7 +188,7 @@ pub(crate) fn together(targets: &Targets, beside: &Beside<'_>, notes: &mut Notes
     if targets.hosts.is_empty() {
         return;
     }
-    let own = |host: &String| registered(host) == beside.sender;
+    let own = |host: &String| same_owner(host, beside.sender);
     if !beside.sender.is_empty() && !targets.hosts.iter().any(own) {
         let first = targets.hosts.iter().next().map_or("", String::as_str);
         notes.find(Aspect::Link, "sender-absent", &format!("{} is not {first}", beside.sender), "links");

@@ -36,7 +36,10 @@ impl Kind {
 /// The headers of one level.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Headers {
+    /// Senders with an address.
     pub(crate) from: Vec<Mailbox>,
+    /// The From field has entries without an address, too.
+    pub(crate) malformed_from: bool,
     pub(crate) reply_to: Option<Mailbox>,
     pub(crate) return_path: Option<Mailbox>,
     pub(crate) sender: Option<Mailbox>,
@@ -186,8 +189,10 @@ fn headers(message: &Message<'_>) -> Headers {
     let value = |name: HeaderName<'static>| root.headers.iter().rev().find(|header| header.name == name).map(|header| &header.value);
     let address = |name| value(name).map(mailboxes).unwrap_or_default().into_iter().next();
     let texts = |name| value(name).map(texts).unwrap_or_default();
+    let (from, malformed_from) = senders(value(HeaderName::From).map(mailboxes).unwrap_or_default());
     Headers {
-        from: value(HeaderName::From).map(mailboxes).unwrap_or_default(),
+        from,
+        malformed_from,
         reply_to: address(HeaderName::ReplyTo),
         return_path: texts(HeaderName::ReturnPath).first().map(|address| Mailbox::new("", address)),
         sender: address(HeaderName::Sender),
@@ -199,6 +204,16 @@ fn headers(message: &Message<'_>) -> Headers {
         answers: [HeaderName::InReplyTo, HeaderName::References].into_iter().flat_map(texts).collect(),
         raw: root.headers.iter().map(|header| (header.name.as_str().to_owned(), raw_value(message, header))).collect(),
     }
+}
+
+/// The senders that have an address; a name that stands apart from its address is given to the first.
+fn senders(all: Vec<Mailbox>) -> (Vec<Mailbox>, bool) {
+    let (mut from, rest): (Vec<Mailbox>, Vec<Mailbox>) = all.into_iter().partition(|mailbox| mailbox.address.contains('@'));
+    let apart: Vec<&str> = rest.iter().flat_map(|rest| [rest.name.as_str(), &rest.address]).filter(|text| !text.is_empty()).collect();
+    if let Some(first) = from.first_mut().filter(|first| first.name.is_empty()) {
+        *first = Mailbox::new(&apart.join(" "), &first.address);
+    }
+    (from, !rest.is_empty())
 }
 
 fn raw_value(message: &Message<'_>, header: &mail_parser::Header<'_>) -> String {

@@ -1,6 +1,6 @@
 //! Names of people, domains and brands, and how alike they look.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use unicode_security::skeleton;
 
@@ -56,7 +56,7 @@ pub(crate) fn decoded(host: &str) -> String {
 /// What `text` looks like: letters that look alike become the same.
 pub(crate) fn looks(text: &str) -> String {
     // Two letters that together look like one are what the table of confusables does not have the other way around.
-    skeleton(text).collect::<String>().replace("vv", "w").replace("cl", "d")
+    skeleton(text).collect::<String>().to_lowercase().replace("vv", "w").replace("cl", "d")
 }
 
 /// `text` with letters of other scripts that look like Latin ones as those.
@@ -73,12 +73,17 @@ pub(crate) fn looks_ascii(text: &str) -> String {
 
 /// Whether `label` is not `real` and looks like it: the same shape, or one letter added, removed, changed or swapped.
 pub(crate) fn is_lookalike(label: &str, real: &str, letters_min: usize) -> bool {
+    is_alike((label, &looks(label)), (real, &looks(real)), letters_min)
+}
+
+/// The same of names with what they look like.
+fn is_alike((label, shape): (&str, &str), (real, real_shape): (&str, &str), letters_min: usize) -> bool {
     const LETTERS_MAX: usize = 63;
     let (length, other) = (label.chars().count(), real.chars().count());
     if label == real || other < letters_min || length > LETTERS_MAX || length.abs_diff(other) > 2 {
         return false;
     }
-    looks(label) == looks(real) || length.abs_diff(other) <= 1 && strsim::osa_distance(label, real) == 1
+    shape == real_shape || length.abs_diff(other) <= 1 && strsim::osa_distance(label, real) == 1
 }
 
 /// Whether letters of more than one script that look alike stand in one word.
@@ -90,7 +95,7 @@ pub(crate) fn mixes_scripts(word: &str) -> bool {
 
 /// Characters that show nothing.
 pub(crate) const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}' | '\u{180e}' | '\u{e0000}'..='\u{e007f}')
+    matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}' | '\u{180e}' | '\u{e0000}'..='\u{e01ef}')
 }
 
 /// Characters that turn the direction of writing around.
@@ -98,25 +103,47 @@ pub(crate) const fn turns(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a name looks made by a program: long runs of consonants, digits between letters, or hexadecimal.
+/// Whether a name looks made by a program: long runs of consonants, digits between letters, hexadecimal, pairs of letters that
+/// no language has, or a part without a vowel.
 pub(crate) fn is_random(name: &str) -> bool {
     const SHORT: usize = 7;
-    let letters: Vec<char> = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    if letters.len() < SHORT || letters.len() != name.chars().filter(|c| !matches!(c, '-' | '.' | '_')).count() {
+    const VOWELLESS: usize = 4;
+    let parts = || name.split(['-', '.', '_']);
+    let letters: Vec<char> = parts().flat_map(str::chars).map(|c| c.to_ascii_lowercase()).collect();
+    if letters.len() < SHORT || !letters.iter().all(char::is_ascii_alphanumeric) {
         return false;
     }
     let digits = letters.iter().filter(|c| c.is_ascii_digit()).count();
     let turns = letters.windows(2).filter(|pair| matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit())).count();
     let hexadecimal = letters.len() >= 12 && digits >= 3 && letters.iter().all(char::is_ascii_hexdigit);
-    hexadecimal || turns >= 4 || longest_run(&letters) >= 6 || digits >= 8 && digits < letters.len()
+    let strange = letters.windows(2).filter(|pair| matches!(pair, [a, b] if is_strange(*a, *b))).count();
+    let vowelless = |part: &str| {
+        part.len() >= VOWELLESS && !ABBREVIATIONS.contains(&part) && part.chars().all(|c| c.is_ascii_alphabetic() && is_consonant(c))
+    };
+    hexadecimal || turns >= 4 || longest_run(&letters) >= 6 || digits >= 8 && digits < letters.len() || strange >= 2 || parts().any(vowelless)
+}
+
+/// Parts without a vowel that people write.
+const ABBREVIATIONS: [&str; 12] = ["smtp", "smtps", "html", "http", "https", "mgmt", "nntp", "sftp", "mtls", "grpc", "wlan", "ldbv"];
+
+fn is_consonant(c: char) -> bool {
+    c.is_ascii_alphabetic() && !matches!(c.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u' | 'y')
+}
+
+/// Two letters that hardly any language puts side by side: one of the rare ones beside a consonant.
+fn is_strange(a: char, b: char) -> bool {
+    const ORDINARY: [(char, char); 12] = [
+        ('t', 'z'), ('n', 'z'), ('r', 'z'), ('s', 'z'), ('c', 'z'), ('l', 'z'), ('z', 'z'), ('z', 'k'), ('z', 'n'), ('n', 'j'), ('d', 'j'), ('n', 'x'),
+    ];
+    let rare = |c: char| matches!(c, 'j' | 'q' | 'x' | 'z');
+    (rare(a) || rare(b)) && is_consonant(a) && is_consonant(b) && !ORDINARY.contains(&(a, b))
 }
 
 /// The longest run of consonants.
 fn longest_run(letters: &[char]) -> usize {
     let (mut longest, mut run) = (0, 0);
     for letter in letters {
-        let consonant = letter.is_ascii_alphabetic() && !matches!(letter.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u' | 'y');
-        run = if consonant { run + 1 } else { 0 };
+        run = if is_consonant(*letter) { run + 1 } else { 0 };
         longest = longest.max(run);
     }
     longest
@@ -127,20 +154,31 @@ fn longest_run(letters: &[char]) -> usize {
 pub(crate) struct Brand {
     /// Its name, in lower case.
     pub(crate) name: &'static str,
+    /// Its name without spaces.
+    compact: String,
+    /// What that looks like.
+    looks: String,
     /// Registered domains that are its own.
-    domains: Vec<&'static str>,
+    domains: HashSet<String>,
     /// Whether the name is a word that also means something else, and only counts in a sender's name.
     common: bool,
 }
 
 impl Brand {
+    fn read(line: &'static str) -> Option<Self> {
+        let (name, domains) = line.split_once(':')?;
+        let (name, common) = name.strip_prefix('~').map_or((name, false), |name| (name, true));
+        let compact = name.replace(' ', "");
+        let mut domains: HashSet<String> = domains.split_whitespace().map(str::to_owned).collect();
+        if !common {
+            domains.extend(["com", "net", "org"].map(|top| format!("{compact}.{top}")));
+        }
+        Some(Self { name: name.trim(), looks: looks(&compact), compact, domains, common })
+    }
+
     /// Whether `host` is the brand's own.
     pub(crate) fn owns(&self, host: &str) -> bool {
-        let registered = registered(host);
-        let top = registered.split_once('.').map_or("", |(_, top)| top);
-        // A brand has its name under many countries; a country's registry is not open to everybody's `.com` trick.
-        let own_name = !self.common && own_label(host) == self.name.replace(' ', "") && matches!(top, "com" | "net" | "org");
-        self.domains.contains(&registered) || own_name
+        self.domains.contains(registered(host))
     }
 
     /// Whether its name alone says who is meant.
@@ -149,17 +187,27 @@ impl Brand {
     }
 }
 
+/// Whether two hosts have one registered domain, or belong to one brand.
+pub(crate) fn same_owner(host: &str, other: &str) -> bool {
+    let (host, other) = (registered(host), registered(other));
+    let owners = || OWNERS.get(host).into_iter().flatten();
+    host == other || owners().any(|brand| brand.domains.contains(other))
+}
+
 /// Every brand of `lists/brands.txt`.
 pub(crate) static BRANDS: LazyLock<Vec<Brand>> = LazyLock::new(|| {
     let lines = include_str!("../lists/brands.txt").lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(brand).collect()
+    lines.filter_map(Brand::read).collect()
 });
 
-fn brand(line: &'static str) -> Option<Brand> {
-    let (name, domains) = line.split_once(':')?;
-    let (name, common) = name.strip_prefix('~').map_or((name, false), |name| (name, true));
-    Some(Brand { name: name.trim(), domains: domains.split_whitespace().collect(), common })
-}
+/// The brands that own a registered domain.
+static OWNERS: LazyLock<HashMap<&'static str, Vec<&'static Brand>>> = LazyLock::new(|| {
+    let mut owners: HashMap<&str, Vec<&Brand>> = HashMap::new();
+    for brand in BRANDS.iter() {
+        brand.domains.iter().for_each(|domain| owners.entry(domain).or_default().push(brand));
+    }
+    owners
+});
 
 /// Brands by the first letters of their names, for finding them in text.
 static BY_WORD: LazyLock<HashMap<&'static str, Vec<&'static Brand>>> = LazyLock::new(|| {
@@ -195,18 +243,20 @@ pub(crate) fn brands_in(text: &str) -> Vec<&'static Brand> {
 /// The distinct brand whose name is a part of `label`, between hyphens, digits or ends, or long enough to be no accident.
 pub(crate) fn brand_within(label: &str) -> Option<&'static Brand> {
     const LONG: usize = 6;
+    let words = || label.split(|c: char| !c.is_ascii_alphabetic());
     let within = |brand: &&Brand| {
-        let name = brand.name.replace(' ', "");
-        brand.is_distinct()
-            && (label.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word == name) || name.len() >= LONG && label.contains(&name))
+        let name = brand.compact.as_str();
+        brand.is_distinct() && (words().any(|word| word == name) || name.len() >= LONG && label.contains(name))
     };
-    BRANDS.iter().find(within)
+    if label.is_empty() { None } else { BRANDS.iter().find(within) }
 }
 
 /// The distinct brand that `label` looks like and is not.
 pub(crate) fn brand_alike(label: &str) -> Option<&'static Brand> {
     const LETTERS_MIN: usize = 6;
-    BRANDS.iter().filter(|brand| brand.is_distinct()).find(|brand| is_lookalike(label, &brand.name.replace(' ', ""), LETTERS_MIN))
+    let shape = looks(label);
+    let alike = |brand: &&Brand| is_alike((label, &shape), (&brand.compact, &brand.looks), LETTERS_MIN);
+    BRANDS.iter().filter(|brand| brand.is_distinct()).find(alike)
 }
 
 #[cfg(test)]
@@ -217,6 +267,7 @@ mod tests {
     fn lookalikes_are_seen() {
         assert!(is_lookalike("paypa1", "paypal", 6));
         assert!(is_lookalike("rnicrosoft", "microsoft", 6));
+        assert!(is_lookalike("g00gle", "google", 6));
         assert!(is_lookalike("micosoft", "microsoft", 6));
         assert!(is_lookalike("p\u{430}ypal", "paypal", 6));
         assert!(!is_lookalike("paypal", "paypal", 6));
@@ -237,6 +288,7 @@ mod tests {
     #[test]
     fn names_made_by_programs() {
         assert!(is_random("a8f3k2j9d1") && is_random("xkcdqwrtz") && is_random("4f1c9e8b7a60"));
+        assert!(is_random("wniiqmjvi") && is_random("pzqzhjp") && is_random("newsletters.ljfn"));
         assert!(!is_random("newsletter") && !is_random("christopher") && !is_random("info2024") && !is_random("müller"));
     }
 }

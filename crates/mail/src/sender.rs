@@ -6,7 +6,7 @@ use crate::finding::{Aspect, Notes};
 use crate::message::{Headers, Kind, Level};
 use crate::names::{
     Mailbox, brand_alike, brand_within, brands_in, decoded, depth, is_invisible, is_lookalike, is_random, mixes_scripts, own_label,
-    registered, turns,
+    registered, same_owner, turns,
 };
 
 /// Looks at the sender of one level.
@@ -16,6 +16,9 @@ pub(crate) fn find(level: &Level, notes: &mut Notes) {
     let Some(from) = headers.from.first().filter(|from| !from.address.is_empty()) else {
         return notes.find(Aspect::Identity, "no-sender", "", &place);
     };
+    if headers.malformed_from {
+        notes.find(Aspect::Identity, "malformed-sender", &from.name, &place);
+    }
     if headers.from.len() > 1 {
         notes.find(Aspect::Identity, "several-senders", &from.address, &place);
     }
@@ -77,6 +80,9 @@ fn domain(from: &Mailbox, headers: &Headers, place: &str, notes: &mut Notes) {
     if unicode != domain || !domain.is_ascii() {
         note("encoded-domain", &unicode);
     }
+    if headers.to.iter().any(|to| to.domain() == domain || registered(to.domain()) == registered(domain)) {
+        note("own-domain", domain);
+    }
     let label = own_label(&unicode);
     if let Some(brand) = brand_alike(label).filter(|brand| !brand.owns(domain)) {
         note("lookalike", &format!("{domain} for {}", brand.name));
@@ -106,8 +112,7 @@ fn is_own_lookalike(domain: &str, label: &str, to: &Mailbox) -> bool {
 
 /// Other addresses beside the sender's.
 fn beside(from: &Mailbox, headers: &Headers, place: &str, notes: &mut Notes) {
-    let own = registered(from.domain());
-    let elsewhere = |other: &&Mailbox| !other.domain().is_empty() && registered(other.domain()) != own;
+    let elsewhere = |other: &&Mailbox| !other.domain().is_empty() && !same_owner(other.domain(), from.domain());
     let all = [
         (&headers.reply_to, "reply-elsewhere"),
         (&headers.return_path, "returns-elsewhere"),
@@ -127,7 +132,7 @@ fn identifiers(from: &Mailbox, headers: &Headers, place: &str, notes: &mut Notes
     if let Some(id) = &headers.message_id {
         match id.rsplit_once('@').map(|(_, domain)| domain.trim_matches(['<', '>', ' ']).to_lowercase()) {
             Some(domain) if domain.contains('.') => {
-                if registered(&domain) != registered(from.domain()) {
+                if !same_owner(&domain, from.domain()) {
                     notes.find(Aspect::Identity, "id-elsewhere", &domain, place);
                 }
             }

@@ -51,7 +51,7 @@ pub(crate) fn text(body: &Body<'_>, page: &Page, notes: &mut Notes) {
     let visible = page.text.trim();
     let mut note = |name, value: &str| notes.find(Aspect::Structure, name, value, place);
     if page.hidden > HIDDEN {
-        note("hidden-text", &format!("{} bytes", page.hidden));
+        note("hidden-text", &format!("{} letters", page.hidden));
     }
     if page.comments > COMMENTS && page.comments > visible.len() {
         note("comment-padding", &format!("{} bytes", page.comments));
