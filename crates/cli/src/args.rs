@@ -1,6 +1,7 @@
 //! The command line: every command and option, with the words that explain it.
 
 pub(crate) mod act;
+pub(crate) mod mail;
 pub(crate) mod service;
 
 use crate::exit;
@@ -30,6 +31,7 @@ Examples:
   adjutant triage alerts/*.jsonl             your alerts: the queue, worst first
   zcat day.gz | adjutant triage - --out arc  from a pipe, and keep every decision
   adjutant explain 4f1c9e --in arc           why, from the raw field to the outcome
+  adjutant mail explain suspicious.eml       what a message shows, and where
   adjutant init mybook                       a book of your own to edit
   adjutant backtest --book mybook arc        what your changes would have changed
   adjutant serve --data /var/lib/adjutant    the service: alerts in over HTTP, decisions out
@@ -61,6 +63,7 @@ pub(crate) enum Command {
     Triage(Triage),
     Explain(Explain),
     Backtest(Backtest),
+    Mail(mail::Mail),
     Sources(Sources),
     Schema(Schema),
     Serve(service::Serve),

@@ -20,6 +20,7 @@ mod keys;
 mod launch;
 mod lint;
 mod local;
+mod mail;
 mod manual;
 mod progress;
 mod queue;
@@ -57,6 +58,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Triage(args) => triage::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Backtest(args) => backtest::run(args),
+        Command::Mail(args) => mail::run(args),
         Command::Sources(args) => sources::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Serve(args) => serve::run(args),

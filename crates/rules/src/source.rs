@@ -29,12 +29,19 @@ pub enum Format {
     Leef,
     /// A line of text, with what pairs and syslog header it has.
     Text,
+    /// An RFC 5322 message; its record is what `adjutant_mail` finds in it.
+    Mail,
 }
 
 impl Format {
     /// Every format with its name in the book.
-    pub const NAMES: [(&'static str, Format); 4] =
-        [("json", Format::Json), ("cef", Format::Cef), ("leef", Format::Leef), ("text", Format::Text)];
+    pub const NAMES: [(&'static str, Format); 5] = [
+        ("json", Format::Json),
+        ("cef", Format::Cef),
+        ("leef", Format::Leef),
+        ("text", Format::Text),
+        ("mail", Format::Mail),
+    ];
 
     /// The format called `name`.
     pub fn named(name: &str) -> Option<Self> {

@@ -3,6 +3,7 @@
 //! Everything here may do I/O and use threads; nothing here decides. What decides is a pure function of
 //! what this crate hands it, so that a replay needs no more than what was stored.
 
+pub mod alone;
 pub mod archive;
 pub mod audit;
 pub mod backtest;

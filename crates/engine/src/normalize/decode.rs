@@ -1,7 +1,7 @@
 //! Reads a record's bytes into a tree of nodes, whatever it is written in.
 //!
 //! The format is told from the bytes: a `{` begins JSON, `CEF:` and `LEEF:` stand behind a syslog header or
-//! not, and everything else is text. Strict JSON takes the fast parser; what that refuses is read again by the
+//! not, header lines begin a message, and everything else is text. Strict JSON takes the fast parser; what that refuses is read again by the
 //! forgiving one before it is given up. The bytes themselves are never changed.
 
 use super::builder::Builder;
@@ -41,6 +41,7 @@ impl Reader {
         match first {
             b'{' => self.json.read(raw, tape, problems).map(|()| Format::Json),
             b'[' if is_list(raw) => self.list(raw, tape, problems),
+            _ if adjutant_mail::is_message(raw) => self.message(raw, tape, problems),
             _ => self.line(raw, tape, problems),
         }
     }
@@ -58,6 +59,14 @@ impl Reader {
         tape.0.truncate(end);
         tape.0.remove(0);
         Ok(Format::Json)
+    }
+
+    /// Of a message, the facts that it shows.
+    fn message<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
+        let facts = adjutant_mail::facts(raw);
+        let unread = facts.unread.iter().map(|unread| problem(unread.why, "", &format!("could not be read: {}", unread.place)));
+        problems.extend(unread);
+        self.json.read(facts.json().as_bytes(), tape, problems).map(|()| Format::Mail)
     }
 
     fn line<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {

@@ -1,6 +1,6 @@
 //! The samples that a book carries beside its sources: what goes in, and what must come out.
 //!
-//! `sources/NAME/CASE.json` (or `.log`) is one record, `sources/NAME/CASE.expect.yaml` beside it says which
+//! `sources/NAME/CASE.json` (or `.log`, `.eml`) is one record, `sources/NAME/CASE.expect.yaml` beside it says which
 //! source reads it, every field that it states, and the problems' codes. A field too many is a failure like a
 //! field too few, so that a changed mapping shows in the diff.
 
@@ -36,7 +36,7 @@ pub fn all(files: &Files) -> Vec<Sample<'_>> {
 
 fn sample<'b>(path: &'b str, record: &'b str) -> Option<Sample<'b>> {
     let (source, file) = path.strip_prefix("sources/")?.split_once('/')?;
-    let case = file.strip_suffix(".json").or_else(|| file.strip_suffix(".log"))?;
+    let case = [".json", ".log", ".eml"].iter().find_map(|end| file.strip_suffix(end))?;
     Some(Sample { source, case, record, expect: format!("sources/{source}/{case}.expect.yaml") })
 }
 

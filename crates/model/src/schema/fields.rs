@@ -97,6 +97,8 @@ const CLASS: Plain = Plain::Level(
     &["login", "identity-change", "network", "malware", "cloud", "mail", "data", "policy", "system", "other"],
     false,
 );
+/// Values of SPF, DKIM and DMARC results.
+const MAIL_RESULT: Plain = Plain::Level("mail result", &["pass", "fail", "softfail", "neutral", "error"], false);
 /// Values of `severity`.
 const SEVERITY: Plain = Plain::Level("severity", &["info", "low", "medium", "high", "critical"], true);
 /// Values of `result`.
@@ -233,6 +235,29 @@ names! {
     MAIL_TO field "mail.to" Plain::Texts, "Addresses of the recipients.";
     MAIL_SUBJECT field "mail.subject" Plain::Text, "Subject line.";
     MAIL_MESSAGE_ID field "mail.message_id" Plain::Text, "Message-ID, without angle brackets.";
+    MAIL_FROM_NAME field "mail.from_name" Plain::Text, "The name that the message shows for its sender.";
+    MAIL_FROM_DOMAIN field "mail.from_domain" Plain::Text, "Registered domain of the sender.";
+    MAIL_REPLY_TO field "mail.reply_to" Plain::Text, "Address that answers go to, where the message names one.";
+    MAIL_RETURN_PATH field "mail.return_path" Plain::Text, "Address that bounces go to.";
+    MAIL_REPORTED field "mail.reported" Plain::Text, "Where the message was found: `arrived`, `attached` to a report, or `inline` in its text.";
+    MAIL_REPORTER field "mail.reporter" Plain::Text, "Address of whoever forwarded or reported it.";
+    MAIL_SPF field "mail.spf" MAIL_RESULT, "SPF as a server of ours checked it.";
+    MAIL_DKIM field "mail.dkim" MAIL_RESULT, "DKIM as a server of ours checked it.";
+    MAIL_DMARC field "mail.dmarc" MAIL_RESULT, "DMARC as a server of ours checked it.";
+    MAIL_SIGNED_BY field "mail.signed_by" Plain::Texts, "Domains whose signatures held, as a server of ours checked them.";
+    MAIL_LINKS field "mail.links" Plain::Int, "Links in the message.";
+    MAIL_LINK_HOSTS field "mail.link_hosts" Plain::Texts, "Hosts that its links go to.";
+    MAIL_ATTACHMENTS field "mail.attachments" Plain::Texts, "Names of its attachments.";
+    MAIL_ATTACHMENT_HASHES field "mail.attachment_hashes" Plain::Texts, "SHA-256 of its attachments.";
+    MAIL_STRUCTURE field "mail.structure" Plain::Texts, "What was found about how it is put together (docs/mail.md).";
+    MAIL_IDENTITY field "mail.identity" Plain::Texts, "What was found about its sender.";
+    MAIL_LINK field "mail.link" Plain::Texts, "What was found about its links.";
+    MAIL_ATTACHMENT field "mail.attachment" Plain::Texts, "What was found about its attachments.";
+    MAIL_CONTENT field "mail.content" Plain::Texts, "What it asks for.";
+    MAIL_INSISTS field "mail.insists" Plain::Texts, "What it asks for in several different phrases.";
+    MAIL_THREAD field "mail.thread" Plain::Texts, "What was found about the conversation that it continues.";
+    MAIL_BULK field "mail.bulk" Plain::Texts, "What it says about being sent to many.";
+    MAIL_UNREAD field "mail.unread" Plain::Int, "How many things in it could not be read.";
     CHANGE_KIND field "change.kind" CHANGE, "What kind of change to an identity, a mailbox or its permissions it is.";
     CHANGE_NAME field "change.name" Plain::Text, "Name of the setting, policy or rule that was changed.";
     CHANGE_VALUE field "change.value" Plain::Text, "What it was changed to.";

@@ -1,12 +1,13 @@
 //! Cuts a stream of text into records, whatever mixture of formats it carries.
 //!
 //! A record is one JSON object (on a line of its own, over many lines, in a row with others, inside a top-level array
-//! or inside an envelope), or else one line of text. What cannot be cut is a [`Fault`] with its line; nothing is
+//! or inside an envelope), or else one line of text; a stream that begins like a message of mail is one record. What cannot be cut is a [`Fault`] with its line; nothing is
 //! skipped silently. The cuts depend on the bytes alone, never on how many of them came with one read.
 
 use super::envelope::{self, Envelope};
 use super::scan::{Scan, Scanner, is_whole_object};
 use super::{Fault, RECORD_BYTES_MAX, Record};
+use adjutant_mail::{Verdict, verdict};
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The records and faults of some bytes, in order.
@@ -39,6 +40,20 @@ pub(super) struct Splitter {
     /// Where the next line ending is in the bytes at hand, once looked for.
     newline: Option<usize>,
     longest: usize,
+    stream: Stream,
+}
+
+/// What a stream is as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    /// Not looked at yet.
+    New,
+    /// Records.
+    Records,
+    /// One message of mail, which is one record, whatever is in it.
+    Message,
+    /// A message that was too long.
+    Passed,
 }
 
 /// What is being passed over because its fault is told already.
@@ -97,6 +112,7 @@ impl Splitter {
             scanner: Scanner::default(),
             newline: None,
             longest,
+            stream: Stream::New,
         }
     }
 
@@ -105,6 +121,9 @@ impl Splitter {
     pub(super) fn split(&mut self, bytes: &[u8], last: bool, most: usize, cuts: &mut Cuts) -> usize {
         let view = View { bytes, last };
         self.newline = None;
+        if let Some(done) = self.message(view, cuts) {
+            return done;
+        }
         let mut at = 0;
         while let Some(next) = self.step(view, at, cuts) {
             at = next;
@@ -122,6 +141,29 @@ impl Splitter {
             cuts.fault(line, "broken-json", "the object that the records are in is never closed".into());
         }
         at
+    }
+
+    /// Cuts a stream that is a message of mail; `None` when it is none.
+    fn message(&mut self, view: View<'_>, cuts: &mut Cuts) -> Option<usize> {
+        if self.stream == Stream::New {
+            self.stream = match verdict(view.bytes, view.last) {
+                Verdict::More => return Some(0),
+                Verdict::Yes => Stream::Message,
+                Verdict::No => Stream::Records,
+            };
+        }
+        let all = view.bytes.len();
+        match self.stream {
+            Stream::New | Stream::Records => None,
+            Stream::Passed => Some(all),
+            Stream::Message if all > self.longest => {
+                self.too_long(cuts);
+                self.stream = Stream::Passed;
+                Some(all)
+            }
+            Stream::Message if view.last && all > 0 => Some(self.record(view, 0, all, cuts)),
+            Stream::Message => Some(0),
+        }
     }
 
     /// Line of the first byte not consumed yet.

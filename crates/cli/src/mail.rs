@@ -1,0 +1,107 @@
+//! `adjutant mail`: what a message shows, and what the book makes of it.
+
+use crate::args::mail::{Mail, MailCommand, MailExplain};
+use crate::exit::Exit;
+use crate::table::painted;
+use crate::{book, term};
+use adjutant_engine::explain::style::Line;
+use adjutant_mail::{Aspect, Facts, Finding, facts};
+use adjutant_runtime::alone;
+use adjutant_runtime::read::RECORD_BYTES_MAX;
+use adjutant_runtime::triage::Options;
+use anyhow::Context as _;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// Columns when the output is no terminal.
+const WIDTH: usize = 100;
+
+pub(crate) fn run(args: &Mail) -> anyhow::Result<Exit> {
+    match &args.command {
+        MailCommand::Explain(args) => explain(args),
+    }
+}
+
+fn explain(args: &MailExplain) -> anyhow::Result<Exit> {
+    let (book, context) = book::with_context(args.book.book.as_deref(), None)?;
+    let source = book.sources.named("mail").context("the book has no source `mail`; copy the one that is part of adjutant")?;
+    let options = Options { book: &book, context: &context, source: Some(source), now: None };
+    let mut exit = Exit::Ok;
+    for file in &args.files {
+        let bytes = read(file)?;
+        if !adjutant_mail::is_message(&bytes) {
+            eprintln!("adjutant: `{file}` is no message: it does not begin with header fields such as From, Subject and Date");
+            exit = Exit::Problems;
+            continue;
+        }
+        let found = facts(&bytes);
+        if args.json {
+            term::output((found.json() + "\n").as_bytes())?;
+            continue;
+        }
+        let width = term::width().unwrap_or(WIDTH);
+        let mut lines = shown(&found, file);
+        match alone::decide(options, &bytes, file, width) {
+            Ok(alone) => lines.extend(alone.explanation),
+            Err(problem) => lines.push(Line::new().plain(problem.to_string())),
+        }
+        lines.push(Line::new());
+        term::output(painted(&lines).as_bytes())?;
+    }
+    Ok(exit)
+}
+
+/// The bytes of a message; longer ones than triage takes are an error, as there.
+fn read(file: &str) -> anyhow::Result<Vec<u8>> {
+    let input: Box<dyn Read> = match file {
+        "-" => Box::new(io::stdin().lock()),
+        path => Box::new(File::open(path).with_context(|| format!("cannot open `{path}`"))?),
+    };
+    let mut bytes = Vec::new();
+    let limit = RECORD_BYTES_MAX as u64 + 1;
+    input.take(limit).read_to_end(&mut bytes).with_context(|| format!("cannot read `{file}`"))?;
+    anyhow::ensure!(bytes.len() <= RECORD_BYTES_MAX, "`{file}` is longer than {RECORD_BYTES_MAX} bytes");
+    Ok(bytes)
+}
+
+/// The facts of a message: who it is from, what was found by aspect and where, and what could not be read.
+fn shown(facts: &Facts, file: &str) -> Vec<Line> {
+    let plain = |text: String| Line::new().plain(term::safe(&text));
+    let mut lines = vec![
+        plain(format!("{file}: {}", facts.subject.as_deref().unwrap_or("(no subject)"))),
+        plain(format!("  from      {} <{}>", facts.from_name, facts.from)),
+        plain(format!("  to        {}", facts.to.join(", "))),
+        plain(format!("  found as  {}{}", facts.reported, reporter(facts))),
+    ];
+    lines.extend(facts.results.iter().map(|results| {
+        let of = |value: &Option<String>| value.clone().unwrap_or_else(|| "not said".into());
+        plain(format!("  {:<10}SPF {}, DKIM {}, DMARC {}", results.server, of(&results.spf), of(&results.dkim), of(&results.dmarc)))
+    }));
+    for aspect in Aspect::ALL {
+        lines.extend(of_aspect(facts, aspect));
+    }
+    if !facts.unread.is_empty() {
+        lines.push(Line::new());
+        lines.push(plain("  could not be read, so nothing is known of it".into()));
+        lines.extend(facts.unread.iter().map(|unread| plain(format!("    {:<22} {}", unread.why, unread.place))));
+    }
+    lines.push(Line::new());
+    lines
+}
+
+fn reporter(facts: &Facts) -> String {
+    facts.reporter.as_ref().map_or_else(String::new, |reporter| format!(" in a message from {reporter}"))
+}
+
+fn of_aspect(facts: &Facts, aspect: Aspect) -> Vec<Line> {
+    let found: Vec<_> = facts.found.iter().filter(|found| found.aspect == aspect).collect();
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let line = |found: &&Finding| {
+        let text = format!("    {:<22} {}  [{}]", found.name, found.value, found.place);
+        Line::new().plain(term::safe(&text))
+    };
+    let heading = [Line::new(), Line::new().plain(format!("  {aspect:?}"))];
+    heading.into_iter().chain(found.iter().map(line)).collect()
+}

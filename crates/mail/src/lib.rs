@@ -1,0 +1,33 @@
+//! What a message says about itself: facts from its bytes alone, each with its place in the message.
+//!
+//! One file for each aspect. Nothing here judges: a [`Finding`] says what is there, the book says what it is worth.
+//! Pure: no I/O, no network, no clock. Every aspect works within the [`limits`]; what lies beyond them, or cannot be
+//! read, is told as [`Unread`] and never taken for clean.
+//!
+//! [`facts`] is the one way in. Its result is one flat record: the book's source `mail` maps it like any other.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod attachments;
+mod authentication;
+mod bulk;
+mod container;
+mod content;
+mod facts;
+mod finding;
+mod html;
+pub mod limits;
+mod links;
+mod message;
+mod names;
+mod original;
+mod recognise;
+mod sender;
+mod shape;
+mod structure;
+mod thread;
+mod url;
+
+pub use authentication::Results;
+pub use facts::{Facts, facts};
+pub use finding::{Aspect, Finding, KNOWN, Unread};
+pub use recognise::{Verdict, is_message, verdict};

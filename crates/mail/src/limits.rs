@@ -1,0 +1,53 @@
+//! How much of a message is looked at. All of these are about sizes and numbers, so that the same bytes always give the
+//! same facts; together they keep memory under three times a message's size, and two megabytes.
+
+/// Header fields of all parts together. A message with more is read as its first headers only.
+pub const HEADER_FIELDS_MAX: usize = 4_000;
+
+/// Lines that may be MIME boundaries. A message with more is read as its first headers only.
+pub const BOUNDARY_LINES_MAX: usize = 4_000;
+
+/// Messages inside messages. A message with more is read as its first headers only.
+pub const NESTED_MAX: usize = 50;
+
+/// Bytes of the first headers, where a message is read as these only.
+pub const HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// A header's value is looked at up to this many bytes.
+pub const VALUE_BYTES_MAX: usize = 8 << 10;
+
+/// Parts with text that are looked at.
+pub const BODIES_MAX: usize = 32;
+
+/// Bytes of a part with text that are looked at.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of visible text that are kept of all parts together.
+pub const TEXT_BYTES_MAX: usize = 128 << 10;
+
+/// Links that are looked at.
+pub const LINKS_MAX: usize = 400;
+
+/// A longer address of a link is cut.
+pub const URL_BYTES_MAX: usize = 4 << 10;
+
+/// Attachments that are looked at.
+pub const FILES_MAX: usize = 64;
+
+/// Bytes of an attachment, from its beginning, that are searched.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// Entries of an archive that are looked at.
+pub const ENTRIES_MAX: usize = 1_000;
+
+/// Recipients that are kept.
+pub const RECIPIENTS_MAX: usize = 50;
+
+/// Findings that are kept.
+pub const FINDINGS_MAX: usize = 300;
+
+/// Characters of a finding's value.
+pub const VALUE_CHARS_MAX: usize = 200;
+
+/// Results of authentication that are kept.
+pub const RESULTS_MAX: usize = 20;
