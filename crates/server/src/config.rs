@@ -14,8 +14,8 @@ pub(crate) use check::is_mailbox;
 pub use check::network;
 pub use layers::{Fault, Faults, Layers, Place};
 pub use settings::{
-    Approver, Carries, Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Letters, Limits, Notify, NotifyWebhook,
-    Protocol, Retention, Smtp, Syslog, Tls, Webhook,
+    Approver, Carries, Checkpoints, Config, DecideAt, Folder, GroupCommit, Http, Letters, Limits, Notify, NotifySlack,
+    NotifyWebhook, Protocol, Retention, Smtp, Syslog, Tls, Webhook,
 };
 
 /// What every name of the environment begins with that is a setting.

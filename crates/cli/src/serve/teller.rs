@@ -26,6 +26,9 @@ const CALL: Duration = Duration::from_secs(10);
 /// Ways that are remembered as settled while another one of the same message is tried again.
 const SETTLED_MAX: usize = 10_000;
 
+/// Characters of a line in a channel.
+const SLACK_CHARS_MAX: usize = 300;
+
 /// Characters of a subject.
 const SUBJECT_CHARS_MAX: usize = 120;
 
@@ -34,6 +37,11 @@ const SUBJECT_CHARS_MAX: usize = 120;
 enum Way {
     Webhook,
     Mail,
+    Slack,
+}
+
+impl Way {
+    const ALL: [Way; 3] = [Way::Webhook, Way::Mail, Way::Slack];
 }
 
 /// Tells readers that something changed, and the world what it is to know.
@@ -41,6 +49,8 @@ pub(super) struct Teller {
     events: Arc<Events>,
     webhook: Option<(String, SigningKey)>,
     mail: Option<(SmtpTransport, Mailbox, Vec<Mailbox>)>,
+    /// The URL, which is a secret.
+    slack: Option<Secret>,
     agent: ureq::Agent,
     clock: adjutant_server::gate::Clock,
     /// Somebody collects traces.
@@ -82,13 +92,14 @@ impl Teller {
             .as_ref()
             .map(|webhook| -> anyhow::Result<_> { Ok((webhook.url.clone(), SigningKey::read(&secret(&webhook.secret)?)?)) });
         let mail = config.notify.smtp.as_ref().map(mail).transpose()?;
+        let slack = config.notify.slack.as_ref().map(|slack| slack_url(&slack.url)).transpose()?;
         let settled = Mutex::default();
-        Ok(Self { events, webhook: webhook.transpose()?, mail, agent: agent(), clock, traced, settled })
+        Ok(Self { events, webhook: webhook.transpose()?, mail, slack, agent: agent(), clock, traced, settled })
     }
 
     /// Whether anybody is told.
     pub(super) fn tells(&self) -> bool {
-        self.webhook.is_some() || self.mail.is_some()
+        self.webhook.is_some() || self.mail.is_some() || self.slack.is_some()
     }
 
     fn by_webhook(&self, message: &Outgoing) -> Result<(), CallError> {
@@ -106,12 +117,30 @@ impl Teller {
             .header("webhook-timestamp", &seconds.to_string())
             .header("webhook-signature", &key.sign(id, seconds, body.as_bytes()))
             .send(body.as_bytes());
-        match sent.map(|answer| answer.status().as_u16()) {
-            Ok(200..=299) => Ok(()),
-            Ok(status @ (408 | 425 | 429 | 500..)) => Err(CallError::Retry(format!("the webhook answered {status}"))),
-            Ok(status) => Err(CallError::Permanent(format!("the webhook answered {status}"))),
+        match sent {
+            Ok(answer) => told("the webhook", answer.status().as_u16()),
             Err(error) => Err(CallError::Retry(error.to_string())),
         }
+    }
+
+    /// Says in a channel that there is something to look at. Nothing of what alerts say goes there, nor any link.
+    fn by_slack(&self, message: &Outgoing) -> Result<(), CallError> {
+        let Some(url) = &self.slack else { return Ok(()) };
+        let text: serde_json::Value = serde_json::from_str(&message.body).unwrap_or_default();
+        let says = |name: &str| text.get(name).and_then(|value| value.as_str()).unwrap_or("");
+        let line = match message.topic.as_str() {
+            "case" => format!("case {}: {} by {}", says("case"), says("outcome"), says("playbook")),
+            _ => says("notice").to_owned(),
+        };
+        let line: String = line.chars().map(|c| if is_hostile(c) { ' ' } else { c }).take(SLACK_CHARS_MAX).collect();
+        let line = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let body = serde_json::json!({ "text": format!("Adjutant: {line}"), "mrkdwn": false, "unfurl_links": false });
+        let sent = self.agent.post(url.reveal()).header("content-type", "application/json").send(body.to_string().as_bytes());
+        // What the client says of an error may hold the URL.
+        sent.map_or_else(
+            |_| Err(CallError::Retry("Slack cannot be reached".into())),
+            |answer| told("Slack", answer.status().as_u16()),
+        )
     }
 
     fn by_mail(&self, message: &Outgoing) -> Result<(), CallError> {
@@ -169,6 +198,22 @@ impl Carrier for Teller {
             _ => Err(CallError::Permanent(format!("there is no way by {}", letter.to.way.name()))),
         }
     }
+}
+
+/// What an answer means: it arrived, it is to be sent again, or it never will arrive.
+fn told(who: &str, status: u16) -> Result<(), CallError> {
+    match status {
+        200..=299 => Ok(()),
+        408 | 425 | 429 | 500.. => Err(CallError::Retry(format!("{who} answered {status}"))),
+        _ => Err(CallError::Permanent(format!("{who} answered {status}"))),
+    }
+}
+
+fn slack_url(reference: &adjutant_server::config::SecretRef) -> anyhow::Result<Secret> {
+    let url = secret(reference)?;
+    let fits = url.reveal().starts_with("https://") || url.reveal().starts_with("http://127.0.0.1:");
+    anyhow::ensure!(fits, "`notify.slack.url` is no https URL of an incoming webhook");
+    Ok(url)
 }
 
 fn mail(smtp: &Smtp) -> anyhow::Result<(SmtpTransport, Mailbox, Vec<Mailbox>)> {
@@ -230,13 +275,14 @@ impl Teller {
             settled.clear();
         }
         let mut again = None;
-        for way in [Way::Webhook, Way::Mail] {
+        for way in Way::ALL {
             if settled.contains_key(&(message.id, way)) {
                 continue;
             }
             let sent = match way {
                 Way::Webhook => self.by_webhook(message),
                 Way::Mail => self.by_mail(message),
+                Way::Slack => self.by_slack(message),
             };
             match sent {
                 Ok(()) => drop(settled.insert((message.id, way), None)),
@@ -247,7 +293,7 @@ impl Teller {
         if let Some(error) = again {
             return Err(error);
         }
-        let ways = [Way::Webhook, Way::Mail].into_iter();
+        let ways = Way::ALL.into_iter();
         let refused: Vec<String> = ways.filter_map(|way| settled.remove(&(message.id, way)).flatten()).collect();
         if refused.is_empty() { Ok(()) } else { Err(CallError::Permanent(refused.join("; "))) }
     }

@@ -47,13 +47,14 @@ struct House {
     served: Served,
     mail: MailServer,
     phones: Receiver,
+    slack: Receiver,
 }
 
 /// `within` is how long answers are waited for; `alone` is whether the playbook may ask by itself.
 fn house(within: &str, alone: bool, per_hour: u32) -> Option<House> {
     let dir = tempfile::tempdir().unwrap();
     let mail = MailServer::start(dir.path())?;
-    let phones = Receiver::start(|_| 204);
+    let (phones, slack) = (Receiver::start(|_| 204), Receiver::start(|_| 200));
     let (book, tables) = (dir.path().join("book"), dir.path().join("tables"));
     book_dir::write_shipped(&book).unwrap();
     std::fs::write(book.join("playbooks/stolen-account.yaml"), PLAYBOOK).unwrap();
@@ -63,18 +64,20 @@ fn house(within: &str, alone: bool, per_hour: u32) -> Option<House> {
     std::fs::write(tables.join("contacts.csv"), CONTACTS).unwrap();
     std::fs::write(tables.join("identities.csv"), IDENTITIES).unwrap();
     std::fs::write(dir.path().join("key"), KEY).unwrap();
+    std::fs::write(dir.path().join("slack"), &slack.url).unwrap();
     if alone {
         allow(&dir.path().join("data"));
     }
     let config = format!(
         "book_dir = {book:?}\ncontext_dir = {tables:?}\n[notify.smtp]\nserver = \"127.0.0.1:{}\"\nfrom = \"adjutant@corp.example\"\n\
-         to = [\"soc@corp.example\"]\n[notify.webhook]\nurl = \"{}\"\nsecret = {{ file = {:?} }}\n[letters]\n\
+         to = [\"soc@corp.example\"]\n[notify.webhook]\nurl = \"{}\"\nsecret = {{ file = {:?} }}\n[notify.slack]\nurl = {{ file = {:?} }}\n[letters]\n\
          url = \"https://adjutant.corp.example/\"\nwebhook = \"phone\"\nper_hour_max = {per_hour}\n",
         mail.port,
         phones.url,
         dir.path().join("key"),
+        dir.path().join("slack"),
     );
-    Some(House { served: Served::start_at(dir, &config, &[]), mail, phones })
+    Some(House { served: Served::start_at(dir, &config, &[]), mail, phones, slack })
 }
 
 /// The playbook may ask by itself, as two people who lead for long said before.
@@ -266,6 +269,10 @@ fn silence_is_noted_by_a_timer_that_outlives_the_process() {
     assert_eq!(house.form(&path, "step=open").status, 404);
     assert_eq!(house.whole(&case)["status"], "open");
     assert_eq!(house.messages().len(), 1);
+    // A channel hears that there is a case, and nothing of what alerts say.
+    let lines: Vec<String> = house.slack.received().into_iter().map(|one| one.body).collect();
+    let said = lines.iter().find(|line| line.contains(&case[..12])).unwrap_or_else(|| panic!("no case in {lines:?}"));
+    assert!(said.contains("respond by stolen-account") && !said.contains("nadia") && !said.contains("http"), "{said}");
     house.served.stop();
     house.served.says(&["audit", "verify"]);
 }

@@ -51,6 +51,7 @@ pub(super) fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
     let webhooks = config.webhooks.iter().enumerate();
     let mut secrets: Vec<_> = webhooks.map(|(nth, webhook)| (format!("webhooks[{nth}].secret"), &webhook.secret)).collect();
     secrets.extend(config.notify.webhook.iter().map(|webhook| ("notify.webhook.secret".to_owned(), &webhook.secret)));
+    secrets.extend(config.notify.slack.iter().map(|slack| ("notify.slack.url".to_owned(), &slack.url)));
     let smtp = config.notify.smtp.iter().filter_map(|smtp| smtp.password.as_ref());
     secrets.extend(smtp.map(|password| ("notify.smtp.password".to_owned(), password)));
     secrets

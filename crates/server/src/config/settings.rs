@@ -248,6 +248,8 @@ pub struct Notify {
     pub webhook: Option<NotifyWebhook>,
     /// By mail.
     pub smtp: Option<Smtp>,
+    /// In a channel of Slack: that there is a case or a plan, and nothing of what alerts say.
+    pub slack: Option<NotifySlack>,
 }
 
 /// Notification by a signed request.
@@ -258,6 +260,14 @@ pub struct NotifyWebhook {
     pub url: String,
     /// The key that signs it.
     pub secret: SecretRef,
+}
+
+/// Notification in a channel of Slack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotifySlack {
+    /// The URL of an incoming webhook, which is a secret: whoever has it can write there.
+    pub url: SecretRef,
 }
 
 /// Notification by mail.

@@ -11,6 +11,7 @@ use adjutant_model::{Stage, Time};
 use adjutant_rules::question::Way;
 use adjutant_runtime::drive::{Command, kind};
 use adjutant_runtime::event::What;
+use adjutant_runtime::ports::Outgoing;
 use std::collections::BTreeSet;
 
 /// The name of the document that says how far the hand's journal was read for plans.
@@ -60,11 +61,23 @@ fn about(app: &App, plan: &str, read: Vec<Document>) -> Result<(), Problem> {
         told += 1;
     }
     if told > 0 {
-        return Ok(keep(app, documents)?);
+        keep(app, documents)?;
+        return announce(app, &shown, now);
     }
     let why = "nobody who may approve it has a mailbox in `letters.people` or in our directory".to_owned();
     let what = What::Undelivered { about: shown.digest.to_string(), to: "approvers".into(), why };
     app.service.command_blocking("", Command::About { case: case_id(&shown.plan.case), what, documents })?;
+    Ok(())
+}
+
+/// Says to everybody that a plan waits, without a way to answer it.
+fn announce(app: &App, shown: &Shown, now: Time) -> Result<(), Problem> {
+    let short: String = shown.digest.to_string().chars().take(12).collect();
+    let missing = shown.missing.iter().map(|need| format!("{} × {}", need.people, need.role)).collect::<Vec<_>>().join(", ");
+    let notice = format!("plan {short} waits for {missing}, until {}", shown.plan.expires);
+    let body = serde_json::json!({ "notice": notice, "plan": shown.digest, "case": shown.plan.case, "at": now.to_string() });
+    let message = Outgoing { id: 0, topic: "waits".into(), body: body.to_string(), attempts: 0, due: now };
+    app.service.command_blocking("", Command::Tell(message))?;
     Ok(())
 }
 
