@@ -228,6 +228,3 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;
