@@ -8,7 +8,7 @@ use crate::archive::entry::{Entry, Keep, put_entry, skip_entry, take_entry};
 use crate::archive::row::SlotMap;
 use adjutant_engine::autonomy::{Pause, Rung};
 use adjutant_engine::record::id_bytes;
-use adjutant_engine::step::Verdict;
+use adjutant_engine::step::{Status, Verdict};
 use adjutant_model::{Autonomy, CaseId, Digest, Outcome, Revision, Time};
 use adjutant_rules::question::{Choice, Meaning, Way};
 use serde::{Deserialize, Serialize};
@@ -342,12 +342,12 @@ impl Assurance {
 }
 
 impl What {
-    /// Whether a case of which this is said is looked at by a person, whatever was decided: a *no*, silence, and that nobody
-    /// could be asked.
-    pub fn raises(&self) -> bool {
+    /// Whether a case with this status is to be looked at by a person when this is said of it, whatever was decided: a *no*
+    /// always is; silence, and that nobody could be asked, undo no verdict of a person.
+    pub fn raises(&self, status: Status) -> bool {
         match self {
             What::Answered(answered) => answered.choice.means == Meaning::Denies,
-            What::Silent { .. } | What::Unasked { .. } => true,
+            What::Silent { .. } | What::Unasked { .. } => status != Status::ClosedByPerson,
             _ => false,
         }
     }

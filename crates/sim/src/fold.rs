@@ -294,7 +294,7 @@ fn about_case(kept: &mut Kept, what: What) -> Result<(), String> {
                 kept.status = Status::Open;
             }
         }
-        what if what.raises() => {
+        what if what.raises(kept.status) => {
             kept.outcome = kept.outcome.max(Outcome::Escalate);
             if matches!(kept.status, Status::ClosedItself | Status::ClosedByPerson) {
                 kept.status = Status::Open;

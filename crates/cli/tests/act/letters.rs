@@ -101,6 +101,14 @@ impl House {
         self.served.ask("POST", path, &[("content-type", "application/x-www-form-urlencoded")], form.as_bytes())
     }
 
+    /// Waits until the ledger has the plan of this page, and that both who have a mailbox were told.
+    fn is_told(&self, page: &str) {
+        let case = word_after(page, "<dt>case</dt><dd>").split('<').next().unwrap();
+        let story = || says(&self.served, &["case", case]).split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = ["was made", "ana was told by mail", "bo was told by mail"];
+        Served::until("the entries", || told.iter().all(|told| story().contains(told)));
+    }
+
     fn page(&self, path: &str) -> String {
         let page = self.served.ask("GET", path, &[], &[]);
         assert_eq!(page.status, 200, "{}", text(&page));
@@ -140,17 +148,15 @@ fn a_plan_is_approved_on_the_page_of_a_letter_by_a_signed_note_alone() {
         "{page}"
     );
     let entries = || house.served.get("/v1/ledger").json()["size"].as_u64().unwrap();
-    Served::until("the entries", || {
-        says(&house.served, &["case", word_after(&page, "<dt>case</dt><dd>").split('<').next().unwrap()])
-            .contains("bo was told by mail")
-    });
+    house.is_told(&page);
 
     // Nothing but a note of the person for whom the link is, about this plan, that is signed by a key of theirs.
     let other = house.plan("olga@corp.example");
     Served::until("a second mail", || house.mails("bo").len() == 2);
     let (approve, deny) = (note(&page, "approve"), note(&page, "deny"));
-    let before = entries();
     let of_other = house.page(&links(&house.mails("bo")[1])[0]);
+    house.is_told(&of_other);
+    let before = entries();
     assert!(of_other.contains(&other) && !of_other.contains("<b>"), "{of_other}");
     let refused = [
         ("approve".to_owned(), "no signed note"),

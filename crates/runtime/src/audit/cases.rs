@@ -84,7 +84,7 @@ impl Cases {
                     case.status = Status::Open;
                 }
             }
-            what if what.raises() => {
+            what if what.raises(case.status) => {
                 case.outcome = case.outcome.max(Some(Outcome::Escalate));
                 if matches!(case.status, Status::ClosedItself | Status::ClosedByPerson) {
                     case.status = Status::Open;

@@ -254,7 +254,7 @@ impl Driver {
     }
 
     fn about_case(&mut self, by: &str, mut kept: Kept, what: What) -> u64 {
-        if what.raises() {
+        if what.raises(kept.status) {
             let mut case: Case = as_case(&kept);
             let step = step::step(&case, &Input::Raised, &self.policy.book).unwrap_or_default();
             step.events.iter().for_each(|event: &Event| case.apply(event));

@@ -1,3 +1,5 @@
+//! Letters, links and forms, without a service.
+
 use super::ask::Ask;
 use super::*;
 use crate::config::{Approver, Carries, NotifyWebhook, SecretRef, Smtp};
