@@ -6,6 +6,7 @@
 mod guard;
 mod hand;
 mod instructions;
+mod mail;
 pub mod measure;
 mod mixed;
 mod reference;
@@ -44,6 +45,8 @@ enum What {
     Serve(serve::Arguments),
     /// Measures one ruling beside the policies alone
     Guard(guard::Arguments),
+    /// Measures how fast a core reads messages of mail
+    Mail(mail::Arguments),
 }
 
 /// Without a subcommand: triage of files and backtests.
@@ -71,6 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     match &arguments.what {
         Some(What::Serve(arguments)) => serve::run(arguments),
         Some(What::Guard(arguments)) => guard::run(arguments),
+        Some(What::Mail(arguments)) => mail::run(arguments),
         None => run_triage(&arguments.triage),
     }
 }

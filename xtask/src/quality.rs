@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 /// The same command in a build that is optimised: millions of records are triaged.
-fn optimised() -> Result<bool> {
+pub(crate) fn optimised() -> Result<bool> {
     let mut cargo = Command::new("cargo");
     cargo.args(["run", "--release", "--quiet", "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
     Ok(cargo.status().context("cannot run cargo")?.success())

@@ -60,7 +60,8 @@ fn name(lower: &str, file: &File<'_>, place: &str, notes: &mut Notes) {
     }
     let mut parts = lower.rsplit('.').map(str::trim);
     let (last, before) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    let dangerous = DANGEROUS.iter().any(|(_, extensions)| extensions.contains(&last)) || matches!(last, "html" | "htm" | "shtml" | "svg");
+    let dangerous =
+        DANGEROUS.iter().any(|(_, extensions)| extensions.contains(&last)) || matches!(last, "html" | "htm" | "shtml" | "svg");
     if dangerous && HARMLESS.contains(&before) {
         notes.find(Aspect::Attachment, "double-extension", &file.name, place);
     }
@@ -73,7 +74,9 @@ fn is_other_type(kind: Type, extension: &str) -> bool {
         Type::Shortcut => extension != "lnk",
         Type::OneNote => extension != "one",
         Type::Html => HARMLESS.contains(&extension) || ARCHIVES.contains(&extension),
-        Type::Zip | Type::Rar | Type::SevenZip | Type::Cabinet => ["pdf", "txt", "jpg", "jpeg", "png", "gif", "csv"].contains(&extension),
+        Type::Zip | Type::Rar | Type::SevenZip | Type::Cabinet => {
+            ["pdf", "txt", "jpg", "jpeg", "png", "gif", "csv"].contains(&extension)
+        }
         _ => false,
     }
 }
@@ -91,7 +94,9 @@ fn content(kind: Type, extension: &str, file: &File<'_>, place: &str, notes: &mu
         Type::Ole => ole(bytes, note),
         Type::Pdf => pdf(bytes, note),
         Type::Rtf if has(bytes, b"\\objdata") || has(bytes, b"\\objupdate") => note("rtf-object", &file.name),
-        Type::Svg if has_any(bytes, &[b"<script", b"onload=", b"<foreignobject", b"javascript:"]) => note("svg-script", &file.name),
+        Type::Svg if has_any(bytes, &[b"<script", b"onload=", b"<foreignobject", b"javascript:"]) => {
+            note("svg-script", &file.name)
+        }
         _ => {}
     }
     let web = kind == Type::Html || matches!(extension, "html" | "htm" | "shtml" | "xhtml" | "mht" | "mhtml");
@@ -202,8 +207,12 @@ fn redirects(scripts: &str) -> Option<&'static str> {
 fn smuggles(scripts: &str, page: &str) -> Option<&'static str> {
     const LONG: usize = 1_000;
     let compact: String = scripts.chars().filter(|c| !c.is_whitespace()).collect();
-    let builds = ["newBlob(", "createObjectURL", "msSaveOrOpenBlob", "msSaveBlob", ".download="].into_iter().find(|way| compact.contains(way));
-    let decodes = ["atob(", "unescape(", "fromCharCode(", "charCodeAt(", "decodeURIComponent(", "Uint8Array("].into_iter().find(|way| compact.contains(way));
+    let builds = ["newBlob(", "createObjectURL", "msSaveOrOpenBlob", "msSaveBlob", ".download="]
+        .into_iter()
+        .find(|way| compact.contains(way));
+    let decodes = ["atob(", "unescape(", "fromCharCode(", "charCodeAt(", "decodeURIComponent(", "Uint8Array("]
+        .into_iter()
+        .find(|way| compact.contains(way));
     let writes = ["document.write(", "eval(", "Function(", "innerHTML="].into_iter().find(|way| compact.contains(way));
     let packed = longest_code(page) >= LONG;
     match (builds, decodes, writes) {

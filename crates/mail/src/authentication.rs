@@ -126,7 +126,10 @@ mod tests {
     fn who_wrote_it_is_told() {
         let found = results(&headers(&[
             ("Received", "from a by mx.corp.example; Mon"),
-            ("Authentication-Results", "mx.corp.example; spf=fail (why; not) smtp.mailfrom=x; dkim=pass header.d=A.example; dkim=fail; dmarc=fail"),
+            (
+                "Authentication-Results",
+                "mx.corp.example; spf=fail (why; not) smtp.mailfrom=x; dkim=pass header.d=A.example; dkim=fail; dmarc=fail",
+            ),
             ("Received", "from evil by other.example; Mon"),
             ("Authentication-Results", "mx.corp.example; dmarc=pass"),
             ("Authentication-Results", "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=x; dmarc=none"),

@@ -23,7 +23,8 @@ struct Cues {
 
 static CUES: LazyLock<Option<Cues>> = LazyLock::new(|| {
     let (mut phrases, mut cues, mut topic, mut language) = (Vec::new(), Vec::new(), "", "");
-    for line in include_str!("../lists/cues.txt").lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in include_str!("../lists/cues.txt").lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         if let Some(heading) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             let (named, spoken) = heading.split_once(' ').unwrap_or((heading, ""));
             topic = KNOWN.iter().find(|known| known.0 == Aspect::Content && known.1 == named).map_or("", |known| known.1);
@@ -189,9 +190,12 @@ fn telephone(text: &str) -> Option<String> {
 /// A Bitcoin or Ethereum address by its form; text is in lower case by then, so only form counts.
 fn is_wallet(word: &str) -> bool {
     let bech32 = word.starts_with("bc1") && (39..=62).contains(&word.len());
-    let legacy = (word.starts_with('1') || word.starts_with('3')) && (30..=35).contains(&word.len()) && !word.bytes().all(|byte| byte.is_ascii_digit())
+    let legacy = (word.starts_with('1') || word.starts_with('3'))
+        && (30..=35).contains(&word.len())
+        && !word.bytes().all(|byte| byte.is_ascii_digit())
         && !word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let ether = word.strip_prefix("0x").is_some_and(|digits| digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let ether =
+        word.strip_prefix("0x").is_some_and(|digits| digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
     bech32 || legacy || ether
 }
 

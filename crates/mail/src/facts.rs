@@ -62,7 +62,7 @@ pub struct Facts {
     /// The names of what was found, by aspect; each begins with `read` when the aspect was looked at, and an aspect that is
     /// missing was not.
     pub aspects: BTreeMap<Aspect, Vec<&'static str>>,
-    /// Topics that several different phrases speak of.
+    /// Topics that several different phrases speak of, after `read`.
     pub insists: Vec<&'static str>,
     /// What was found.
     pub found: Vec<Finding>,
@@ -98,6 +98,9 @@ pub fn facts(raw: &[u8]) -> Facts {
     let mut facts = of_headers(&opened);
     aspects(&opened, &pages, &mut facts, &mut notes);
     facts.aspects = names(&notes.found, whole);
+    if !whole {
+        facts.insists.clear();
+    }
     facts.unread_count = notes.unread.len();
     (facts.found, facts.unread) = (notes.found, notes.unread);
     facts
@@ -141,7 +144,8 @@ fn of_headers(opened: &Opened<'_>) -> Facts {
     let headers = &level.headers;
     let from = headers.from.first().cloned().unwrap_or_default();
     let outer = opened.levels.first().filter(|_| opened.levels.len() > 1);
-    let address = |mailbox: &Option<crate::names::Mailbox>| mailbox.as_ref().map_or_else(String::new, |found| found.address.clone());
+    let address =
+        |mailbox: &Option<crate::names::Mailbox>| mailbox.as_ref().map_or_else(String::new, |found| found.address.clone());
     Facts {
         message_format: "rfc5322",
         message_id: headers.message_id.clone(),
@@ -161,13 +165,24 @@ fn of_headers(opened: &Opened<'_>) -> Facts {
         reporter: outer.and_then(|outer| outer.headers.from.first()).map(|from| from.address.clone()),
         results: authentication::results(headers),
         attachments: opened.files.iter().map(|file| file.name.clone()).filter(|name| !name.is_empty()).collect(),
-        attachment_hashes: opened.files.iter().filter(|file| !file.bytes.is_empty()).map(|file| Digest::of(file.bytes).to_string()).collect(),
+        attachment_hashes: opened
+            .files
+            .iter()
+            .filter(|file| !file.bytes.is_empty())
+            .map(|file| Digest::of(file.bytes).to_string())
+            .collect(),
         ..Facts::default()
     }
 }
 
 fn aspects(opened: &Opened<'_>, pages: &[Page], facts: &mut Facts, notes: &mut Notes) {
-    let recipients: Vec<String> = opened.levels.iter().flat_map(|level| &level.headers.to).map(|to| to.address.clone()).filter(|to| to.contains('@')).collect();
+    let recipients: Vec<String> = opened
+        .levels
+        .iter()
+        .flat_map(|level| &level.headers.to)
+        .map(|to| to.address.clone())
+        .filter(|to| to.contains('@'))
+        .collect();
     let beside = Beside { sender: &facts.from_domain, recipients: &recipients };
     let (mut targets, mut visible) = (Targets::default(), String::new());
     for (body, page) in opened.bodies.iter().zip(pages) {
@@ -188,7 +203,8 @@ fn aspects(opened: &Opened<'_>, pages: &[Page], facts: &mut Facts, notes: &mut N
     }
     if let Some(level) = opened.innermost() {
         structure::headers(level, notes);
-        facts.insists = contents(level, &visible, &targets, notes);
+        facts.insists = vec![READ];
+        facts.insists.extend(contents(level, &visible, &targets, notes));
     }
     opened.files.iter().for_each(|file| attachments::find(file, notes));
     facts.links = targets.count;

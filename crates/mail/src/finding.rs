@@ -25,15 +25,8 @@ pub enum Aspect {
 
 impl Aspect {
     /// Every aspect.
-    pub const ALL: [Aspect; 7] = [
-        Aspect::Structure,
-        Aspect::Identity,
-        Aspect::Link,
-        Aspect::Attachment,
-        Aspect::Content,
-        Aspect::Thread,
-        Aspect::Bulk,
-    ];
+    pub const ALL: [Aspect; 7] =
+        [Aspect::Structure, Aspect::Identity, Aspect::Link, Aspect::Attachment, Aspect::Content, Aspect::Thread, Aspect::Bulk];
 }
 
 /// One thing that was found.

@@ -1,11 +1,9 @@
 //! Reads HTML as far as triage needs it: what a reader sees, what is hidden, and what can be clicked or sent.
 //!
-//! No tree is built, so that nothing can be nested too deeply; the tokenizer is the one that the HTML standard describes.
+//! No tree is built, so that nothing can be nested too deeply.
 
 use crate::limits::{LINKS_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX};
-use html5gum::Tokenizer;
-use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
-use html5gum::Span;
+use crate::markup::{Event, scan};
 
 /// What a page comes to.
 #[derive(Clone, Debug, Default)]
@@ -48,15 +46,7 @@ pub(crate) struct Link {
 /// Reads a page.
 pub(crate) fn page(html: &str) -> Page {
     let mut reader = Reader::default();
-    let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| -> Option<()> {
-        reader.event(event);
-        None
-    });
-    emitter.naively_switch_states(true);
-    // The emitter hands everything to the reader; nothing is made of it here.
-    for token in Tokenizer::new_with_emitter(html, emitter) {
-        let Ok(()) = token;
-    }
+    scan(html, |event| reader.event(event));
     reader.finish()
 }
 
@@ -64,7 +54,6 @@ pub(crate) fn page(html: &str) -> Page {
 struct Reader {
     page: Page,
     tag: Vec<u8>,
-    attribute: Vec<u8>,
     style: String,
     href: String,
     kind: String,
@@ -91,46 +80,53 @@ const ATTRIBUTE_BYTES_MAX: usize = URL_BYTES_MAX;
 const HIDING_MAX: usize = 64;
 
 impl Reader {
-    fn event(&mut self, event: CallbackEvent<'_>) {
+    fn event(&mut self, event: Event<'_>) {
         match event {
-            CallbackEvent::OpenStartTag { name } => self.begin(name),
-            CallbackEvent::AttributeName { name } => {
-                self.attribute.clear();
-                self.attribute.extend_from_slice(name);
-                self.hidden_attribute |= name == b"hidden";
-            }
-            CallbackEvent::AttributeValue { value } => self.value(value),
-            CallbackEvent::CloseStartTag { .. } => self.start_tag(),
-            CallbackEvent::EndTag { name } => self.end_tag(name),
-            CallbackEvent::String { value } => self.string(value),
+            Event::Open(name) => self.begin(name),
+            Event::Attribute(name, value) => self.attribute(name, value),
+            Event::Opened => self.start_tag(),
+            Event::End(name) => self.end_tag(name.to_ascii_lowercase().as_bytes()),
+            Event::Text(text) => self.string(text),
             // Conditional comments are how honest senders speak to one program.
-            CallbackEvent::Comment { value } if value.trim_ascii_start().starts_with(b"[") => {}
-            CallbackEvent::Comment { value } => self.page.comments = self.page.comments.saturating_add(value.len()),
-            CallbackEvent::Doctype { .. } | CallbackEvent::Error(_) => {}
+            Event::Comment(text) if text.trim_start().starts_with('[') => {}
+            Event::Comment(text) => self.page.comments = self.page.comments.saturating_add(text.len()),
         }
     }
 
-    fn begin(&mut self, name: &[u8]) {
-        self.tag.clear();
-        self.tag.extend_from_slice(name);
-        let texts = [&mut self.style, &mut self.href, &mut self.kind, &mut self.content, &mut self.equiv, &mut self.action, &mut self.source];
+    fn begin(&mut self, name: &str) {
+        self.tag = name.to_ascii_lowercase().into_bytes();
+        let texts = [
+            &mut self.style,
+            &mut self.href,
+            &mut self.kind,
+            &mut self.content,
+            &mut self.equiv,
+            &mut self.action,
+            &mut self.source,
+        ];
         texts.into_iter().for_each(String::clear);
         self.hidden_attribute = false;
     }
 
-    fn value(&mut self, value: &[u8]) {
-        let into = match self.attribute.as_slice() {
-            b"style" => &mut self.style,
-            b"href" => &mut self.href,
-            b"type" => &mut self.kind,
-            b"content" => &mut self.content,
-            b"http-equiv" => &mut self.equiv,
-            b"action" => &mut self.action,
-            b"src" => &mut self.source,
-            _ => return,
+    fn attribute(&mut self, name: &str, value: &str) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let into = match () {
+            () if is("style") => &mut self.style,
+            () if is("href") => &mut self.href,
+            () if is("type") => &mut self.kind,
+            () if is("content") => &mut self.content,
+            () if is("http-equiv") => &mut self.equiv,
+            () if is("action") => &mut self.action,
+            () if is("src") => &mut self.source,
+            () => {
+                self.hidden_attribute |= is("hidden");
+                return;
+            }
         };
-        let room = ATTRIBUTE_BYTES_MAX.saturating_sub(into.len());
-        into.push_str(&String::from_utf8_lossy(value.get(..room).unwrap_or(value)));
+        // Of an attribute that is there twice the first counts, as in browsers.
+        if into.is_empty() {
+            into.push_str(value.get(..value.floor_char_boundary(ATTRIBUTE_BYTES_MAX)).unwrap_or(""));
+        }
     }
 
     fn start_tag(&mut self) {
@@ -184,8 +180,7 @@ impl Reader {
         }
     }
 
-    fn string(&mut self, value: &[u8]) {
-        let text = String::from_utf8_lossy(value);
+    fn string(&mut self, text: &str) {
         match self.within {
             Within::Style => {}
             Within::Script => {
@@ -196,7 +191,7 @@ impl Reader {
                 let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
                 self.page.hidden = self.page.hidden.saturating_add(letters);
             }
-            Within::Text => self.visible(&text),
+            Within::Text => self.visible(text),
         }
     }
 
@@ -289,7 +284,8 @@ const VOID: [&[u8]; 10] = [b"img", b"br", b"hr", b"input", b"meta", b"link", b"a
 /// Whether a tag begins or ends a word.
 fn separates(tag: &[u8]) -> bool {
     const BLOCKS: [&[u8]; 18] = [
-        b"p", b"div", b"br", b"td", b"tr", b"th", b"table", b"li", b"ul", b"ol", b"h1", b"h2", b"h3", b"h4", b"hr", b"center", b"img", b"title",
+        b"p", b"div", b"br", b"td", b"tr", b"th", b"table", b"li", b"ul", b"ol", b"h1", b"h2", b"h3", b"h4", b"hr", b"center",
+        b"img", b"title",
     ];
     BLOCKS.contains(&tag)
 }
@@ -321,14 +317,18 @@ mod tests {
 
     #[test]
     fn what_a_reader_sees() {
-        let page = page("<p>Hello&nbsp;<b>you</b></p><div style='display: none'>secret <div>x</div> more</div><!-- c --><script>go()</script>end");
+        let page = page(
+            "<p>Hello&nbsp;<b>you</b></p><div style='display: none'>secret <div>x</div> more</div><!-- c --><script>go()</script>end",
+        );
         assert_eq!(page.text.trim(), "Hello you end");
         assert!(page.hidden == 11 && page.comments == 3 && page.scripts == "go()");
     }
 
     #[test]
     fn what_can_be_clicked() {
-        let page = page("<a href='https://evil.example/?a=1&amp;b=2'><img src=x> www.paypal.com</a><form action=/x><input type=password>");
+        let page = page(
+            "<a href='https://evil.example/?a=1&amp;b=2'><img src=x> www.paypal.com</a><form action=/x><input type=password>",
+        );
         assert_eq!(page.links.first().map(|link| link.target.as_str()), Some("https://evil.example/?a=1&b=2"));
         assert_eq!(page.links.first().map(|link| link.text.as_str()), Some("www.paypal.com"));
         assert!(page.linked_images == 1 && page.passwords == 1 && page.forms == ["/x"]);

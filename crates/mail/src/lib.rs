@@ -17,6 +17,7 @@ mod finding;
 mod html;
 pub mod limits;
 mod links;
+mod markup;
 mod message;
 mod names;
 mod original;

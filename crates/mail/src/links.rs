@@ -3,7 +3,7 @@
 use crate::finding::{Aspect, Notes};
 use crate::html::Link;
 use crate::limits::{LINKS_MAX, URL_BYTES_MAX};
-use crate::names::{brand_alike, brand_within, depth, decoded, is_random, own_label, registered, same_owner};
+use crate::names::{brand_alike, brand_within, decoded, depth, is_random, own_label, registered, same_owner};
 use crate::url::{Url, is_number, unescaped};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -122,7 +122,9 @@ fn content(url: &Url, target: &str, beside: &Beside<'_>, place: &str, notes: &mu
     let mut note = |name, value: &str| notes.find(Aspect::Link, name, value, place);
     let query = unescaped(&unescaped(url.query())).to_lowercase();
     let path = unescaped(url.path()).to_lowercase();
-    let inner = [query.as_str(), path.as_str()].into_iter().find_map(|text| text.find("http://").or_else(|| text.find("https://")).and_then(|at| text.get(at..)));
+    let inner = [query.as_str(), path.as_str()]
+        .into_iter()
+        .find_map(|text| text.find("http://").or_else(|| text.find("https://")).and_then(|at| text.get(at..)));
     let inner = inner.and_then(Url::read).filter(|inner| inner.is_web() && !same_owner(&inner.host, &url.host));
     if let Some(inner) = inner {
         note("redirect", &format!("{} to {}", url.host, inner.host));
@@ -162,7 +164,19 @@ fn is_random_segment(segment: &str) -> bool {
 
 fn is_page_name(page: &str) -> bool {
     const NAMES: [&str; 14] = [
-        "login", "signin", "sign-in", "logon", "verify", "verification", "secure", "account", "update", "confirm", "webmail", "password", "wallet",
+        "login",
+        "signin",
+        "sign-in",
+        "logon",
+        "verify",
+        "verification",
+        "secure",
+        "account",
+        "update",
+        "confirm",
+        "webmail",
+        "password",
+        "wallet",
         "owa",
     ];
     let stem = page.split('.').next().unwrap_or("");
@@ -175,7 +189,9 @@ fn text(link: &Link, url: &Url, place: &str, notes: &mut Notes) {
     let shown = Url::read(&text).filter(Url::is_web).map(|url| url.host);
     let named = || {
         let host = text.split(['/', '?']).next().unwrap_or("");
-        let plausible = host.contains('.') && !host.contains([' ', '@', ':']) && psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known());
+        let plausible = host.contains('.')
+            && !host.contains([' ', '@', ':'])
+            && psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known());
         plausible.then(|| host.to_owned())
     };
     if let Some(shown) = shown.or_else(named).filter(|shown| !same_owner(shown, &url.host)) {

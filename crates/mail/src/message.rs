@@ -177,16 +177,17 @@ fn file<'m>(part: &'m MessagePart<'m>, place: String, bytes: &'m [u8], opened: &
     if opened.files.len() >= FILES_MAX {
         return notes.cannot_read("too-many-attachments", "message");
     }
-    let media_type = part.content_type().map_or_else(String::new, |media| {
-        format!("{}/{}", media.ctype(), media.subtype().unwrap_or("")).to_ascii_lowercase()
-    });
+    let media_type = part
+        .content_type()
+        .map_or_else(String::new, |media| format!("{}/{}", media.ctype(), media.subtype().unwrap_or("")).to_ascii_lowercase());
     let name = part.attachment_name().unwrap_or("").chars().take(VALUE_BYTES_MAX / 8).collect();
     opened.files.push(File { place, name, media_type, bytes });
 }
 
 fn headers(message: &Message<'_>) -> Headers {
     let Some(root) = message.parts.first() else { return Headers::default() };
-    let value = |name: HeaderName<'static>| root.headers.iter().rev().find(|header| header.name == name).map(|header| &header.value);
+    let value =
+        |name: HeaderName<'static>| root.headers.iter().rev().find(|header| header.name == name).map(|header| &header.value);
     let address = |name| value(name).map(mailboxes).unwrap_or_default().into_iter().next();
     let texts = |name| value(name).map(texts).unwrap_or_default();
     let (from, malformed_from) = senders(value(HeaderName::From).map(mailboxes).unwrap_or_default());
@@ -209,7 +210,8 @@ fn headers(message: &Message<'_>) -> Headers {
 /// The senders that have an address; a name that stands apart from its address is given to the first.
 fn senders(all: Vec<Mailbox>) -> (Vec<Mailbox>, bool) {
     let (mut from, rest): (Vec<Mailbox>, Vec<Mailbox>) = all.into_iter().partition(|mailbox| mailbox.address.contains('@'));
-    let apart: Vec<&str> = rest.iter().flat_map(|rest| [rest.name.as_str(), &rest.address]).filter(|text| !text.is_empty()).collect();
+    let apart: Vec<&str> =
+        rest.iter().flat_map(|rest| [rest.name.as_str(), &rest.address]).filter(|text| !text.is_empty()).collect();
     if let Some(first) = from.first_mut().filter(|first| first.name.is_empty()) {
         *first = Mailbox::new(&apart.join(" "), &first.address);
     }
@@ -226,9 +228,7 @@ fn mailboxes(value: &HeaderValue<'_>) -> Vec<Mailbox> {
     let one = |addr: &mail_parser::Addr<'_>| Mailbox::new(addr.name().unwrap_or(""), addr.address().unwrap_or(""));
     match value.as_address() {
         Some(Address::List(list)) => list.iter().take(RECIPIENTS_MAX).map(one).collect(),
-        Some(Address::Group(groups)) => {
-            groups.iter().flat_map(|group| &group.addresses).take(RECIPIENTS_MAX).map(one).collect()
-        }
+        Some(Address::Group(groups)) => groups.iter().flat_map(|group| &group.addresses).take(RECIPIENTS_MAX).map(one).collect(),
         None => Vec::new(),
     }
 }

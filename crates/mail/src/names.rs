@@ -83,7 +83,9 @@ fn is_alike((label, shape): (&str, &str), (real, real_shape): (&str, &str), lett
     if label == real || other < letters_min || length > LETTERS_MAX || length.abs_diff(other) > 2 {
         return false;
     }
-    shape == real_shape || length.abs_diff(other) <= 1 && strsim::osa_distance(label, real) == 1
+    // One letter apart, two names begin alike or end alike; most do neither, and need no table of distances.
+    let near = || label.chars().next() == real.chars().next() || label.chars().next_back() == real.chars().next_back();
+    shape == real_shape || length.abs_diff(other) <= 1 && near() && strsim::osa_distance(label, real) == 1
 }
 
 /// Whether letters of more than one script that look alike stand in one word.
@@ -118,13 +120,21 @@ pub(crate) fn is_random(name: &str) -> bool {
     let hexadecimal = letters.len() >= 12 && digits >= 3 && letters.iter().all(char::is_ascii_hexdigit);
     let strange = letters.windows(2).filter(|pair| matches!(pair, [a, b] if is_strange(*a, *b))).count();
     let vowelless = |part: &str| {
-        part.len() >= VOWELLESS && !ABBREVIATIONS.contains(&part) && part.chars().all(|c| c.is_ascii_alphabetic() && is_consonant(c))
+        part.len() >= VOWELLESS
+            && !ABBREVIATIONS.contains(&part)
+            && part.chars().all(|c| c.is_ascii_alphabetic() && is_consonant(c))
     };
-    hexadecimal || turns >= 4 || longest_run(&letters) >= 6 || digits >= 8 && digits < letters.len() || strange >= 2 || parts().any(vowelless)
+    hexadecimal
+        || turns >= 4
+        || longest_run(&letters) >= 6
+        || digits >= 8 && digits < letters.len()
+        || strange >= 2
+        || parts().any(vowelless)
 }
 
 /// Parts without a vowel that people write.
-const ABBREVIATIONS: [&str; 12] = ["smtp", "smtps", "html", "http", "https", "mgmt", "nntp", "sftp", "mtls", "grpc", "wlan", "ldbv"];
+const ABBREVIATIONS: [&str; 12] =
+    ["smtp", "smtps", "html", "http", "https", "mgmt", "nntp", "sftp", "mtls", "grpc", "wlan", "ldbv"];
 
 fn is_consonant(c: char) -> bool {
     c.is_ascii_alphabetic() && !matches!(c.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u' | 'y')
@@ -133,7 +143,18 @@ fn is_consonant(c: char) -> bool {
 /// Two letters that hardly any language puts side by side: one of the rare ones beside a consonant.
 fn is_strange(a: char, b: char) -> bool {
     const ORDINARY: [(char, char); 12] = [
-        ('t', 'z'), ('n', 'z'), ('r', 'z'), ('s', 'z'), ('c', 'z'), ('l', 'z'), ('z', 'z'), ('z', 'k'), ('z', 'n'), ('n', 'j'), ('d', 'j'), ('n', 'x'),
+        ('t', 'z'),
+        ('n', 'z'),
+        ('r', 'z'),
+        ('s', 'z'),
+        ('c', 'z'),
+        ('l', 'z'),
+        ('z', 'z'),
+        ('z', 'k'),
+        ('z', 'n'),
+        ('n', 'j'),
+        ('d', 'j'),
+        ('n', 'x'),
     ];
     let rare = |c: char| matches!(c, 'j' | 'q' | 'x' | 'z');
     (rare(a) || rare(b)) && is_consonant(a) && is_consonant(b) && !ORDINARY.contains(&(a, b))
@@ -228,9 +249,7 @@ pub(crate) fn brands_in(text: &str) -> Vec<&'static Brand> {
         let Some(brands) = BY_WORD.get(word) else { continue };
         let at = word.as_ptr() as usize - text.as_ptr() as usize;
         let rest = text.get(at..).unwrap_or("");
-        let fits = |brand: &&&Brand| {
-            rest.strip_prefix(brand.name).is_some_and(|after| !after.starts_with(char::is_alphanumeric))
-        };
+        let fits = |brand: &&&Brand| rest.strip_prefix(brand.name).is_some_and(|after| !after.starts_with(char::is_alphanumeric));
         for brand in brands.iter().filter(fits) {
             if !found.iter().any(|known| std::ptr::eq(*known, *brand)) {
                 found.push(brand);

@@ -13,9 +13,23 @@ const BYTES_MAX: usize = 64 << 10;
 
 /// What stands before a forwarded message, in lower case: Gmail, Apple Mail, Outlook, Thunderbird; en, de, fr, es, pt, it, nl.
 const MARKS: [&str; 18] = [
-    "forwarded message", "begin forwarded message", "original message", "weitergeleitete nachricht", "ursprüngliche nachricht",
-    "originalnachricht", "anfang der weitergeleiteten", "message transféré", "message d'origine", "début du message", "mensaje reenviado",
-    "mensaje original", "mensagem encaminhada", "mensagem original", "messaggio inoltrato", "messaggio originale", "doorgestuurd bericht",
+    "forwarded message",
+    "begin forwarded message",
+    "original message",
+    "weitergeleitete nachricht",
+    "ursprüngliche nachricht",
+    "originalnachricht",
+    "anfang der weitergeleiteten",
+    "message transféré",
+    "message d'origine",
+    "début du message",
+    "mensaje reenviado",
+    "mensaje original",
+    "mensagem encaminhada",
+    "mensagem original",
+    "messaggio inoltrato",
+    "messaggio originale",
+    "doorgestuurd bericht",
     "oorspronkelijk bericht",
 ];
 
@@ -65,7 +79,10 @@ fn field(line: &str) -> Option<(String, &str)> {
 fn mailbox(text: &str) -> Option<Mailbox> {
     let at = text.find('@')?;
     let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '[' | ']' | '(' | ')' | '"' | ':' | ',' | ';');
-    let start = text.get(..at)?.rfind(is_end).map_or(0, |end| end + text.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8));
+    let start = text
+        .get(..at)?
+        .rfind(is_end)
+        .map_or(0, |end| end + text.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8));
     let end = text.get(at..)?.find(is_end).map_or(text.len(), |end| at + end);
     let name = text.split(['<', '[', '(']).next().unwrap_or("").trim_matches(['"', ' ', '\'']);
     let name = if name.contains('@') { "" } else { name };
@@ -87,7 +104,8 @@ mod tests {
         assert_eq!(from(gmail, true), wanted);
         let apple = "Anfang der weitergeleiteten Nachricht:\n\n> Von: Pay Pal <x@evil.example>\n> Betreff: jetzt\n";
         assert_eq!(from(apple, true), wanted);
-        let outlook = "bitte prüfen\n\nVon: Pay Pal [mailto:x@evil.example]\nGesendet: Montag\nAn: ana@corp.example\nBetreff: jetzt\n";
+        let outlook =
+            "bitte prüfen\n\nVon: Pay Pal [mailto:x@evil.example]\nGesendet: Montag\nAn: ana@corp.example\nBetreff: jetzt\n";
         assert_eq!(from(outlook, true), wanted);
         assert_eq!(from(outlook, false), None, "an answer quotes like this, too");
         assert_eq!(from("hello\nfrom me\n", true), None);

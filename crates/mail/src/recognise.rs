@@ -10,8 +10,18 @@ const LINES_MAX: usize = 60;
 
 /// Header fields that hardly anything but a message has.
 const FIELDS: [&str; 12] = [
-    "from", "to", "subject", "date", "received", "return-path", "message-id", "mime-version", "delivered-to", "reply-to",
-    "content-type", "dkim-signature",
+    "from",
+    "to",
+    "subject",
+    "date",
+    "received",
+    "return-path",
+    "message-id",
+    "mime-version",
+    "delivered-to",
+    "reply-to",
+    "content-type",
+    "dkim-signature",
 ];
 
 /// What the first line of a message may begin with beside these.

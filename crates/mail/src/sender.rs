@@ -5,8 +5,8 @@
 use crate::finding::{Aspect, Notes};
 use crate::message::{Headers, Kind, Level};
 use crate::names::{
-    Mailbox, brand_alike, brand_within, brands_in, decoded, depth, is_invisible, is_lookalike, is_random, mixes_scripts, own_label,
-    registered, same_owner, turns,
+    Mailbox, brand_alike, brand_within, brands_in, decoded, depth, is_invisible, is_lookalike, is_random, mixes_scripts,
+    own_label, registered, same_owner, turns,
 };
 
 /// Looks at the sender of one level.
@@ -37,7 +37,9 @@ fn name(from: &Mailbox, headers: &Headers, place: &str, notes: &mut Notes) {
     if from.name.chars().any(|c| is_invisible(c) || turns(c)) || from.name.split_whitespace().any(mixes_scripts) {
         note("name-disguised", &from.name);
     }
-    let shown = lower.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | ',')).find(|word| word.contains('@'));
+    let shown = lower
+        .split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | ','))
+        .find(|word| word.contains('@'));
     let shown = shown.map(|word| registered(word.rsplit_once('@').map_or("", |(_, domain)| domain)));
     if shown.is_some_and(|shown| shown.contains('.') && shown != registered(from.domain())) {
         note("name-has-address", &from.name);
@@ -46,7 +48,9 @@ fn name(from: &Mailbox, headers: &Headers, place: &str, notes: &mut Notes) {
     // Letters that look alike count as what they look like, so that a disguised brand is still named.
     let plain = if plain.is_ascii() { plain } else { crate::names::looks_ascii(&plain) };
     let brand = brands_in(&plain).into_iter().find(|brand| !brand.owns(from.domain()));
-    if let Some(brand) = brand.filter(|brand| !brands_in(&plain).iter().any(|other| other.owns(from.domain()) && !std::ptr::eq(*other, *brand))) {
+    if let Some(brand) =
+        brand.filter(|brand| !brands_in(&plain).iter().any(|other| other.owns(from.domain()) && !std::ptr::eq(*other, *brand)))
+    {
         note("name-is-brand", &format!("{} for {}", from.name, brand.name));
     }
     if is_role(&plain) {

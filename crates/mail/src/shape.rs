@@ -64,7 +64,9 @@ impl Count {
 
 /// Whether a header line may be of a type whose content is a message, or of parts that are such.
 fn may_hold_message(line: &[u8]) -> bool {
-    has(line, b"rfc822") || has(line, b"/global") || has(line, b"/digest")
+    // Only a Content-Type says so, on its own line or on one that continues it.
+    let may = matches!(line.first(), Some(b'c' | b'C' | b' ' | b'\t'));
+    may && memchr(b'/', line).is_some() && (has(line, b"rfc822") || has(line, b"/global") || has(line, b"/digest"))
 }
 
 fn has(line: &[u8], word: &[u8]) -> bool {

@@ -25,7 +25,8 @@ impl Url {
     pub(crate) fn read(text: &str) -> Option<Self> {
         let disguised = text.chars().any(|c| is_invisible(c) || turns(c));
         // Browsers drop these wherever they stand.
-        let clean: String = text.trim().chars().filter(|c| !matches!(c, '\t' | '\n' | '\r') && !is_invisible(*c) && !turns(*c)).collect();
+        let clean: String =
+            text.trim().chars().filter(|c| !matches!(c, '\t' | '\n' | '\r') && !is_invisible(*c) && !turns(*c)).collect();
         let (scheme, rest) = clean.split_once(':')?;
         let scheme = scheme.trim().to_ascii_lowercase();
         let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -35,7 +36,7 @@ impl Url {
         if !matches!(scheme.as_str(), "http" | "https" | "ftp") {
             return Some(Self { scheme, rest: rest.to_owned(), disguised, ..Self::default() });
         }
-        let crooked = !rest.starts_with("//") || rest.starts_with("///") || rest.starts_with("/\\") ;
+        let crooked = !rest.starts_with("//") || rest.starts_with("///") || rest.starts_with("/\\");
         let after = rest.trim_start_matches(['/', '\\']);
         let end = after.find(['/', '?', '#', '\\']).unwrap_or(after.len());
         let (authority, rest) = after.split_at_checked(end).unwrap_or((after, ""));
@@ -108,7 +109,8 @@ pub(crate) fn is_number(host: &str) -> bool {
         !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix))
     };
     let parts: Vec<&str> = host.split('.').collect();
-    let plain = parts.len() == 4 && parts.iter().all(|part| part.parse::<u8>().is_ok() && (*part == "0" || !part.starts_with('0')));
+    let plain =
+        parts.len() == 4 && parts.iter().all(|part| part.parse::<u8>().is_ok() && (*part == "0" || !part.starts_with('0')));
     !plain && parts.len() <= 4 && parts.iter().all(|part| number(part))
 }
 

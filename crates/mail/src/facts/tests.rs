@@ -13,7 +13,17 @@ fn a_phishing_message_shows_what_it_is() {
     let facts = facts(raw);
     assert_eq!(facts.time.as_deref(), Some("2026-03-02T09:00:00Z"));
     assert_eq!(facts.from_domain, "evil.example");
-    for wanted in ["name-is-brand", "address-as-host", "text-other", "page-name", "threat", "credential", "lure-subject", "brand", "html-only"] {
+    for wanted in [
+        "name-is-brand",
+        "address-as-host",
+        "text-other",
+        "page-name",
+        "threat",
+        "credential",
+        "lure-subject",
+        "brand",
+        "html-only",
+    ] {
         assert!(names(&facts).contains(&wanted), "{wanted} in {:?}", names(&facts));
     }
     assert!(facts.unread.is_empty() && serde_json::from_str::<serde_json::Value>(&facts.json()).is_ok());
@@ -27,7 +37,10 @@ fn a_report_is_about_the_message_inside() {
          --b\r\n\r\nplease look\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{inner}--b--\r\n"
     );
     let facts = facts(raw.as_bytes());
-    assert_eq!((facts.reported, facts.from.as_str(), facts.reporter.as_deref()), ("attached", "eve@evil.example", Some("ana@corp.example")));
+    assert_eq!(
+        (facts.reported, facts.from.as_str(), facts.reporter.as_deref()),
+        ("attached", "eve@evil.example", Some("ana@corp.example"))
+    );
     assert!(names(&facts).contains(&"address-as-host"));
 }
 
@@ -40,9 +53,13 @@ fn hostile_messages_have_a_bounded_answer() {
     let headers = format!("{head}{}\r\n\r\nx", "X-Long: y\r\n".repeat(100_000));
     let long = format!("{head}X-Long: {}\r\n\r\nx", "y".repeat(1 << 20));
     let many = format!("{head}{}\r\n\r\nx", format!("To: {}\r\n", "a@b.example, ".repeat(5_000)).repeat(3));
-    for (name, raw, unread) in
-        [("parts", &parts, Some("too-many-parts")), ("nested", &nested, Some("nested-too-deeply")), ("headers", &headers, Some("too-many-headers")), ("long", &long, None), ("many", &many, None)]
-    {
+    for (name, raw, unread) in [
+        ("parts", &parts, Some("too-many-parts")),
+        ("nested", &nested, Some("nested-too-deeply")),
+        ("headers", &headers, Some("too-many-headers")),
+        ("long", &long, None),
+        ("many", &many, None),
+    ] {
         let facts = facts(raw.as_bytes());
         assert_eq!(facts.unread.first().map(|unread| unread.why), unread, "{name}");
         assert_eq!(facts.from, "a@b.example", "{name}");
