@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 /// A company in which nothing was done yet.
-pub(super) struct Nothing;
+struct Nothing;
 
 impl Spent for Nothing {
     fn count(&self, _: Option<&str>, _: Time) -> u64 {

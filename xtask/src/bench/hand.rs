@@ -1,7 +1,6 @@
 //! How long it takes from the last signature to the connector's call, and what plans that wait cost: the real hand over its
 //! real store and the shipped guardrails, with a connector that answers at once.
 
-use super::guard::Nothing;
 use crate::figures::Figures;
 use adjutant_engine::guard::{self, Asked, Spent};
 use adjutant_hand::connector::{CallError, Connector, Found, Idempotency, Offer, Permit};
@@ -117,8 +116,7 @@ fn hand(folder: &Path, guardrails: &Arc<Guardrails>, directory: &Arc<Directory>)
 /// The guard takes the time that it takes, with the hand's own counts; but its limits, which no bench may lift, would end this
 /// after twenty plans.
 fn ruled(guardrails: &Guardrails, asked: &Asked<'_>, spent: &dyn Spent) -> Ruling {
-    std::hint::black_box(guard::rule(asked, guardrails, spent));
-    let ruling = guard::rule(asked, guardrails, &Nothing);
+    let ruling = guard::rule(asked, guardrails, spent);
     Ruling { answer: Answer::Ask, clauses: ruling.clauses, approvals: vec![Need { people: 1, role: "lead".to_owned() }] }
 }
 

@@ -21,12 +21,10 @@ impl User {
 
 fn find(all: &str, name: &str) -> Option<User> {
     all.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let found = (parts.next()? == name).then_some(())?;
-        let ((), Some(_), id, group) = (found, parts.next(), parts.next()?.parse().ok()?, parts.next()?.parse().ok()?) else {
-            return None;
-        };
-        Some(User { name: name.to_owned(), id, group })
+        let parts: Vec<&str> = line.split(':').collect();
+        let [found, _, id, group, ..] = parts[..] else { return None };
+        let user = User { name: found.to_owned(), id: id.parse().ok()?, group: group.parse().ok()? };
+        Some(user).filter(|user| user.name == name)
     })
 }
 

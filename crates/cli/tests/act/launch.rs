@@ -163,6 +163,24 @@ impl House {
 }
 
 #[test]
+fn what_is_closed_to_the_service_is_closed_whoever_it_runs_as() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().canonicalize().unwrap().join("data");
+    fs::create_dir(&data).unwrap();
+    let data = data.to_str().unwrap();
+    let serve = adjutant(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--close", data]);
+    // A kernel without Landlock lets it start.
+    let mut command = Command::new("timeout");
+    let output = command.arg("30").arg(serve.get_program()).args(serve.get_args()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(0) || String::from_utf8_lossy(&output.stdout).contains("listening on ") {
+        println!("skipped: this kernel has no Landlock");
+        return;
+    }
+    assert!(said.contains("Permission denied"), "{said}");
+}
+
+#[test]
 fn root_starts_two_users() {
     if !is_root() || !is_reachable() {
         println!("skipped: only root starts processes as others, and they must reach the program");

@@ -4,7 +4,7 @@ use super::{APPLICATION, FILE, Result, StoreError, mark};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// Writes a copy of the store in `folder` to the new file `to`, also while a hand uses it.
@@ -39,7 +39,7 @@ pub fn put_back(from: &Path, folder: &Path) -> Result<()> {
             return Err(StoreError::Unusable(format!("`{}` is there already: name a new folder", there.display())));
         }
     }
-    fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(folder, &error))?;
     let put = || -> io::Result<()> {
         let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         io::copy(&mut File::open(from)?, &mut to)?;
