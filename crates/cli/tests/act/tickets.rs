@@ -118,7 +118,7 @@ fn comes_back(served: &Served, (root, connector): (&Path, &str), tracker: &Track
         "POST",
         &format!("/v1/cases/{case}/verdict"),
         &[("authorization", &format!("Bearer {}", served.lead)), ("content-type", "application/json")],
-        br#"{"verdict": "reopen", "because": [], "note": "it was none of that"}"#,
+        br#"{"verdict": "reopen", "because": ["E1"], "note": "it was none of that"}"#,
     );
     assert_eq!(reopened.status, 200);
     // Another process sees the same close within the overlap.

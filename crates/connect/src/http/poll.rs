@@ -176,7 +176,9 @@ impl Verdicts {
         let tame: String = closed.by.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
         let note =
             format!("closed by {tame} in ticket {}", closed.id.chars().filter(|c| !c.is_control()).take(40).collect::<String>());
-        let body = json!({ "verdict": "close", "because": [], "note": note }).to_string().into_bytes();
+        // A verdict cites evidence; a tracker says none, and the last row is the score.
+        let row = case["evidence"].as_array().and_then(|rows| rows.last()).map(|row| row["row"].clone());
+        let body = json!({ "verdict": "close", "because": [row], "note": note }).to_string().into_bytes();
         match self.0.ask("POST", &format!("{place}/verdict"), Some(Zeroizing::new(body)))?.status {
             // It was closed meanwhile, or removed.
             200 | 404 | 409 => Ok(()),
