@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Modern honest messages, at least; and how many of them may cost a person's time.
 const LEGITIMATE_MIN: usize = 150;
-const LEGITIMATE_ESCALATED_MAX: usize = 10;
+const LEGITIMATE_ESCALATED_MAX: usize = 8;
 
 /// Attacks of each kind, at least.
 const ATTACKS_MIN: usize = 10;
