@@ -5,7 +5,8 @@ use adjutant_mail::limits::{FINDINGS_MAX, VALUE_CHARS_MAX};
 use adjutant_mail::{Verdict, facts, verdict};
 use libfuzzer_sys::fuzz_target;
 
-const HEAD: &[u8] = b"From: Bo <bo@partner.example>\r\nTo: ana@corp.example\r\nSubject: x\r\nDate: Mon, 02 Mar 2026 09:00:00 +0000\r\n";
+const HEAD: &[u8] =
+    b"From: Bo <bo@partner.example>\r\nTo: ana@corp.example\r\nSubject: x\r\nDate: Mon, 02 Mar 2026 09:00:00 +0000\r\n";
 
 fn message(aspect: u8, data: &[u8]) -> Vec<u8> {
     let (before, after): (&[u8], &[u8]) = match aspect % 10 {

@@ -125,6 +125,7 @@ fn seeds(target: &str) -> Vec<PathBuf> {
     let read_anyway: &[&str] = match target {
         "triage" | "read" | "syslog" => &["cases", "book/sources"],
         "book" => &["book"],
+        "mail" => &["cases/mail"],
         _ => &[],
     };
     let own = sh::root().join("fuzz/seeds").join(target);

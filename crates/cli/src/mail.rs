@@ -75,7 +75,13 @@ fn shown(facts: &Facts, file: &str) -> Vec<Line> {
     ];
     lines.extend(facts.results.iter().map(|results| {
         let of = |value: &Option<String>| value.clone().unwrap_or_else(|| "not said".into());
-        plain(format!("  {} says   SPF {}, DKIM {}, DMARC {}", results.server, of(&results.spf), of(&results.dkim), of(&results.dmarc)))
+        plain(format!(
+            "  {} says   SPF {}, DKIM {}, DMARC {}",
+            results.server,
+            of(&results.spf),
+            of(&results.dkim),
+            of(&results.dmarc)
+        ))
     }));
     for aspect in Aspect::ALL {
         lines.extend(of_aspect(facts, aspect));

@@ -35,13 +35,8 @@ pub enum Format {
 
 impl Format {
     /// Every format with its name in the book.
-    pub const NAMES: [(&'static str, Format); 5] = [
-        ("json", Format::Json),
-        ("cef", Format::Cef),
-        ("leef", Format::Leef),
-        ("text", Format::Text),
-        ("mail", Format::Mail),
-    ];
+    pub const NAMES: [(&'static str, Format); 5] =
+        [("json", Format::Json), ("cef", Format::Cef), ("leef", Format::Leef), ("text", Format::Text), ("mail", Format::Mail)];
 
     /// The format called `name`.
     pub fn named(name: &str) -> Option<Self> {

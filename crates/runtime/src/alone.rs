@@ -33,7 +33,8 @@ pub fn decide(options: Options<'_>, bytes: &[u8], name: &str, width: usize) -> R
     let seen = memory.observe(&mut alert, &keys);
     let decision = desk.decide(&mut alert, &seen.joined, Decision::undecided(desk.book().digest));
     let book = desk.book();
-    let record = Record::new(Parts { decision: &decision, alert: &alert, problems: &problems, input: name, duplicate: false, book });
+    let record =
+        Record::new(Parts { decision: &decision, alert: &alert, problems: &problems, input: name, duplicate: false, book });
     let flips = flip::flips(&decision, &alert.row, desk.now(&alert), book);
     Ok(Alone { explanation: explain(&record, &flips, width), record })
 }

@@ -19,7 +19,8 @@ const STORIES_MIN: usize = 60;
 
 fn folders() -> Vec<PathBuf> {
     let cases = fs::read_dir(story::cases()).unwrap();
-    let mut folders: Vec<PathBuf> = cases.flatten().map(|entry| entry.path()).filter(|path| path.join("alert.jsonl").is_file()).collect();
+    let mut folders: Vec<PathBuf> =
+        cases.flatten().map(|entry| entry.path()).filter(|path| path.join("alert.jsonl").is_file()).collect();
     folders.sort();
     folders
 }

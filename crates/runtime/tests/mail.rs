@@ -40,7 +40,8 @@ fn told() -> Vec<Told> {
         let [file, label, source] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let record = alone::decide(options, &fs::read(cases().join(file)).unwrap(), file, 100).unwrap().record;
         assert_eq!(record.playbook, "phishing", "{file}");
-        let fired: Vec<&str> = record.signals.iter().filter(|signal| signal.points > 0).map(|signal| signal.id.as_str()).collect();
+        let fired: Vec<&str> =
+            record.signals.iter().filter(|signal| signal.points > 0).map(|signal| signal.id.as_str()).collect();
         let line = format!("{file}\t{}\t{}\t{}", record.outcome, record.score, fired.join(" "));
         Told { label: label.into(), source: source.into(), outcome: record.outcome.clone(), line }
     };
@@ -66,7 +67,13 @@ fn honest_mail_is_left_alone_and_attacks_are_not() {
         *kinds.entry(&attack.source).or_default() += 1;
     }
     assert!(kinds.len() >= 7 && kinds.values().all(|count| *count >= ATTACKS_MIN), "{kinds:?}");
-    let differing: Vec<(&str, &str)> = fs::read_to_string(&kept).unwrap_or_default().leak().lines().zip(text.lines()).filter(|(kept, now)| kept != now).collect();
+    let differing: Vec<(&str, &str)> = fs::read_to_string(&kept)
+        .unwrap_or_default()
+        .leak()
+        .lines()
+        .zip(text.lines())
+        .filter(|(kept, now)| kept != now)
+        .collect();
     assert!(differing.is_empty() && fs::read_to_string(&kept).unwrap_or_default() == text, "{differing:#?}");
 }
 

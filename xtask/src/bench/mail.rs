@@ -51,8 +51,16 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let mut figures = Figures::default();
     let rate = measured.len() as f64 / all;
     figures.add("messages_per_s_core", rate, format!("messages a second on one core; bar ≥ {MESSAGES_PER_SECOND_MIN}"));
-    figures.add("slowest_decile_us", 1e6 * slow.iter().map(|one| one.seconds).sum::<f64>() / slow.len() as f64, format!("µs of a message of the slowest tenth; it has {ratio:.1} times the {cause}"));
-    figures.add("bytes_mean", measured.iter().map(|one| one.bytes).sum::<f64>() / measured.len() as f64, "bytes of a message on average");
+    figures.add(
+        "slowest_decile_us",
+        1e6 * slow.iter().map(|one| one.seconds).sum::<f64>() / slow.len() as f64,
+        format!("µs of a message of the slowest tenth; it has {ratio:.1} times the {cause}"),
+    );
+    figures.add(
+        "bytes_mean",
+        measured.iter().map(|one| one.bytes).sum::<f64>() / measured.len() as f64,
+        "bytes of a message on average",
+    );
     figures.report(arguments.json.as_deref())?;
     Ok(rate >= MESSAGES_PER_SECOND_MIN)
 }
@@ -88,8 +96,12 @@ fn measure(name: &str, raw: &[u8]) -> Measured {
 /// What the slow ones have most more of than the rest.
 fn causes(slow: &[Measured], rest: &[Measured]) -> (&'static str, f64) {
     let mean = |of: &[Measured], what: fn(&Measured) -> f64| of.iter().map(what).sum::<f64>() / of.len().max(1) as f64;
-    let whats: [(&str, fn(&Measured) -> f64); 4] =
-        [("bytes", |one| one.bytes), ("tags", |one| one.html_tags), ("links", |one| one.links), ("attachments", |one| one.attached)];
+    let whats: [(&str, fn(&Measured) -> f64); 4] = [
+        ("bytes", |one| one.bytes),
+        ("tags", |one| one.html_tags),
+        ("links", |one| one.links),
+        ("attachments", |one| one.attached),
+    ];
     let ratios = whats.map(|(name, what)| (name, mean(slow, what) / mean(rest, what).max(1e-9)));
     ratios.iter().for_each(|(name, ratio)| println!("  {ratio:>5.1} times the {name}"));
     ratios.into_iter().filter(|(_, ratio)| ratio.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(("bytes", 1.0))

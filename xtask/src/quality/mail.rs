@@ -100,7 +100,10 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let whole = judge(&book, &messages, strip::neutral)?;
     let stripped = judge(&book, &messages, strip::stripped)?;
     if let Some(path) = &arguments.list {
-        let lines: String = [("whole", &whole), ("stripped", &stripped)].into_iter().flat_map(|(how, all)| all.iter().map(move |one| line(how, one))).collect();
+        let lines: String = [("whole", &whole), ("stripped", &stripped)]
+            .into_iter()
+            .flat_map(|(how, all)| all.iter().map(move |one| line(how, one)))
+            .collect();
         fs::write(path, lines)?;
     }
     println!("as they came");
@@ -130,7 +133,9 @@ fn judge(book: &Book, messages: &[(Label, Vec<u8>)], prepare: impl Fn(&[u8]) -> 
     let (next, prepare, context) = (AtomicUsize::new(0), &prepare, &context);
     let work = || {
         let mut judged = Vec::new();
-        while let Some((at, (label, raw))) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, messages.get(at)?))) {
+        while let Some((at, (label, raw))) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, messages.get(at)?)))
+        {
             judged.push((at, one(Options { book, context, source: Some(source), now: None }, label, &prepare(raw))));
         }
         judged
@@ -155,7 +160,9 @@ fn one(options: Options<'_>, label: &Label, raw: &[u8]) -> Judged {
             score: alone.record.score,
             explanation: style::plain(&alone.explanation),
         },
-        Err(problem) => Judged { label: label.clone(), held_out, outcome: "refused".into(), score: 0, explanation: problem.to_string() },
+        Err(problem) => {
+            Judged { label: label.clone(), held_out, outcome: "refused".into(), score: 0, explanation: problem.to_string() }
+        }
     }
 }
 
@@ -184,12 +191,17 @@ fn part(judged: &[Judged], of: impl Fn(&Judged) -> bool, so: impl Fn(&Judged) ->
 }
 
 fn tables(judged: &[Judged]) {
-    let sources: BTreeSet<(&str, &str)> = judged.iter().map(|one| (one.label.label.as_str(), one.label.source.as_str())).collect();
+    let sources: BTreeSet<(&str, &str)> =
+        judged.iter().map(|one| (one.label.label.as_str(), one.label.source.as_str())).collect();
     println!("{:<9} {:<24} {:<34} quarantined", "label", "source", "escalated (exact bounds, 95 % each)");
     for (label, source) in sources {
         let all: Vec<&Judged> = judged.iter().filter(|one| one.is(label) && one.label.source == source).collect();
         let count = |so: fn(&Judged) -> bool| all.iter().filter(|one| so(one)).count();
-        println!("{label:<9} {source:<24} {:<34} {}", share(count(Judged::escalated), all.len()), share(count(Judged::quarantined), all.len()));
+        println!(
+            "{label:<9} {source:<24} {:<34} {}",
+            share(count(Judged::escalated), all.len()),
+            share(count(Judged::quarantined), all.len())
+        );
     }
     for (name, held_out) in [("looked at", false), ("held out", true)] {
         let of = |label: &'static str| move |one: &Judged| one.is(label) && one.held_out == held_out;
@@ -222,15 +234,22 @@ fn worst(judged: &[Judged]) {
 
 fn line(how: &str, one: &Judged) -> String {
     let Judged { label, held_out, outcome, score, .. } = one;
-    format!("{how}\t{}\t{}\t{}\t{outcome}\t{score}\t{}\n", label.label, label.source, label.file, if *held_out { "held out" } else { "looked at" })
+    format!(
+        "{how}\t{}\t{}\t{}\t{outcome}\t{score}\t{}\n",
+        label.label,
+        label.source,
+        label.file,
+        if *held_out { "held out" } else { "looked at" }
+    )
 }
 
 /// The share of the legitimate source that is escalated most, but for the one that is bulk mail by design.
 fn worst_source(judged: &[Judged], hard: bool) -> f64 {
     let sources: BTreeSet<&str> = judged.iter().filter(|one| one.is("legit")).map(|one| one.label.source.as_str()).collect();
-    let shares = sources.into_iter().filter(|source| source.contains("hard") == hard).map(|source| {
-        part(judged, |one| one.is("legit") && one.label.source == source, Judged::escalated)
-    });
+    let shares = sources
+        .into_iter()
+        .filter(|source| source.contains("hard") == hard)
+        .map(|source| part(judged, |one| one.is("legit") && one.label.source == source, Judged::escalated));
     shares.fold(0.0, f64::max)
 }
 

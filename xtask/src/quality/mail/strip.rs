@@ -8,7 +8,18 @@ const DATE: &str = "Mon, 02 Mar 2026 09:00:00 +0000";
 
 /// Headers of receivers and collectors, and those that one collection has and the other cannot have.
 const DROPPED: [&str; 12] = [
-    "x-", "authentication-results", "arc-", "received", "dkim-", "list-", "delivered-to", "to:", "cc:", "date:", "received-spf", "domainkey-",
+    "x-",
+    "authentication-results",
+    "arc-",
+    "received",
+    "dkim-",
+    "list-",
+    "delivered-to",
+    "to:",
+    "cc:",
+    "date:",
+    "received-spf",
+    "domainkey-",
 ];
 
 /// Names by which a collector's addresses and hosts are known.
@@ -21,13 +32,16 @@ pub(super) fn neutral(raw: &[u8]) -> Vec<u8> {
 
 /// `raw` without what tells the collections apart.
 pub(super) fn stripped(raw: &[u8]) -> Vec<u8> {
-    let end = [&b"\r\n\r\n"[..], b"\n\n"].into_iter().filter_map(|blank| memchr::memmem::find(raw, blank)).min().unwrap_or(raw.len());
+    let end =
+        [&b"\r\n\r\n"[..], b"\n\n"].into_iter().filter_map(|blank| memchr::memmem::find(raw, blank)).min().unwrap_or(raw.len());
     let (headers, body) = raw.split_at(end);
     let mut kept = Vec::with_capacity(raw.len());
     let mut keep = true;
     for line in headers.split(|byte| *byte == b'\n') {
         if !matches!(line.first(), Some(b' ' | b'\t')) {
-            keep = !DROPPED.iter().any(|start| line.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes())));
+            keep = !DROPPED
+                .iter()
+                .any(|start| line.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes())));
         }
         if keep {
             kept.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
