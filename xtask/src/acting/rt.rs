@@ -40,8 +40,10 @@ impl Tracker {
 
     fn transactions(&self, query: &str) -> Answer {
         let comments = self.tickets.iter().flat_map(|ticket| &ticket.comments);
-        let items: Vec<Value> =
-            comments.filter(|subject| query.contains(&format!("'{subject}'"))).map(|subject| json!({ "Data": subject })).collect();
+        let items: Vec<Value> = comments
+            .filter(|subject| query.contains(&format!("'{subject}'")))
+            .map(|subject| json!({ "Data": subject }))
+            .collect();
         Answer::json(200, &json!({ "items": items }))
     }
 

@@ -67,7 +67,9 @@ impl Vendor for Slack {
         let user = json!({ "id": Self::USER, "name": "ana", "profile": { "email": Self::MAIL, "title": "" } });
         let asks = |name: &str| asked.query.get(name).map_or("", String::as_str);
         let said = match (asked.method.as_str(), asked.path.as_str()) {
-            ("GET", "/users.lookupByEmail") if asks("email") == Self::MAIL => Answer::json(200, &json!({ "ok": true, "user": user })),
+            ("GET", "/users.lookupByEmail") if asks("email") == Self::MAIL => {
+                Answer::json(200, &json!({ "ok": true, "user": user }))
+            }
             ("GET", "/users.info") if asks("user") == Self::USER => Answer::json(200, &json!({ "ok": true, "user": user })),
             ("GET", "/users.lookupByEmail" | "/users.info") => not("users_not_found"),
             ("GET", "/conversations.open") if asks("users") == Self::USER => {

@@ -70,7 +70,11 @@ fn auth(name: &str, token_url: String) -> (&'static str, Value, Auth<Secret>) {
     match name {
         "entra" => {
             let client = json!({ "kind": "client-credentials", "token_url": token_url, "client_id": "app", "client_secret": { "env": "SECRET" } });
-            ("/v1.0", client, Auth::ClientCredentials { token_url, client_id: "app".to_owned(), client_secret: secret(), scope: None })
+            (
+                "/v1.0",
+                client,
+                Auth::ClientCredentials { token_url, client_id: "app".to_owned(), client_secret: secret(), scope: None },
+            )
         }
         "rt" => ("", reference("header", "secret"), Auth::Header { secret: secret() }),
         _ => ("", reference("bearer", "token"), Auth::Bearer { token: secret() }),

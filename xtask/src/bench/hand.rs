@@ -122,7 +122,15 @@ fn ruled(guardrails: &Guardrails, asked: &Asked<'_>, spent: &dyn Spent) -> Rulin
 
 fn draft(nth: usize) -> Draft {
     let name = format!("user{nth}@corp.example");
-    let wish = Wish { verb: "disable-account".into(), kind: EntityKind::User, name, with: BTreeMap::new(), texts: BTreeMap::new(), undo: None, lasts: None };
+    let wish = Wish {
+        verb: "disable-account".into(),
+        kind: EntityKind::User,
+        name,
+        with: BTreeMap::new(),
+        texts: BTreeMap::new(),
+        undo: None,
+        lasts: None,
+    };
     Draft {
         case: format!("{nth:032x}"),
         by: "ana".into(),

@@ -2,7 +2,8 @@
 
 use super::test::put;
 use super::{
-    Advice, Asking, CASE, Changes, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS, Verb,
+    Advice, Asking, CASE, Changes, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS,
+    Verb,
 };
 use crate::contract::known::duration;
 use crate::diagnostic::{Diagnostic, Located, read_yaml};
