@@ -209,6 +209,7 @@ fn draft(case: &str, texts: &[(&str, &str)]) -> Draft {
         with: BTreeMap::new(),
         texts,
         undo: None,
+            lasts: None,
     };
     Draft {
         case: case.to_owned(),
@@ -219,6 +220,7 @@ fn draft(case: &str, texts: &[(&str, &str)]) -> Draft {
         playbook: "test".to_owned(),
         autonomy: Autonomy::Act,
         steps: vec![wish],
+        held_for: None,
         on_failure: OnFailure::Stop,
     }
 }
