@@ -5,6 +5,9 @@ use memchr::memchr;
 /// A longer name is no header field's.
 const NAME_BYTES_MAX: usize = 100;
 
+/// A longer first line is no mailbox's.
+const MBOX_BYTES_MAX: usize = 1_000;
+
 /// Lines that are looked at.
 const LINES_MAX: usize = 60;
 
@@ -46,7 +49,14 @@ pub fn is_message(raw: &[u8]) -> bool {
 /// The same of bytes that more may follow; the answer does not depend on how many are there yet. `last` says that none follow.
 pub fn verdict(raw: &[u8], last: bool) -> Verdict {
     let mut seen = [false; FIELDS.len()];
-    let mut start = 0;
+    // Mailboxes of the mbox family put a line of their own in front.
+    let mut start = match raw.starts_with(b"From ").then(|| memchr(b'\n', raw)) {
+        Some(Some(end)) => end + 1,
+        Some(None) if !last && raw.len() <= MBOX_BYTES_MAX => return Verdict::More,
+        Some(None) => return Verdict::No,
+        None if !last && b"From ".starts_with(raw) => return Verdict::More,
+        None => 0,
+    };
     for number in 0..LINES_MAX {
         let rest = raw.get(start..).unwrap_or(&[]);
         let (line, next) = match memchr(b'\n', rest) {
@@ -100,6 +110,7 @@ mod tests {
     #[test]
     fn messages_are_told_from_logs() {
         assert!(is_message(b"Received: from a\r\n\tby b\r\nFrom: x@y.example\r\nSubject: hi\r\n\r\nhello"));
+        assert!(is_message(b"From a@b.example Mon Mar  2 09:00:00 2026\nFrom: x@y.example\nTo: z\nDate: today\n\nhello"));
         assert!(!is_message(b"{\"From\": 1}"));
         assert!(!is_message(b"From: x@y.example"));
         assert!(!is_message(b"Mar  1 09:14:07 web-1 sshd[99]: Failed password\nFrom: a\nTo: b\nSubject: c"));
