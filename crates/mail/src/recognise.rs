@@ -9,7 +9,7 @@ const NAME_BYTES_MAX: usize = 100;
 const MBOX_BYTES_MAX: usize = 1_000;
 
 /// Lines that are looked at.
-const LINES_MAX: usize = 60;
+const LINES_MAX: usize = 1_000;
 
 /// Header fields that hardly anything but a message has.
 const FIELDS: [&str; 12] = [
@@ -76,9 +76,12 @@ pub fn verdict(raw: &[u8], last: bool) -> Verdict {
         if !folded && (number == 0 && !begins(line) || !field(line, &mut seen)) {
             return Verdict::No;
         }
+        if seen.iter().filter(|seen| **seen).count() >= 3 {
+            return Verdict::Yes;
+        }
         start = next;
     }
-    if seen.iter().filter(|seen| **seen).count() >= 3 { Verdict::Yes } else { Verdict::No }
+    Verdict::No
 }
 
 fn begins(line: &[u8]) -> bool {
@@ -113,11 +116,13 @@ mod tests {
         assert!(is_message(b"From a@b.example Mon Mar  2 09:00:00 2026\nFrom: x@y.example\nTo: z\nDate: today\n\nhello"));
         assert!(!is_message(b"{\"From\": 1}"));
         assert!(!is_message(b"From: x@y.example"));
+        let receivers = format!("Received: a\n{}From: b\nTo: c\n\n", "X-Long-List: d\n\te\n".repeat(200));
+        assert!(is_message(receivers.as_bytes()));
         assert!(!is_message(b"Mar  1 09:14:07 web-1 sshd[99]: Failed password\nFrom: a\nTo: b\nSubject: c"));
         assert!(!is_message(b"") && !is_message(b"From"));
         assert_eq!(verdict(b"Fro", false), Verdict::More);
         assert_eq!(verdict(b"msg: hello\n", false), Verdict::No);
-        assert_eq!(verdict(b"From: a\nTo: b\nSubject: c\n", false), Verdict::More);
+        assert_eq!(verdict(b"From: a\nTo: b\nSubject: c", false), Verdict::More);
         assert_eq!(verdict(b"From: a\nTo: b\nSubject: c\n\n", false), Verdict::Yes);
     }
 }
