@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn whatever_it_is_it_ends() {
         for piece in ["<", "</", "<!--", "<a ", "<a x='", "&", "&#", "<script>", "</script", "\u{e9}<\u{e9}", "<a =", "=\"<"] {
-            assert!(!told(&piece.repeat(20_000)).is_empty(), "{piece}");
+            assert!(told(&piece.repeat(20_000)).len() <= 60_000, "{piece}");
         }
     }
 }

@@ -5,8 +5,11 @@ use memchr::memchr;
 /// A longer name is no header field's.
 const NAME_BYTES_MAX: usize = 100;
 
+/// A longer first line is no mailbox's.
+const MBOX_BYTES_MAX: usize = 1_000;
+
 /// Lines that are looked at.
-const LINES_MAX: usize = 60;
+const LINES_MAX: usize = 1_000;
 
 /// Header fields that hardly anything but a message has.
 const FIELDS: [&str; 12] = [
@@ -46,7 +49,14 @@ pub fn is_message(raw: &[u8]) -> bool {
 /// The same of bytes that more may follow; the answer does not depend on how many are there yet. `last` says that none follow.
 pub fn verdict(raw: &[u8], last: bool) -> Verdict {
     let mut seen = [false; FIELDS.len()];
-    let mut start = 0;
+    // Mailboxes of the mbox family put a line of their own in front.
+    let mut start = match raw.starts_with(b"From ").then(|| memchr(b'\n', raw)) {
+        Some(Some(end)) => end + 1,
+        Some(None) if !last && raw.len() <= MBOX_BYTES_MAX => return Verdict::More,
+        Some(None) => return Verdict::No,
+        None if !last && b"From ".starts_with(raw) => return Verdict::More,
+        None => 0,
+    };
     for number in 0..LINES_MAX {
         let rest = raw.get(start..).unwrap_or(&[]);
         let (line, next) = match memchr(b'\n', rest) {
@@ -66,9 +76,12 @@ pub fn verdict(raw: &[u8], last: bool) -> Verdict {
         if !folded && (number == 0 && !begins(line) || !field(line, &mut seen)) {
             return Verdict::No;
         }
+        if seen.iter().filter(|seen| **seen).count() >= 3 {
+            return Verdict::Yes;
+        }
         start = next;
     }
-    if seen.iter().filter(|seen| **seen).count() >= 3 { Verdict::Yes } else { Verdict::No }
+    Verdict::No
 }
 
 fn begins(line: &[u8]) -> bool {
@@ -100,13 +113,16 @@ mod tests {
     #[test]
     fn messages_are_told_from_logs() {
         assert!(is_message(b"Received: from a\r\n\tby b\r\nFrom: x@y.example\r\nSubject: hi\r\n\r\nhello"));
+        assert!(is_message(b"From a@b.example Mon Mar  2 09:00:00 2026\nFrom: x@y.example\nTo: z\nDate: today\n\nhello"));
         assert!(!is_message(b"{\"From\": 1}"));
         assert!(!is_message(b"From: x@y.example"));
+        let receivers = format!("Received: a\n{}From: b\nTo: c\n\n", "X-Long-List: d\n\te\n".repeat(200));
+        assert!(is_message(receivers.as_bytes()));
         assert!(!is_message(b"Mar  1 09:14:07 web-1 sshd[99]: Failed password\nFrom: a\nTo: b\nSubject: c"));
         assert!(!is_message(b"") && !is_message(b"From"));
         assert_eq!(verdict(b"Fro", false), Verdict::More);
         assert_eq!(verdict(b"msg: hello\n", false), Verdict::No);
-        assert_eq!(verdict(b"From: a\nTo: b\nSubject: c\n", false), Verdict::More);
+        assert_eq!(verdict(b"From: a\nTo: b\nSubject: c", false), Verdict::More);
         assert_eq!(verdict(b"From: a\nTo: b\nSubject: c\n\n", false), Verdict::Yes);
     }
 }

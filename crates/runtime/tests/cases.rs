@@ -61,7 +61,8 @@ fn every_story_ends_as_expected() {
     println!("stories by playbook, escalated or more and closed: {playbooks:?}");
     assert!(wrong.is_empty(), "{}\nread it; UPDATE_EXPECT=1 keeps it", wrong.join("\n"));
     assert!(told.len() >= STORIES_MIN, "{} stories, at least {STORIES_MIN}", told.len());
-    for playbook in shipped().playbooks.iter().map(|playbook| &playbook.name) {
+    // The stories of mail are single messages: `mail.rs`.
+    for playbook in shipped().playbooks.iter().map(|playbook| &playbook.name).filter(|name| *name != "phishing") {
         let stories = playbooks.get(playbook).copied().unwrap_or_default();
         assert!(stories.iter().sum::<usize>() > 0, "no story of playbook `{playbook}`");
     }

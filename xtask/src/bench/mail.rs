@@ -93,10 +93,13 @@ fn measure(name: &str, raw: &[u8]) -> Measured {
     }
 }
 
+/// Something that a message has more or less of.
+type Property = fn(&Measured) -> f64;
+
 /// What the slow ones have most more of than the rest.
 fn causes(slow: &[Measured], rest: &[Measured]) -> (&'static str, f64) {
-    let mean = |of: &[Measured], what: fn(&Measured) -> f64| of.iter().map(what).sum::<f64>() / of.len().max(1) as f64;
-    let whats: [(&str, fn(&Measured) -> f64); 4] = [
+    let mean = |of: &[Measured], what: Property| of.iter().map(what).sum::<f64>() / of.len().max(1) as f64;
+    let whats: [(&str, Property); 4] = [
         ("bytes", |one| one.bytes),
         ("tags", |one| one.html_tags),
         ("links", |one| one.links),

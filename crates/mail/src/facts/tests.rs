@@ -1,3 +1,5 @@
+//! Whole messages, honest and hostile, and what their facts must be.
+
 use super::*;
 use std::fmt::Write as _;
 
