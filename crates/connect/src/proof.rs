@@ -4,7 +4,7 @@
 //! writes `connectors/NAME.proof` beside the file: the digest of the file, the harness, and how often it was tried. The book
 //! is reviewed, and so is that; it is no signature.
 
-use adjutant_hand::connector::{Condition, CallError, Connector, Found, Offer, Permit};
+use adjutant_hand::connector::{CallError, Condition, Connector, Found, Offer, Permit};
 use adjutant_hand::poll::{Page, Polls};
 use adjutant_model::act::{Action, State};
 use adjutant_model::{Digest, Duration, EntityKind, Time};

@@ -209,7 +209,7 @@ fn draft(case: &str, texts: &[(&str, &str)]) -> Draft {
         with: BTreeMap::new(),
         texts,
         undo: None,
-            lasts: None,
+        lasts: None,
     };
     Draft {
         case: case.to_owned(),
