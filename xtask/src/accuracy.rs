@@ -86,6 +86,7 @@ pub(crate) fn run(dir: &Path, book: &Path, json: Option<&Path>, examples: bool) 
 
 /// The sources in `folder`, or all their faults.
 fn load(folder: &Path, schema: &Schema) -> anyhow::Result<Sources> {
+    let lists = lists(&folder.with_file_name("lists"))?;
     let mut loaded = Vec::new();
     let mut faults = String::new();
     let mut files: Vec<PathBuf> =
@@ -94,7 +95,7 @@ fn load(folder: &Path, schema: &Schema) -> anyhow::Result<Sources> {
     for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "yaml")) {
         let name = format!("sources/{}", file.file_name().unwrap_or_default().to_string_lossy());
         let text = std::fs::read_to_string(file)?;
-        match Source::load(&name, &text, schema, &Lists::default()) {
+        match Source::load(&name, &text, schema, &lists) {
             Ok(source) => loaded.push((name, source)),
             Err(found) => found.iter().for_each(|fault| faults.push_str(&fault.render(&text, false))),
         }
@@ -103,6 +104,18 @@ fn load(folder: &Path, schema: &Schema) -> anyhow::Result<Sources> {
         bail!("the sources have faults\n{faults}");
     }
     Sources::new(loaded).map_err(|faults| anyhow::anyhow!("{faults:?}"))
+}
+
+/// The lists in `folder`, which sources may ask.
+fn lists(folder: &Path) -> anyhow::Result<Lists> {
+    let mut lists = Lists::default();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".txt")) {
+            lists.add(name, &std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(lists)
 }
 
 fn records_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {

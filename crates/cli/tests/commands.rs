@@ -311,14 +311,14 @@ fn a_full_disk_leaves_nothing_half_kept() {
     let many = dir.join("many.jsonl");
     let demo = std::fs::read_to_string(DEMO).unwrap();
     // Alerts that do not pack well, so that they do not fit.
-    let lines = (0..8_000_u64).flat_map(|n| {
+    let lines = (0..40_000_u64).flat_map(|n| {
         let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         [format!("{{\"id\":\"{noise:x}{:x}\",\"severity\":\"high\"}}\n", noise.rotate_left(17).wrapping_mul(n | 1))]
     });
     std::fs::write(&many, lines.chain([demo]).collect::<String>()).unwrap();
     let disk = dir.join("disk");
     std::fs::create_dir_all(&disk).unwrap();
-    let script = "mount -t tmpfs -o size=1m none \"$1\" || exit 99; \"$2\" triage \"$3\" --quiet --format jsonl --out \"$1/archive\" > /dev/null; code=$?; \
+    let script = "mount -t tmpfs -o size=3m none \"$1\" || exit 99; \"$2\" triage \"$3\" --quiet --format jsonl --out \"$1/archive\" > /dev/null; code=$?; \
                   find \"$1/archive\" -type f | sed 's/^/left: /' >&2; exit $code";
     let args = ["-rm", "sh", "-c", script, "sh", path(&disk), env!("CARGO_BIN_EXE_adjutant"), path(&many)];
     let Ok(output) = Command::new("unshare").args(args).output() else {

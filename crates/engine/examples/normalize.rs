@@ -41,7 +41,10 @@ fn sources(folder: &str, schema: &Schema) -> Sources {
         if entry.path().extension().is_some_and(|extension| extension == "yaml") {
             let text = std::fs::read_to_string(entry.path()).expect("a source is readable");
             let name = entry.path().display().to_string();
-            loaded.push((name.clone(), Source::load(&name, &text, schema, &Lists::default()).expect("a source without faults")));
+            match Source::load(&name, &text, schema, &Lists::default()) {
+                Ok(source) => loaded.push((name, source)),
+                Err(_) => eprintln!("{name}: left out, it asks a list of the book"),
+            }
         }
     }
     Sources::new(loaded).expect("sources that can be told apart")

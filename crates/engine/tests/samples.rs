@@ -28,7 +28,14 @@ fn load() -> (Files, Sources, Schema) {
     files(&book_folder().join("sources"), "sources/", &mut found);
     let schema = Schema::built_in();
     let yaml = found.iter().filter(|(path, _)| path.ends_with(".yaml") && path.matches('/').count() == 1);
-    let load = |(path, text): (&String, &String)| match Source::load(path, text, &schema, &Lists::default()) {
+    let mut lists = Lists::default();
+    let mut listed = Files::new();
+    files(&book_folder().join("lists"), "", &mut listed);
+    listed
+        .iter()
+        .filter_map(|(name, text)| Some((name.strip_suffix(".txt")?, text)))
+        .for_each(|(name, text)| lists.add(name, text));
+    let load = |(path, text): (&String, &String)| match Source::load(path, text, &schema, &lists) {
         Ok(source) => (path.clone(), source),
         Err(faults) => panic!("{}", faults.iter().map(|fault| fault.render(text, false)).collect::<String>()),
     };

@@ -18,7 +18,8 @@ fn everything_closes(dir: &Path) -> String {
     let mut rungs = Vec::new();
     for (name, text) in book_dir::shipped() {
         if let Some(playbook) = name.strip_prefix("playbooks/").and_then(|name| name.strip_suffix(".yaml")) {
-            std::fs::write(book.join(&name), text.replacen('\n', "\nceiling: act\n", 1)).unwrap();
+            std::fs::write(book.join(&name), text.replace("\nceiling: ask\n", "\n").replacen('\n', "\nceiling: act\n", 1))
+                .unwrap();
             let rung = Rung { playbook: playbook.into(), verb: CLOSE.into(), scope: "*".parse().unwrap() };
             rungs.push((rung, Autonomy::Act));
         } else if name.starts_with("context/") {

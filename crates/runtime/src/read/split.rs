@@ -1,7 +1,8 @@
 //! Cuts a stream of text into records, whatever mixture of formats it carries.
 //!
 //! A record is one JSON object (on a line of its own, over many lines, in a row with others, inside a top-level array
-//! or inside an envelope), or else one line of text; a stream that begins like a message of mail is one record. What cannot be cut is a [`Fault`] with its line; nothing is
+//! or inside an envelope), or else one line of text; a stream that begins like a message of mail is one record. What cannot
+//! be cut is a [`Fault`] with its line; nothing is
 //! skipped silently. The cuts depend on the bytes alone, never on how many of them came with one read.
 
 use super::envelope::{self, Envelope};
@@ -146,10 +147,12 @@ impl Splitter {
     /// Cuts a stream that is a message of mail; `None` when it is none.
     fn message(&mut self, view: View<'_>, cuts: &mut Cuts) -> Option<usize> {
         if self.stream == Stream::New {
-            self.stream = match verdict(view.bytes, view.last) {
-                Verdict::More => return Some(0),
+            // A beginning longer than a record may be is none of a message, however many bytes came with it.
+            let start = view.bytes.get(..self.longest).unwrap_or(view.bytes);
+            self.stream = match verdict(start, view.last && start.len() == view.bytes.len()) {
+                Verdict::More if start.len() < self.longest => return Some(0),
                 Verdict::Yes => Stream::Message,
-                Verdict::No => Stream::Records,
+                Verdict::More | Verdict::No => Stream::Records,
             };
         }
         let all = view.bytes.len();
