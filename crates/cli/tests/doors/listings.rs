@@ -127,7 +127,10 @@ fn the_description_names_every_route() {
             let status = served.ask(&method.to_uppercase(), &asked, &[], b"").status;
             let open = operations[method]["security"].as_array().unwrap().is_empty();
             if path.starts_with("/l/") {
-                assert!([404, 415].contains(&status), "{method} {path}: {status}; whoever has no link has none, or sends no form");
+                assert!(
+                    [404, 415].contains(&status),
+                    "{method} {path}: {status}; whoever has no link has none, or sends no form"
+                );
                 continue;
             }
             assert!(if open { ![401, 404, 405].contains(&status) } else { status == 401 }, "{method} {path}: {status}");
