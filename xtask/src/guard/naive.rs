@@ -60,7 +60,7 @@ fn sections(rails: &Guardrails, name: &str, kind: Option<Kind>) -> Vec<&'static 
     let machine = of(&[Kind::Host, Kind::Resource, Kind::Device, Kind::Address]);
     let place = of(&[Kind::Host, Kind::Resource, Kind::Device, Kind::Address, Kind::Domain, Kind::Url]);
     let web = of(&[Kind::Domain, Kind::Url]);
-    let whole = kind.is_some_and(|kind| [Kind::File, Kind::Message].contains(&kind));
+    let whole = kind.is_some_and(|kind| [Kind::File, Kind::Message, Kind::Case].contains(&kind));
     let known = group_sid(name);
     let is = |section: Section, entry: &str| match section {
         Section::Groups | Section::People | Section::Accounts | Section::BreakGlass | Section::OwnAccounts => {
