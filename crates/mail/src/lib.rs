@@ -4,7 +4,7 @@
 //! Pure: no I/O, no network, no clock. Every aspect works within the [`limits`]; what lies beyond them, or cannot be
 //! read, is told as [`Unread`] and never taken for clean.
 //!
-//! [`facts`] is the one way in. Its result is one flat record: the book's source `mail` maps it like any other.
+//! [`facts()`] is the one way in. Its result is one flat record: the book's source `mail` maps it like any other.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod attachments;
