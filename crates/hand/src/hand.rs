@@ -517,6 +517,12 @@ impl Hand {
         if jobs.closed { None } else { jobs.waiting.pop_front() }
     }
 
+    /// The next job, if one waits.
+    #[cfg(test)]
+    pub(crate) fn job_now(&self) -> Option<Job> {
+        locked(&self.jobs.0).waiting.pop_front()
+    }
+
     /// Ends [`Hand::work`] after what is being done.
     pub fn close(&self) {
         locked(&self.jobs.0).closed = true;

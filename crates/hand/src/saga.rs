@@ -8,7 +8,7 @@ use crate::connector::{CallError, Connector, Found, Idempotency, Permit};
 use crate::draft::{Whose, subject};
 use crate::hand::{Hand, Job, locked};
 use crate::store::{Kept, StoreError, With};
-use crate::under_way::UnderWay;
+use crate::under_way::{UnderWay, ends_plan};
 use adjutant_engine::act::Happened;
 use adjutant_engine::guard::{Asked, By};
 use adjutant_model::act::{Answer, OnFailure, Plan, Ruling, State};
@@ -65,27 +65,20 @@ impl Hand {
         Ok(threads)
     }
 
-    /// Goes on with what an earlier process left: what was intended may have been done, and is looked at.
-    pub(crate) fn take_up(&self) -> Result<()> {
-        for action in self.store().moving()? {
-            self.enter(if action.stage == Stage::Undoing { Job::Undo(action.key) } else { Job::Do(action.plan) });
-        }
-        self.store().undo_signed()?.into_iter().for_each(|action| self.enter(Job::Undo(action.key)));
-        self.store().reach("hand.taken-up");
-        Ok(())
-    }
-
     fn act(&self) {
         while let Some(job) = self.next_job() {
-            let done = match &job {
-                Job::Do(plan) => self.store().plan(plan).and_then(|plan| self.carry_out(&plan)),
-                Job::Undo(key) => self.take_back(key),
-            };
-            if done.is_err() && !self.is_closed() {
+            if self.worked(&job).is_err() && !self.is_closed() {
                 // The store did not take what happened. Nothing is lost: what was intended stands there, and is read back.
                 self.wait(TICK);
                 self.enter(job);
             }
+        }
+    }
+
+    pub(crate) fn worked(&self, job: &Job) -> Result<()> {
+        match job {
+            Job::Do(plan) => self.store().plan(plan).and_then(|plan| self.carry_out(&plan)),
+            Job::Undo(key) => self.take_back(key),
         }
     }
 
@@ -129,9 +122,7 @@ impl Hand {
             if self.is_closed() {
                 return Ok(()); // The next process goes on.
             }
-            if matches!(stage, Stage::Failed | Stage::Unclear | Stage::Stuck)
-                || (stage == Stage::Refused && left == Stage::Approved)
-            {
+            if ends_plan(plan, action.nth, stage) {
                 return self.stop_after(plan, action.nth);
             }
         }

@@ -293,6 +293,15 @@ impl Store {
         self.select("stage IN (5, 6, 10, 11) ORDER BY plan, nth", &[])
     }
 
+    /// Actions that are done, and after which in their plan one was refused, failed or is stuck.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn done_before_an_end(&self) -> Result<Vec<Kept>> {
+        let ended = "SELECT 1 FROM action AS other WHERE other.plan = action.plan AND other.nth > action.nth AND other.stage IN (1, 9, 14)";
+        self.select(&format!("stage = 7 AND EXISTS ({ended})"), &[])
+    }
+
     /// Actions that are done and whose time is over at `now`.
     ///
     /// # Errors

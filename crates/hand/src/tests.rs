@@ -1,6 +1,7 @@
 //! The hand in a world where every call can go wrong and the process can end at any.
 
 mod calls;
+mod ended;
 mod proposed;
 mod restored;
 

@@ -1,8 +1,12 @@
-//! Calls that have begun and are not answered yet, so that whoever pauses knows when there is none any more.
+//! Calls that have begun and are not answered yet, so that whoever pauses knows when there is none any more; and what an earlier
+//! process left under way.
 
-use crate::hand::{Hand, locked};
-use crate::store::StoreError;
-use adjutant_model::act::Plan;
+use crate::hand::{Hand, Job, locked};
+use crate::saga::can_be_taken_back;
+use crate::store::{Kept, StoreError};
+use adjutant_model::Stage;
+use adjutant_model::act::{Answer, OnFailure, Plan};
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,10 +46,44 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Hand {
+    /// Goes on with what an earlier process left: what was intended may have been done, and is looked at.
+    pub(crate) fn take_up(&self) -> Result<(), StoreError> {
+        for action in self.store().moving()? {
+            self.enter(if action.stage == Stage::Undoing { Job::Undo(action.key) } else { Job::Do(action.plan) });
+        }
+        let plans: BTreeSet<_> = self.store().done_before_an_end()?.into_iter().map(|action| action.plan).collect();
+        for plan in plans {
+            if is_left_half_undone(&self.store().plan(&plan)?, &self.store().actions(&plan)?) {
+                self.enter(Job::Do(plan));
+            }
+        }
+        self.store().undo_signed()?.into_iter().for_each(|action| self.enter(Job::Undo(action.key)));
+        self.store().reach("hand.taken-up");
+        Ok(())
+    }
+
     /// Begins another call of what was begun before; none where that would not be begun now.
     pub(crate) fn again(&self, plan: &Plan) -> Result<Option<UnderWay<'_>>, StoreError> {
         let _gate = locked(&self.gate);
         let may = self.paused()?.is_none() && plan.epoch == self.epoch()? && plan.expires > self.now();
         Ok(may.then(|| self.calls.begin()))
     }
+}
+
+/// Whether a step that came to this stage ends its plan: it was not done, or nobody knows. What was refused already when the
+/// plan was made ends nothing: whoever approved the plan saw that.
+pub(crate) fn ends_plan(plan: &Plan, nth: u32, stage: Stage) -> bool {
+    match stage {
+        Stage::Failed | Stage::Unclear | Stage::Stuck => true,
+        Stage::Refused => plan.steps.get(nth as usize).is_some_and(|step| step.ruling.answer != Answer::Refuse),
+        _ => false,
+    }
+}
+
+/// Whether a step was not done, and what was done before it still has to be taken back. A step that was done, and is stuck
+/// because a person's undo of it did not work, is no such step.
+fn is_left_half_undone(plan: &Plan, actions: &[Kept]) -> bool {
+    let ended = actions.iter().find(|action| action.after.is_none() && ends_plan(plan, action.nth, action.stage));
+    let is_left = |nth| actions.iter().any(|done| done.nth < nth && done.stage == Stage::Done && can_be_taken_back(plan, done));
+    plan.on_failure == OnFailure::Undo && ended.is_some_and(|ended| is_left(ended.nth))
 }
