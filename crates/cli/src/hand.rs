@@ -2,6 +2,7 @@
 
 mod poll;
 pub(crate) mod settings;
+mod tables;
 
 use crate::args::act::{Hand as Args, KeyCommand};
 use crate::exit::Exit;
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let stop = interrupt::flag()?;
     let connectors = settings::connectors(&file)?;
     let pollers = settings::pollers(&file, &connectors)?;
+    let tables = tables::of(&file, &connectors)?;
     let (rule, limits) = settings::guard(&file)?;
     let hand = Arc::new(open(&file.data_dir, connectors, rule, Settings { limits, ..settings::of(&file) })?);
     reach("hand.opened");
@@ -35,7 +37,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let path = file.socket.clone();
     let ending = on_stop(&hand, &path, &stop)?;
     let polls = pollers.into_iter().map(|(poller, every)| poll::start(poller, every, &stop));
-    let polls = polls.collect::<std::io::Result<Vec<_>>>()?;
+    let mut polls = polls.collect::<std::io::Result<Vec<_>>>()?;
+    for table in tables {
+        polls.push(tables::start(table, &stop)?);
+    }
     let own = keys::own(&file.data_dir, End::Hand)?;
     let public = own.verifier().to_string();
     let users = settings::users(&file, args.brain_user_id);

@@ -17,6 +17,7 @@ mod connector;
 mod definition;
 mod file;
 mod json;
+mod list;
 mod lookup;
 pub mod origin;
 mod poll;

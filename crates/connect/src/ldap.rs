@@ -7,14 +7,17 @@ mod change;
 mod flavour;
 mod groups;
 mod link;
+mod list;
 mod lookup;
 mod settings;
 mod text;
 mod trouble;
 
+pub use list::{Column, In, Is, Known, People};
 pub use settings::{Fault, Flavour, Marking, Settings};
 
 use adjutant_hand::connector::{CallError, Connector, Found, Idempotency, Offer, Permit};
+use adjutant_hand::table::{List, Rows};
 use adjutant_model::act::{Action, State};
 use adjutant_model::{EntityKind, Secret};
 use flavour::{Map, Mark};
@@ -163,6 +166,19 @@ impl Connector for Ldap {
     fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
         let Some(place) = Place::of(kind, &self.map, &self.settings) else { return Ok(Vec::new()) };
         self.over(|link| place.lookup(link, &self.map, &self.settings, name))
+    }
+
+    fn lists(&self) -> Vec<List> {
+        let columns = |people: &People| people.columns.keys().cloned().collect();
+        self.settings.lists.iter().map(|(name, people)| List { name: name.clone(), columns: columns(people) }).collect()
+    }
+
+    fn list(&self, name: &str, _next: Option<&str>) -> Result<Rows, CallError> {
+        let none = || CallError::Permanent(format!("the settings name no list `{name}`"));
+        let people = self.settings.lists.get(name).ok_or_else(none)?;
+        let opened = Link::open(&self.settings, &self.tls, &self.password);
+        let mut link = opened.map_err(|trouble| self.clean(trouble.of_reading()))?;
+        list::read(&mut link, &self.map, &self.settings, people).map_err(|error| self.clean(error))
     }
 
     fn probe(&self, action: &Action) -> Result<State, CallError> {

@@ -6,6 +6,7 @@
 
 use adjutant_hand::connector::{CallError, Condition, Connector, Found, Offer, Permit};
 use adjutant_hand::poll::{Page, Polls};
+use adjutant_hand::table::{List, Rows};
 use adjutant_model::act::{Action, State};
 use adjutant_model::{Digest, Duration, EntityKind, Time};
 use std::fmt;
@@ -113,6 +114,14 @@ impl Connector for LooksOnly {
 
     fn poll(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {
         self.0.poll(since, next)
+    }
+
+    fn lists(&self) -> Vec<List> {
+        self.0.lists()
+    }
+
+    fn list(&self, name: &str, next: Option<&str>) -> Result<Rows, CallError> {
+        self.0.list(name, next)
     }
 
     fn condition(&self) -> Option<Condition> {

@@ -5,6 +5,7 @@
 //! saw. So a connector never tries again by itself, and says *unclear* whenever it cannot know.
 
 use crate::poll::{Page, Polls};
+use crate::table::{List, Rows};
 use adjutant_model::act::{Action, State, Target};
 use adjutant_model::{Duration, EntityKind, Time};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,19 @@ pub trait Connector: Send + Sync {
     /// A [`CallError`]; never [`CallError::Unclear`].
     fn poll(&self, _since: Time, _next: Option<&str>) -> Result<Page, CallError> {
         Err(CallError::Permanent("it polls nothing".to_owned()))
+    }
+
+    /// What it lists as a whole.
+    fn lists(&self) -> Vec<List> {
+        Vec::new()
+    }
+
+    /// A page of the list of this name: the first, or the one at `next` of the page before.
+    ///
+    /// # Errors
+    /// A [`CallError`]; never [`CallError::Unclear`].
+    fn list(&self, name: &str, _next: Option<&str>) -> Result<Rows, CallError> {
+        Err(CallError::Permanent(format!("it has no list `{name}`")))
     }
 
     /// How the calls to it went; none where nobody counts.
@@ -99,6 +113,26 @@ pub struct Condition {
     pub calls: u32,
     /// As many are allowed.
     pub calls_max: u32,
+    /// All calls since the hand started, by what they were for and how they ended.
+    #[serde(default)]
+    pub counts: Vec<Count>,
+    /// Answers that were remembered, and so not asked for.
+    #[serde(default)]
+    pub remembered: u64,
+    /// Where its credentials stand, such as `env OKTA`; never what they are.
+    #[serde(default)]
+    pub credentials: Vec<String>,
+}
+
+/// Calls of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// `enrichment`, `action`, or `urgent`: what takes back, and what a person asks.
+    pub purpose: String,
+    /// `answered`, `refused`, `failed`, `unclear`, or `held`: not made, for the budget or because it rests.
+    pub class: String,
+    /// How many.
+    pub calls: u64,
 }
 
 /// One verb of a connector.

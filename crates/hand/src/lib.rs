@@ -22,6 +22,7 @@ pub mod socket;
 pub mod statement;
 pub mod steady;
 pub mod store;
+pub mod table;
 mod under_way;
 
 #[cfg(test)]

@@ -170,7 +170,8 @@ impl Poller {
     }
 }
 
-fn time(text: &str) -> Option<Time> {
+/// A time as vendors write it; with an offset, with or without parts of seconds.
+pub fn time(text: &str) -> Option<Time> {
     text.parse::<jiff::Timestamp>().ok().map(|at| Time(at.as_microsecond()))
 }
 

@@ -4,9 +4,10 @@
 //! What is about to be acted on is always looked up anew. Only who asks with [`Connector::recall`], and says how old an answer
 //! may be, gets one that was remembered.
 
-use crate::connector::{CallError, Condition, Connector, Found, Offer, Permit};
+use crate::connector::{CallError, Condition, Connector, Count, Found, Offer, Permit};
 use crate::hand::{Clock, locked};
 use crate::poll::{Page, Polls};
+use crate::table::{List, Rows};
 use adjutant_model::act::{Action, State};
 use adjutant_model::{Duration, EntityKind, Time};
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ pub struct Steady {
     inner: Arc<dyn Connector>,
     clock: Clock,
     limits: Limits,
+    credentials: Vec<String>,
     course: Mutex<Course>,
     known: Mutex<Known>,
 }
@@ -68,10 +70,13 @@ struct Course {
     /// When the hour began that is counted, and the calls in it.
     hour: Time,
     calls: u32,
+    /// All calls, by what they were for and how they ended.
+    counts: BTreeMap<(For, &'static str), u64>,
+    remembered: u64,
 }
 
 /// What a call is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum For {
     Enrichment,
     Action,
@@ -82,14 +87,37 @@ enum For {
 impl Steady {
     /// `inner`, under its configured name.
     pub fn new(name: &str, inner: Arc<dyn Connector>, limits: Limits, clock: Clock) -> Self {
-        Self { name: name.to_owned(), inner, clock, limits, course: Mutex::default(), known: Mutex::default() }
+        let (course, known) = (Mutex::default(), Mutex::default());
+        Self { name: name.to_owned(), inner, clock, limits, credentials: Vec::new(), course, known }
+    }
+
+    /// The same with what people are told of where its credentials stand.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Vec<String>) -> Self {
+        Self { credentials, ..self }
     }
 
     fn asked<T>(&self, what_for: For, call: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
-        self.may_ask(what_for)?;
+        if let Err(held) = self.may_ask(what_for) {
+            self.count(what_for, "held");
+            return Err(held);
+        }
         let answer = call();
+        self.count(
+            what_for,
+            match &answer {
+                Ok(_) => "answered",
+                Err(CallError::Permanent(_)) => "refused",
+                Err(CallError::Retry(_)) => "failed",
+                Err(CallError::Unclear(_)) => "unclear",
+            },
+        );
         self.note(answer.as_ref().err());
         answer
+    }
+
+    fn count(&self, what_for: For, class: &'static str) {
+        *locked(&self.course).counts.entry((what_for, class)).or_default() += 1;
     }
 
     fn may_ask(&self, what_for: For) -> Result<(), CallError> {
@@ -180,6 +208,7 @@ impl Connector for Steady {
         if let Some((found, at)) = locked(&self.known).get(&(kind, name.to_lowercase()))
             && (0..=age_max.0).contains(&now.since(*at).0)
         {
+            locked(&self.course).remembered += 1;
             return Ok((found.clone(), *at));
         }
         let found = self.asked(For::Enrichment, || self.inner.lookup(kind, name))?;
@@ -193,6 +222,14 @@ impl Connector for Steady {
 
     fn poll(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {
         self.asked(For::Enrichment, || self.inner.poll(since, next))
+    }
+
+    fn lists(&self) -> Vec<List> {
+        self.inner.lists()
+    }
+
+    fn list(&self, name: &str, next: Option<&str>) -> Result<Rows, CallError> {
+        self.asked(For::Enrichment, || self.inner.list(name, next))
     }
 
     fn probe(&self, action: &Action) -> Result<State, CallError> {
@@ -228,8 +265,20 @@ impl Connector for Steady {
             last_good: course.good,
             calls: if (0..HOUR.0).contains(&now.since(course.hour).0) { course.calls } else { 0 },
             calls_max: self.limits.calls_per_hour,
+            counts: course.counts.iter().map(|((purpose, class), calls)| count(*purpose, class, *calls)).collect(),
+            remembered: course.remembered,
+            credentials: self.credentials.clone(),
         })
     }
+}
+
+fn count(purpose: For, class: &str, calls: u64) -> Count {
+    let purpose = match purpose {
+        For::Enrichment => "enrichment",
+        For::Action => "action",
+        For::Urgent => "urgent",
+    };
+    Count { purpose: purpose.to_owned(), class: class.to_owned(), calls }
 }
 
 #[cfg(test)]
@@ -337,6 +386,28 @@ mod tests {
         assert!(world.look().is_ok() && world.look().is_ok());
         let condition = world.steady.condition().unwrap();
         assert!(!condition.rests && condition.failures == 0 && condition.last_good.is_some(), "{condition:?}");
+    }
+
+    #[test]
+    fn every_call_is_counted_by_what_it_was_for_and_how_it_ended() {
+        let world = World::new(Limits { calls_per_hour: 10, ..Limits::default() });
+        let recall = |name: &str| drop(world.steady.recall(EntityKind::User, name, Duration::from_secs(60)));
+        ["ana", "ana", "ANA", "bo"].into_iter().for_each(recall);
+        world.fails(Some(CallError::Permanent("no".into())));
+        assert!(world.look().is_err());
+        world.fails(Some(CallError::Unclear("lost".into())));
+        assert!(world.undo().is_err());
+        world.fails(Some(CallError::Retry("no answer".into())));
+        (0..7).for_each(|_| assert!(world.look().is_err()));
+        let condition = world.steady.condition().unwrap();
+        let counted = |purpose: &str, class: &str| {
+            condition.counts.iter().find(|count| count.purpose == purpose && count.class == class).map_or(0, |count| count.calls)
+        };
+        assert_eq!((counted("enrichment", "answered"), condition.remembered), (2, 2));
+        assert_eq!((counted("action", "refused"), counted("urgent", "unclear")), (1, 1));
+        // With the one that was unclear the fifth in a row fails; then it rests.
+        assert_eq!((counted("action", "failed"), counted("action", "held")), (4, 3));
+        assert!(condition.rests && condition.last_good.is_some(), "{condition:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::gate::Gate;
 use crate::intake::body;
 use crate::intake::{Answer, Fate, Fault, Incoming, Pending, Sink};
 use crate::letters::Letters;
+use adjutant_model::Time;
 use adjutant_runtime::drive::{self, Command};
 use adjutant_runtime::queue::Limits;
 use adjutant_runtime::service::{self, Failed, Service, State};
@@ -22,6 +23,9 @@ const QUEUE_SHARE: usize = 2;
 
 /// Sources whose last alert is remembered.
 const SOURCES_MAX: usize = 1_000;
+
+/// What the hand said of itself at a time; none when it did not answer.
+pub type HandHealth = (Time, Option<adjutant_hand::protocol::Health>);
 
 /// What routes get as their state; all clones are one.
 #[derive(Clone)]
@@ -40,6 +44,8 @@ pub struct App {
     pub hand: Option<Arc<adjutant_hand::socket::Client>>,
     /// Letters to people.
     pub letters: Arc<Letters>,
+    /// What the hand last said of itself, and when; nothing where it did not answer.
+    pub hand_health: Arc<Mutex<Option<HandHealth>>>,
     /// What is worth a look, as the watchers last said.
     pub notices: Arc<Mutex<Vec<String>>>,
 }

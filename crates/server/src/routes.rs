@@ -1,7 +1,7 @@
 //! The table of routes: every path with what it needs, takes and answers.
 
 use crate::api::blind::Eyes;
-use crate::api::{self, Done, autonomy, cases, decisions, health, ledger, reviews};
+use crate::api::{self, Done, autonomy, cases, connectors, decisions, health, ledger, reviews};
 use crate::app::App;
 use crate::body::Input;
 use crate::etag::Etag;
@@ -202,7 +202,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 async fn metrics(State(app): State<App>) -> Response {
     let unread = app.heard.faults.load(std::sync::atomic::Ordering::Relaxed);
-    let text = health::prometheus(&app.service, unread);
+    let mut text = health::prometheus(&app.service, unread);
+    let hand = app.hand_health.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    text.push_str(&connectors::prometheus(hand.as_ref(), app.service.clock().now()));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

@@ -106,6 +106,7 @@ impl World {
             heard,
             events,
             hand: None,
+            hand_health: Arc::default(),
             letters: Arc::default(),
             notices,
         };

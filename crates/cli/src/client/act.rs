@@ -254,13 +254,14 @@ fn known_lines(known: &Known) -> Vec<Line> {
 
 fn connector_rows(connectors: &[ConnectorHealth]) -> Rows {
     let mut rows = Rows::new(
-        &["connector", "verb", "done to", "undo", "a minute", "last answer", "calls", "says"],
-        &["says", "last answer"],
+        &["connector", "verb", "done to", "undo", "a minute", "last answer", "calls", "credentials", "says"],
+        &["says", "last answer", "credentials"],
     );
     for connector in connectors {
         let condition = connector.condition.as_ref();
         let last = condition.and_then(|condition| condition.last_good).map_or_else(String::new, |at| at.to_string());
         let calls = condition.map_or_else(String::new, |condition| format!("{}/{}", condition.calls, condition.calls_max));
+        let credentials = condition.map_or_else(String::new, |condition| condition.credentials.join(", "));
         let troubled = condition.filter(|condition| condition.failures > 0).map(|condition| {
             let rests = if condition.rests { "left alone for a while: " } else { "" };
             format!("{rests}{} failures in a row: {}", condition.failures, condition.says)
@@ -274,7 +275,8 @@ fn connector_rows(connectors: &[ConnectorHealth]) -> Rows {
             [offer.verb.clone(), offer.kind.name().to_owned(), undo.to_owned(), offer.per_minute.to_string()]
         });
         for [verb, kind, undo, minute] in verbs.chain(nothing) {
-            let cells = [connector.name.clone(), verb, kind, undo, minute, last.clone(), calls.clone(), says.clone()];
+            let cells = [connector.name.clone(), verb, kind, undo, minute, last.clone(), calls.clone()];
+            let cells = cells.into_iter().chain([credentials.clone(), says.clone()]);
             rows.add(if fails { Paint::Alarm } else { Paint::Plain }, cells);
         }
     }

@@ -1,5 +1,6 @@
 //! The settings of the hand: its own file, which the brain cannot read.
 
+use super::tables::TableSettings;
 use crate::book;
 use adjutant_connect::http::{self, Definition, HttpConnector, Intake, IntakeSettings, Verdicts};
 use adjutant_connect::ldap::{self, Ldap};
@@ -46,7 +47,7 @@ pub(crate) struct File {
     pass: Vec<String>,
     /// The book whose guardrails hold [default: the one that is part of adjutant].
     #[serde(default)]
-    book_dir: Option<PathBuf>,
+    pub(super) book_dir: Option<PathBuf>,
     /// How long a plan waits for its approvals.
     #[serde(default)]
     plan_lives_minutes: Option<u32>,
@@ -68,6 +69,12 @@ pub(crate) struct File {
     /// Where the service takes verdicts, with a token of an analyst.
     #[serde(default)]
     verdicts: Option<IntakeSettings>,
+    /// The folder of the tables that it refreshes; the service reads them there, or by a link.
+    #[serde(default)]
+    pub(super) tables_dir: Option<PathBuf>,
+    /// What it refreshes, by the names of contracts.
+    #[serde(default)]
+    pub(super) tables: BTreeMap<String, TableSettings>,
     /// Connectors by name.
     #[serde(default)]
     connectors: BTreeMap<String, toml::Table>,
@@ -155,6 +162,21 @@ pub(crate) fn secret_places(file: &File) -> Vec<PathBuf> {
     found
 }
 
+/// Where the credentials of a connector stand, for people; never what they are.
+fn credentials(settings: &toml::Table) -> Vec<String> {
+    fn found(value: &toml::Value) -> Vec<String> {
+        let toml::Value::Table(table) = value else { return Vec::new() };
+        let mut fields = table.iter();
+        match (fields.next(), fields.next()) {
+            (Some((how, toml::Value::String(place))), None) if ["env", "file", "credential"].contains(&how.as_str()) => {
+                vec![format!("{how} {place}")]
+            }
+            _ => table.values().flat_map(found).collect(),
+        }
+    }
+    settings.values().flat_map(found).collect()
+}
+
 /// The connectors, each with its secrets.
 pub(super) fn connectors(file: &File) -> anyhow::Result<Connectors> {
     let files = book::files(file.book_dir.as_deref())?;
@@ -167,7 +189,8 @@ pub(super) fn connectors(file: &File) -> anyhow::Result<Connectors> {
             }
             settings.remove("poll");
             let inner = connector(&settings, &files)?;
-            anyhow::Ok(Arc::new(Steady::new(name, inner, limits, super::clock())) as Arc<dyn hand::Connector>)
+            let steady = Steady::new(name, inner, limits, super::clock()).with_credentials(credentials(&settings));
+            anyhow::Ok(Arc::new(steady) as Arc<dyn hand::Connector>)
         };
         Ok((name.clone(), made().with_context(|| format!("connector `{name}`"))?))
     });

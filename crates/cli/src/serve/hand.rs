@@ -13,6 +13,7 @@ use adjutant_server::api::plans;
 use adjutant_server::app::App;
 use adjutant_server::problem::Kind;
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 /// The name of the document that says how far the journal was read.
 const JOURNAL: &str = "journal";
@@ -33,6 +34,15 @@ pub(super) fn copy(service: &Service, hand: &Client) -> anyhow::Result<()> {
         }
         after = last;
     }
+}
+
+/// Keeps what the hand says of itself.
+pub(super) fn look_at(app: &App, hand: &Client) {
+    let health = match hand.ask(&Request::Health { connector: None }) {
+        Ok(Reply::Health(health)) => Some(*health),
+        _ => None,
+    };
+    *app.hand_health.lock().unwrap_or_else(PoisonError::into_inner) = Some((app.service.clock().now(), health));
 }
 
 /// Has the hand make a plan for a case, where the ladder lets the playbook prepare one.

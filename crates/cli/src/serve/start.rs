@@ -88,6 +88,7 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
         events,
         hand: hand(folder, config)?.map(Arc::new),
         letters: Arc::new(Letters::new(config)),
+        hand_health: Arc::default(),
         notices: Arc::default(),
     };
     if let Some(latest) = service.read(|reader| reader.document(CHECKPOINT, LATEST))? {

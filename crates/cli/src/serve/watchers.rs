@@ -22,6 +22,8 @@ use std::time::Duration;
 const CONTEXT_EVERY: Duration = Duration::from_secs(5);
 const POST_EVERY: Duration = Duration::from_secs(1);
 const HAND_EVERY: Duration = Duration::from_millis(300);
+/// At every so many turns the hand is asked how it is, for the metrics.
+const HAND_HEALTH_TURNS: u32 = 10;
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often a watcher looks whether it is to end.
@@ -89,7 +91,14 @@ pub(super) fn spawn(
     if let Some(client) = app.hand.clone() {
         let service = app.service.clone();
         // A hand that does not answer is looked for again; `adjutant connect list` says so meanwhile.
-        watchers.push(every("hand", HAND_EVERY, stop, move |_| drop(hand::copy(&service, &client)))?);
+        let asked = app.clone();
+        let mut turns = (0..HAND_HEALTH_TURNS).cycle();
+        watchers.push(every("hand", HAND_EVERY, stop, move |_| {
+            drop(hand::copy(&service, &client));
+            if turns.next() == Some(0) {
+                hand::look_at(&asked, &client);
+            }
+        })?);
     }
     Ok(Watchers(watchers))
 }

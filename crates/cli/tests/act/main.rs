@@ -13,6 +13,7 @@ mod served;
 mod slapd;
 #[path = "../doors/smtp.rs"]
 mod smtp;
+mod tables;
 mod tickets;
 #[path = "../../../connect/tests/http/tracker.rs"]
 mod tracker;

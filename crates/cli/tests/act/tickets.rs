@@ -30,7 +30,7 @@ tests:
   - { name: nothing else, given: { alert.title: other }, expect: { outcome: escalate } }
 "#;
 
-fn hand(dir: &Path, settings: &str, environment: &[(&str, &str)]) -> Hand {
+pub(crate) fn hand(dir: &Path, settings: &str, environment: &[(&str, &str)]) -> Hand {
     let text = format!("data_dir = '{0}/hand'\nsocket = '{0}/hand.sock'\n{settings}", dir.display());
     let config = dir.join("hand.toml");
     std::fs::write(&config, text).unwrap();

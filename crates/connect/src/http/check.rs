@@ -6,8 +6,8 @@
 mod parts;
 mod secrets;
 
-use super::definition::{Change, Definition, Doors, Find, Pages, Poll, Probe, Records, Undo, Verb, Verdict};
-use super::file::{RawAuth, RawConnector, RawFind, RawPoll, RawProbe, RawStates, RawVerb};
+use super::definition::{Change, Definition, Doors, Find, Last, Pages, Poll, Probe, Records, Undo, Verb, Verdict};
+use super::file::{RawAuth, RawConnector, RawFind, RawPoll, RawProbe, RawStates, RawVerb, RawVerdict};
 use super::json::{Conditions, Path, RawWanted};
 use super::origin::Origin;
 use adjutant_hand::connector::{Idempotency, Offer};
@@ -91,6 +91,7 @@ impl Reader<'_> {
         let verbs = raw.verbs.iter().map(|(name, verb)| self.offered(name, verb, &known, (key_header.is_some(), per_minute)));
         let verbs: Vec<_> = verbs.collect();
         let poll = raw.poll.as_ref().map(|poll| self.poll(poll, &known));
+        let lists: Vec<_> = raw.lists.iter().map(|(name, list)| self.list(name, list, &known)).collect();
         let (verbs, offers) = verbs.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
         Some(Definition {
             name: raw.connector.value.clone(),
@@ -109,6 +110,7 @@ impl Reader<'_> {
             verbs,
             offers,
             poll: poll.map_or(Some(None), |poll| poll.map(Some))?,
+            lists: lists.into_iter().collect::<Option<_>>()?,
         })
     }
 
@@ -311,8 +313,7 @@ impl Reader<'_> {
                     let help = "name the setting that holds our own account there: what it closes is no verdict";
                     self.fault("connector-poll", verdict.own.span, format!("no setting is called `{}`", *verdict.own), help);
                 }
-                let (case, by, id) = (verdict.case.clone(), verdict.by.clone(), verdict.id.clone());
-                (String::new(), Some(Verdict { case, by, id, own: verdict.own.value.clone() }))
+                (String::new(), Some(closing(verdict)))
             }
             _ => {
                 let span = raw.source.as_ref().map_or(raw.span, |source| source.span);
@@ -327,8 +328,8 @@ impl Reader<'_> {
         let known = Known { cursor: true, ..known.clone() };
         let request = self.request(&raw.request, &known);
         self.reads(&raw.request);
-        if request.as_ref().is_some_and(|request| !request.uses("cursor")) {
-            let help = "write {cursor}, the time from which on, where the vendor takes it";
+        if request.as_ref().is_some_and(|request| !request.uses("cursor") && !request.uses("cursor.minutes")) {
+            let help = "write {cursor}, the time from which on, or {cursor.minutes}, how many minutes ago that was, where the vendor takes it";
             self.fault("connector-poll", raw.request.span, "the request does not say since when", help);
         }
         let next = self.next(raw.next.as_ref(), raw.pages.as_ref());
@@ -347,6 +348,23 @@ impl Reader<'_> {
             cursor: raw.cursor.clone(),
             overlap: Duration::from_secs((*raw.overlap_seconds).into()),
         })
+    }
+}
+
+fn closing(raw: &RawVerdict) -> Verdict {
+    let last = raw.last.as_ref().map(|last| Last {
+        of: last.of.clone(),
+        place: last.place.clone(),
+        is: last.is.clone(),
+        at: last.at.clone(),
+    });
+    Verdict {
+        case: raw.case.clone(),
+        case_after: raw.case_after.clone(),
+        last,
+        by: raw.by.clone(),
+        id: raw.id.clone(),
+        own: raw.own.value.clone(),
     }
 }
 

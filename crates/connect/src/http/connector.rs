@@ -9,6 +9,7 @@ use super::settings::{Auth, Checked, Fault, Settings};
 use super::template::{Inputs, TOLD, Template, Unfit, escape};
 use adjutant_hand::connector::{CallError, Connector, Found, Offer, Permit};
 use adjutant_hand::poll::{Page, Polls};
+use adjutant_hand::table::{List, Rows};
 use adjutant_model::act::{Action, State};
 use adjutant_model::{Digest, Duration, EntityKind, Secret, Time};
 use serde_json::Value;
@@ -123,6 +124,11 @@ impl HttpConnector {
     /// The connector's file.
     pub fn definition(&self) -> &Definition {
         &self.definition
+    }
+
+    /// Now.
+    pub(super) fn now(&self) -> Time {
+        (self.clock)()
     }
 
     fn verb(&self, action: &Action) -> Result<&Verb, CallError> {
@@ -397,6 +403,14 @@ impl Connector for HttpConnector {
 
     fn poll(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {
         self.page(since, next)
+    }
+
+    fn lists(&self) -> Vec<List> {
+        self.listed_names()
+    }
+
+    fn list(&self, name: &str, next: Option<&str>) -> Result<Rows, CallError> {
+        self.rows(name, next)
     }
 
     fn probe(&self, action: &Action) -> Result<State, CallError> {

@@ -1,6 +1,6 @@
 //! A connector's file, checked: what is asked of a vendor, and how its answers are read.
 
-use super::json::{Conditions, Path};
+use super::json::{Conditions, Path, Texts};
 use super::template::{Quotes, Template};
 use adjutant_hand::connector::Offer;
 use adjutant_model::{Duration, EntityKind};
@@ -31,6 +31,7 @@ pub struct Definition {
     pub(super) verbs: Vec<Verb>,
     pub(super) offers: Vec<Offer>,
     pub(super) poll: Option<Poll>,
+    pub(super) lists: Vec<List>,
 }
 
 impl Definition {
@@ -105,13 +106,41 @@ pub(super) struct Poll {
     pub(super) overlap: Duration,
 }
 
+/// Everything of a kind.
+#[derive(Clone, Debug)]
+pub(super) struct List {
+    pub(super) name: String,
+    pub(super) pages: Pages,
+    pub(super) columns: Vec<(String, Cell)>,
+}
+
+/// Where a cell stands in a record.
+#[derive(Clone, Debug)]
+pub(super) enum Cell {
+    /// There, as it is.
+    Text(Path),
+    /// Whether what stands there is one of these.
+    Is(Path, Texts),
+}
+
 /// How a record says that somebody closed what belongs to a case.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     pub(super) case: Path,
+    pub(super) case_after: String,
+    pub(super) last: Option<Last>,
     pub(super) by: Path,
     pub(super) id: Path,
     pub(super) own: String,
+}
+
+/// The last of what happened to a record that is of one kind.
+#[derive(Clone, Debug)]
+pub(super) struct Last {
+    pub(super) of: Path,
+    pub(super) place: Path,
+    pub(super) is: String,
+    pub(super) at: Path,
 }
 
 /// Where the next page is.

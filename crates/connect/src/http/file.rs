@@ -34,6 +34,8 @@ pub(super) struct RawConnector {
     #[serde(default)]
     pub(super) verbs: BTreeMap<String, Located<RawVerb>>,
     pub(super) poll: Option<Located<RawPoll>>,
+    #[serde(default)]
+    pub(super) lists: BTreeMap<String, Located<RawList>>,
 }
 
 /// The ways in which the vendor lets us in; the settings choose one.
@@ -249,10 +251,58 @@ pub(super) struct RawPoll {
 pub(super) struct RawVerdict {
     /// The case; in a list, the one text that is the identifier of a case.
     pub(super) case: Path,
+    /// What stands before it there.
+    #[serde(default)]
+    pub(super) case_after: String,
+    /// Where a record keeps what happened to it: who closed it, and when, stand in the last that closed it.
+    pub(super) last: Option<RawLast>,
     /// Who closed it.
     pub(super) by: Path,
     /// What was closed.
     pub(super) id: Path,
     /// The setting that holds our own account there: what it closes is no verdict.
     pub(super) own: Located<String>,
+}
+
+/// The last of what happened to a record that is of one kind.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLast {
+    /// The list.
+    pub(super) of: Path,
+    /// What says of which kind one is, …
+    #[serde(rename = "where")]
+    pub(super) place: Path,
+    /// … and must be, or have, this.
+    pub(super) is: String,
+    /// When it happened.
+    pub(super) at: Path,
+}
+
+/// Everything of a kind, for tables of context.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawList {
+    pub(super) request: Located<RawRequest>,
+    pub(super) records: Path,
+    pub(super) next: Option<Located<RawNext>>,
+    pub(super) columns: BTreeMap<String, RawColumn>,
+}
+
+/// Where a cell stands in a record.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawColumn {
+    /// There, as it is.
+    Path(Path),
+    /// Whether what stands there is one of these.
+    Is(RawIs),
+}
+
+/// `{ path: status, is: [ACTIVE] }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIs {
+    pub(super) path: Path,
+    pub(super) is: Texts,
 }

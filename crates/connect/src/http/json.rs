@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where a value stands: names of fields, outermost first. Written with dots, `profile.login`, or as a list where a name
-/// has a dot in it; `.` is the whole document. `*` is every element of a list: `labels.*.name`.
+/// has a dot in it; `.` is the whole document. `*` is every element of a list, `labels.*.name`, and `0` the first of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path(Vec<String>);
 
@@ -19,7 +19,10 @@ impl Path {
 
     /// The value there.
     pub(super) fn find<'v>(&self, document: &'v Value) -> Option<&'v Value> {
-        self.0.iter().try_fold(document, |value, name| value.get(name))
+        self.0.iter().try_fold(document, |value, name| match value {
+            Value::Array(elements) => elements.get(name.parse::<usize>().ok()?),
+            value => value.get(name),
+        })
     }
 
     /// Takes the value there out of the document.

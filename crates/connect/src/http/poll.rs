@@ -2,7 +2,7 @@
 
 use super::client::{Answer, Client, Failure, Sent, SystemNames};
 use super::connector::{Does, HttpConnector, target, unfit};
-use super::definition::{Poll, Verdict};
+use super::definition::{Last, Poll, Verdict};
 use super::origin::Origin;
 use super::settings::{Checked, Fault, certificates};
 use adjutant_hand::connector::CallError;
@@ -34,8 +34,13 @@ impl HttpConnector {
         let none = || CallError::Permanent(format!("{} polls nothing", self.definition.title));
         let Poll { list, cursor, verdict, .. } = self.definition.poll.as_ref().ok_or_else(none)?;
         // Whole seconds: not every vendor reads parts of them.
+        let minutes = self.minutes_since(since);
         let since = Time::from_secs(since.secs()).to_string();
-        let inputs = |name: &str| if name == "cursor" { Some(since.clone()) } else { self.setting(name) };
+        let inputs = |name: &str| match name {
+            "cursor" => Some(since.clone()),
+            "cursor.minutes" => Some(minutes.to_string()),
+            name => self.setting(name),
+        };
         let first = target(&list.request, &inputs).map_err(|error| unfit(&error))?;
         let answer = self.send_to(&list.request, next.unwrap_or(&first), &inputs, (None, Does::Read))?;
         let mut body = self.read(&answer, None)?;
@@ -53,16 +58,35 @@ impl HttpConnector {
         Ok(Page { records: records.into_iter().map(timed).collect(), next })
     }
 
+    /// Whole minutes since then, and one more: whoever reads minutes alone cuts off seconds.
+    fn minutes_since(&self, since: Time) -> i64 {
+        self.now().since(since).secs().max(0) / 60 + 2
+    }
+
     /// Who closed which case; none where it was ourselves, or no case can be told.
     fn closed(&self, verdict: &Verdict, record: &Value, at: &str) -> Option<Value> {
-        let by = verdict.by.text(record)?;
+        let (closing, at) = match &verdict.last {
+            None => (record, poll::time(at)?),
+            Some(last) => last.found(record)?,
+        };
+        let by = verdict.by.text(closing)?;
         if self.setting(&verdict.own).is_none_or(|own| own.eq_ignore_ascii_case(&by)) {
             return None;
         }
         let cases = verdict.case.texts(record)?;
-        let mut cases = cases.iter().filter_map(|text| crate::case(text));
+        let mut cases = cases.iter().filter_map(|text| crate::case(text.strip_prefix(&verdict.case_after)?));
         let (Some(case), None) = (cases.next(), cases.next()) else { return None };
-        Some(json!({ "case": case.target.id, "by": by, "id": verdict.id.text(record)?, "at": at }))
+        Some(json!({ "case": case.target.id, "by": by, "id": verdict.id.text(record)?, "at": at.to_string() }))
+    }
+}
+
+impl Last {
+    /// The last one, and when it happened; none where that cannot be told.
+    fn found<'r>(&self, record: &'r Value) -> Option<(&'r Value, Time)> {
+        let all = self.of.find(record)?.as_array()?;
+        let is_one = |one: &&Value| self.place.texts(one).is_some_and(|texts| texts.contains(&self.is));
+        let timed = all.iter().filter(is_one).filter_map(|one| Some((one, poll::time(&self.at.text(one)?)?)));
+        timed.max_by_key(|(_, at)| *at)
     }
 }
 

@@ -7,7 +7,7 @@ use super::settings::{Fault, Settings};
 use super::text::Form;
 use super::trouble::{SIZE_LIMIT, Trouble};
 use adjutant_model::Secret;
-use ldap3::controls::{Assertion, MakeCritical, MatchedValues, RawControl};
+use ldap3::controls::{Assertion, Control, ControlType, MakeCritical, MatchedValues, PagedResults, RawControl};
 use ldap3::exop::WhoAmI;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, Scope, SearchEntry, SearchOptions};
 use rustls::{ClientConfig, RootCertStore};
@@ -22,6 +22,8 @@ use tokio::runtime::{Builder, Runtime};
 
 const ASSERTION: &str = "1.3.6.1.1.12";
 const MATCHED_VALUES: &str = "1.2.826.0.1.3344810.2.3";
+/// Entries of one page.
+const PAGE: i32 = 500;
 /// The longest text of a directory that a message repeats.
 const SAYS_CHARS_MAX: usize = 200;
 
@@ -194,6 +196,43 @@ impl Link {
             let full = entries.len() >= query.entries_max.max(0) as usize;
             taken(result, if full { &[0, SIZE_LIMIT] } else { &[0] }).map(|_| entries)
         });
+        self.noted(found)
+    }
+
+    /// Everything that is found, page by page where the server cuts it into pages, and no more than `entries_max` of it. What a
+    /// server leaves out by a limit of its own is an error.
+    pub(super) fn search_all(&mut self, query: &Query<'_>, entries_max: usize) -> Result<Vec<Entry>, Trouble> {
+        let (mut all, mut cookie) = (Vec::new(), Vec::new());
+        loop {
+            let (entries, next) = self.page(query, cookie)?;
+            all.extend(entries);
+            if all.len() > entries_max {
+                return Err(Trouble::Never(format!("the directory has more than {entries_max} such entries")));
+            }
+            cookie = match next {
+                Some(next) => next,
+                None => return Ok(all),
+            };
+        }
+    }
+
+    fn page(&mut self, query: &Query<'_>, cookie: Vec<u8>) -> Result<(Vec<Entry>, Option<Vec<u8>>), Trouble> {
+        let options = SearchOptions::new().timelimit(self.request.as_secs() as i32);
+        let Self { room, ldap, .. } = self;
+        let paged: RawControl = PagedResults { size: PAGE, cookie }.into();
+        ldap.with_search_options(options).with_controls(vec![paged]);
+        let work = async {
+            let found = ldap.search(query.base, query.scope, query.filter, query.attributes).await?;
+            let pages = found.1.ctrls.iter().filter_map(|control| match control {
+                Control(Some(ControlType::PagedResults), raw) => Some(raw.parse::<PagedResults>().cookie),
+                _ => None,
+            });
+            let next = pages.into_iter().next().filter(|cookie| !cookie.is_empty());
+            let entries = found.0.into_iter().map(|entry| Entry::from(SearchEntry::construct(entry))).collect();
+            Ok((entries, next, found.1))
+        };
+        let found = room.within(self.request, work);
+        let found = found.and_then(|(entries, next, result)| taken(result, &[0]).map(|_| (entries, next)));
         self.noted(found)
     }
 

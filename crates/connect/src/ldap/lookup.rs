@@ -71,6 +71,28 @@ impl<'a> Place<'a> {
         })
     }
 
+    /// What asks for everything there is of the kind.
+    pub(super) fn everything<'q>(&'q self, attributes: &'q [&'q str]) -> Query<'q> {
+        Query { base: self.base, scope: Scope::Subtree, filter: self.class, attributes, entries_max: 0, values: None }
+    }
+
+    /// The filter of everything of the kind that `filter` fits.
+    pub(super) fn and(&self, filter: &str) -> String {
+        format!("(&{}{filter})", self.class)
+    }
+
+    /// The one entry that is called `name`.
+    pub(super) fn called(&self, link: &mut Link, map: &Map, name: &str) -> Result<Entry, CallError> {
+        let any: String = self.names.iter().filter_map(|attribute| attribute.form.equals(attribute.name, name)).collect();
+        let mut entries = self.search(link, &format!("(|{any})"), &self.attributes(map)).map_err(Trouble::of_reading)?;
+        entries.retain(|entry| self.is_called(entry, name));
+        match (entries.pop(), entries.pop()) {
+            (Some(entry), None) => Ok(entry),
+            (None, _) => Err(CallError::Permanent(format!("no {} is called `{name}`", self.what()))),
+            (Some(_), Some(_)) => Err(CallError::Permanent(format!("more than one {} is called `{name}`", self.what()))),
+        }
+    }
+
     /// Everything that is called `name`, two at most.
     pub(super) fn lookup(&self, link: &mut Link, map: &Map, settings: &Settings, name: &str) -> Result<Vec<Found>, CallError> {
         let Some(name) = bare(name, &settings.domains) else { return Ok(Vec::new()) };
@@ -124,7 +146,8 @@ fn facts(link: &mut Link, map: &Map, entry: &Entry) -> Result<BTreeMap<String, S
     Ok(facts)
 }
 
-fn login(link: &mut Link, map: &Map, dn: &str) -> Result<Option<String>, Trouble> {
+/// The name by which people know the entry `dn`; none when it cannot be read.
+pub(super) fn login(link: &mut Link, map: &Map, dn: &str) -> Result<Option<String>, Trouble> {
     let query = Query {
         base: dn,
         scope: Scope::Base,

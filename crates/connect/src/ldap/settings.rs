@@ -1,10 +1,12 @@
 //! How a directory is reached, who asks it, and what in it means what.
 
 use super::flavour::{ACTIVE_DIRECTORY, Map, Mark, OPENLDAP};
+use super::list::People;
 use adjutant_hand::secret_ref::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -43,6 +45,9 @@ pub struct Settings {
     /// What makes an account change its password at the next login, where it is not what the flavour says.
     #[serde(default)]
     pub password_change: Option<Marking>,
+    /// What the directory lists as a whole, for tables of context.
+    #[serde(default)]
+    pub lists: BTreeMap<String, People>,
     /// After how many seconds without a connection a call fails.
     #[serde(default = "connect_seconds")]
     #[schemars(range(min = 1, max = 120))]
@@ -157,7 +162,8 @@ impl Settings {
         if let Some(&(name, is, max)) = numbers.iter().find(|(_, is, max)| !(1..=*max).contains(is)) {
             return Err(Fault::Bounds { name, is, min: 1, max });
         }
-        let attributes = self.disabled.iter().chain(&self.password_change).map(|marking| &marking.attribute);
+        let marks = self.disabled.iter().chain(&self.password_change).map(|marking| &marking.attribute);
+        let attributes = marks.chain(self.lists.values().flat_map(People::attributes));
         let wrong = |name: &&String| !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(of_a_name);
         attributes.into_iter().find(wrong).map_or(Ok(()), |name| Err(Fault::Attribute(name.clone())))
     }

@@ -66,6 +66,14 @@ impl Okta {
         found.map(|(id, user)| Self::show(id, user)).collect()
     }
 
+    /// Everybody but the deprovisioned, and a next page for ever.
+    fn everybody(&self, after: usize) -> Answer {
+        let all: Vec<Value> = self.users.iter().map(|(id, user)| Self::show(id, user)).collect();
+        let page: Vec<Value> = all.into_iter().skip(after).take(self.page).collect();
+        let next = format!("<{}/api/v1/users?limit=2&after={}>; rel=\"next\"", self.base, after + self.page);
+        Answer::json(200, &page.into()).with("link", &next)
+    }
+
     fn groups(&self, id: &str, after: usize) -> Answer {
         let Some(user) = self.users.get(id) else { return not_found() };
         let page = user.groups.iter().skip(after).take(self.page);
@@ -127,6 +135,9 @@ impl Vendor for Okta {
         let parts: Vec<&str> = asked.path.trim_start_matches("/api/v1/").split('/').collect();
         match (asked.method.as_str(), parts.as_slice()) {
             ("GET", ["org"]) => Answer::json(200, &json!({ "companyName": "Corp\u{1b}[31m Example" })),
+            ("GET", ["users"]) if !asked.query.contains_key("filter") => {
+                self.everybody(asked.query.get("after").and_then(|after| after.parse().ok()).unwrap_or(0))
+            }
             ("GET", ["users"]) => Answer::json(200, &self.filtered(asked.query.get("filter").map_or("", String::as_str)).into()),
             ("GET", ["users", id]) => self.read(id),
             ("GET", ["users", id, "groups"]) => {
@@ -344,4 +355,28 @@ fn a_secret_that_is_said_back_is_not_shown() {
     let okta = crate::connector_with("okta", &server.url(), "token-that-is-wrong");
     let refused = okta.health().unwrap_err();
     assert_eq!(refused, CallError::Permanent("Okta answered 401: Invalid token provided: Bearer ***".to_owned()));
+}
+
+#[test]
+fn everybody_is_listed_over_pages() {
+    let server = start();
+    let okta = connector("okta", &server.url());
+    let (mut rows, mut next, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = okta.list("people", next.as_deref()).unwrap();
+        rows.extend(page.rows);
+        pages += 1;
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!((rows.len(), pages), (6, 4), "three full ones, and the one without records");
+    let of = |nth: usize, column: &str| rows[nth].get(column).map(String::as_str);
+    assert_eq!((of(0, "id"), of(0, "upn")), (Some("00u1"), Some("ana@corp.example")));
+    assert_eq!((of(0, "department"), of(0, "title")), (Some("Treasury"), None), "what Okta does not say is left out");
+    assert_eq!((0..3).map(|nth| of(nth, "active")).collect::<Vec<_>>(), [Some("true"), Some("false"), Some("false")]);
+    assert!(matches!(okta.list("machines", None), Err(CallError::Permanent(_))));
+    server.trouble("GET", "/api/v1/users", Trouble::Instead(429, vec![], ""));
+    assert!(matches!(okta.list("people", None), Err(CallError::Retry(_))));
 }

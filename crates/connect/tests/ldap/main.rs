@@ -2,6 +2,7 @@
 //! so; `cargo xtask setup` gets it.
 
 mod broken;
+mod lists;
 mod lookup;
 mod proxy;
 mod secure;

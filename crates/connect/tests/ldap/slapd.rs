@@ -220,6 +220,7 @@ rootpw "{ADMIN_PASSWORD}"
 directory {dir}/db
 maxsize 33554432
 dbnosync
+limits dn.exact="cn=hand,ou=service,dc=corp,dc=example" size.prtotal=unlimited
 index objectClass,entryUUID,uid,mail,cn,member,uniqueMember eq
 
 access to attrs=userPassword

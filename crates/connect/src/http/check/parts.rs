@@ -2,9 +2,11 @@
 
 use super::{Fields, Reader};
 use crate::http::definition::{
-    Change, Class, ErrorClass, Lookup, Method, Next, Pages, Records, Request, States, Statuses, Step, Undo, Wanted,
+    Cell, Change, Class, ErrorClass, List, Lookup, Method, Next, Pages, Records, Request, States, Statuses, Step, Undo, Wanted,
 };
-use crate::http::file::{RawClass, RawError, RawGroups, RawLookup, RawNext, RawRequest, RawStates, RawSuccess, RawVerb};
+use crate::http::file::{
+    RawClass, RawColumn, RawError, RawGroups, RawIs, RawList, RawLookup, RawNext, RawRequest, RawStates, RawSuccess, RawVerb,
+};
 use crate::http::json::{Conditions, RawWanted};
 use crate::http::template::{TOLD, Template};
 use adjutant_rules::diagnostic::{Located, Span};
@@ -56,6 +58,7 @@ impl Known {
             (self.target, "target.name"),
             (self.act, "key"),
             (self.cursor, "cursor"),
+            (self.cursor, "cursor.minutes"),
             (self.found, "found"),
             (self.mark, "mark"),
         ];
@@ -245,6 +248,25 @@ impl Reader<'_> {
         })
     }
 
+    /// Everything of a kind.
+    pub(in crate::http) fn list(&mut self, name: &str, raw: &Located<RawList>, known: &Known) -> Option<List> {
+        let request = self.request(&raw.request, known);
+        self.reads(&raw.request);
+        if raw.columns.is_empty() {
+            self.fault("connector-list", raw.span, "the list has no columns", "write under `columns` where each cell stands");
+        }
+        // Whoever reads a list bounds its pages.
+        let pages = Located::new(PAGES_MAX, raw.span);
+        let (next, pages_max) = self.next(raw.next.as_ref(), Some(&pages))?;
+        let columns = raw.columns.iter().map(|(name, column)| (name.clone(), cell(column)));
+        let records = Records::List(raw.records.clone());
+        Some(List {
+            name: name.to_owned(),
+            pages: Pages { request: request?, records, none: Conditions::new(), next, pages_max },
+            columns: columns.collect(),
+        })
+    }
+
     /// A request that asks for a name.
     fn asks(&mut self, raw: &Located<RawRequest>, known: &Known) -> Option<Request> {
         let request = self.request(raw, &Known { name: true, ..known.clone() });
@@ -355,6 +377,13 @@ impl Reader<'_> {
             RawClass::Unclear => Class::Unclear,
         };
         ErrorClass { status, body: raw.body.clone(), class }
+    }
+}
+
+fn cell(raw: &RawColumn) -> Cell {
+    match raw {
+        RawColumn::Path(path) => Cell::Text(path.clone()),
+        RawColumn::Is(RawIs { path, is }) => Cell::Is(path.clone(), is.clone()),
     }
 }
 
