@@ -84,7 +84,9 @@ fn auth(name: &str, token_url: String) -> (&'static str, Value, Auth<Secret>) {
 /// What else the connector's file asks for.
 fn values(name: &str) -> Value {
     match name {
-        "jira" => json!({ "project": "SEC", "issue_type": "Task", "close": "31", "reopen": "21", "renew": "11" }),
+        "jira" => {
+            json!({ "project": "SEC", "account": "bot-1", "issue_type": "Task", "close": "31", "reopen": "21", "renew": "11" })
+        }
         "rt" => json!({ "queue": "Security", "account": "adjutant" }),
         "slack" => json!({ "channel": Slack::CHANNEL }),
         _ => json!({}),

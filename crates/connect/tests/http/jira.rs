@@ -23,6 +23,27 @@ struct Issue {
     comments: Vec<Value>,
     /// Searches that do not find it yet.
     lags: usize,
+    /// What happened to it, the latest first.
+    histories: Vec<Value>,
+    /// When something happened to it last.
+    updated: String,
+}
+
+impl Issue {
+    fn shown(&self, nth: usize) -> Value {
+        let fields = json!({ "updated": self.updated, "labels": self.labels });
+        let changelog = json!({ "startAt": 0, "total": self.histories.len(), "histories": self.histories });
+        json!({ "id": id(nth), "key": format!("SEC-{}", nth + 1), "fields": fields, "changelog": changelog })
+    }
+
+    /// Somebody changed a field at `09:MINUTE`.
+    fn changed(&mut self, by: &str, field: &str, minute: u8) {
+        self.updated = format!("2026-03-01T10:{minute:02}:07.123+0100");
+        let items = json!([{ "field": "resolution", "toString": "Done" }, { "field": field, "toString": "Done" }]);
+        let items = if field == "status" { items } else { json!([{ "field": field, "toString": "x" }]) };
+        let history = json!({ "id": "1", "author": { "accountId": by }, "created": self.updated, "items": items });
+        self.histories.insert(0, history);
+    }
 }
 
 #[derive(Default)]
@@ -40,6 +61,9 @@ impl Jira {
     /// `project = "SEC" AND labels = "x"`, as it is sent and no other.
     fn search(&mut self, asked: &Asked) -> Answer {
         let jql = asked.query.get("jql").map_or("", String::as_str);
+        if jql.contains("ORDER BY") {
+            return self.closed(asked, jql);
+        }
         let label = jql.strip_prefix("project = \"SEC\" AND labels = \"").and_then(|rest| rest.strip_suffix('"'));
         let Some(label) = label.filter(|label| !label.contains(['"', '\\'])) else { return error(400, "cannot parse the JQL") };
         let mut found = Vec::new();
@@ -53,6 +77,23 @@ impl Jira {
             }
         }
         Answer::json(200, &json!({ "issues": found, "isLast": true }))
+    }
+
+    /// Closed issues with what happened to them, one on a page.
+    fn closed(&self, asked: &Asked, jql: &str) -> Answer {
+        let asks = "project = \"SEC\" AND labels = \"adjutant\" AND statusCategory = Done AND updated >= \"-";
+        let minutes = jql.strip_prefix(asks).and_then(|rest| rest.strip_suffix("m\" ORDER BY updated ASC"));
+        if minutes.is_none_or(|minutes| minutes.parse::<u32>().is_err()) || asked.query["expand"] != "changelog" {
+            return error(400, "cannot parse the JQL");
+        }
+        let from: usize = asked.query.get("nextPageToken").map_or(0, |token| token.parse().unwrap());
+        let mut done: Vec<(usize, &Issue)> = self.issues.iter().enumerate().filter(|(_, issue)| issue.status == "done").collect();
+        done.sort_by(|a, b| a.1.updated.cmp(&b.1.updated));
+        let page: Vec<Value> = done.iter().skip(from).take(1).map(|(nth, issue)| issue.shown(*nth)).collect();
+        match from + 1 < done.len() {
+            true => Answer::json(200, &json!({ "issues": page, "nextPageToken": (from + 1).to_string() })),
+            false => Answer::json(200, &json!({ "issues": page, "isLast": true })),
+        }
     }
 
     fn create(&mut self, asked: &Asked) -> Answer {
@@ -149,7 +190,8 @@ impl Vendor for Jira {
 fn connector(server: &Server<Jira>) -> (HttpConnector, std::sync::Arc<std::sync::atomic::AtomicI64>) {
     let reference = r#"{"kind": "basic", "user": "ana@corp.example", "password": {"env": "TOKEN"}}"#;
     let auth = Auth::Basic { user: "ana@corp.example".to_owned(), password: Secret::new("token-of-a-test".to_owned()) };
-    let values = [("project", "SEC"), ("issue_type", "Task"), ("close", "31"), ("reopen", "21"), ("renew", "11")];
+    let values =
+        [("project", "SEC"), ("account", "bot-1"), ("issue_type", "Task"), ("close", "31"), ("reopen", "21"), ("renew", "11")];
     let (clock, seconds) = clock();
     (HttpConnector::new(shipped("jira"), &settings(&server.url(), reference, &values), auth, clock).expect("in order"), seconds)
 }
@@ -260,4 +302,65 @@ fn two_tickets_of_a_case_are_put_before_a_person() {
     assert!(matches!(jira.probe(&comment), Err(CallError::Permanent(why)) if why.contains("more than one")));
     let again = told("open-ticket", CASE, &[("summary", "s"), ("evidence", "e")]);
     assert!(jira.is_done(&again, &jira.probe(&again).unwrap()));
+}
+
+/// A closed issue about a case, to which these things happened: who changed what.
+fn closed(case: &str, changes: &[(&str, &str)], minute: u8) -> Issue {
+    let mut issue = Issue { status: "done", labels: vec!["adjutant".into(), format!("adjutant-{case}")], ..Issue::default() };
+    for ((by, field), minute) in changes.iter().zip(minute..) {
+        issue.changed(by, field, minute);
+    }
+    issue
+}
+
+/// Every record of every page.
+fn polled(jira: &HttpConnector) -> Vec<Value> {
+    let (mut records, mut next) = (Vec::new(), None);
+    loop {
+        let page = jira.poll(adjutant_model::Time::from_secs(1_772_323_200 - 3_600), next.as_deref()).unwrap();
+        assert!(page.records.iter().all(|(at, _)| adjutant_hand::poll::time(at).is_some()), "{page:?}");
+        records.extend(page.records.into_iter().map(|(_, record)| record));
+        next = page.next;
+        if next.is_none() {
+            return records;
+        }
+    }
+}
+
+#[test]
+fn a_ticket_that_a_person_closed_is_their_verdict_and_what_we_closed_is_none() {
+    let server = Server::start(Jira::default());
+    let (jira, _) = connector(&server);
+    assert!(jira.polls().unwrap().verdicts);
+    let cases = ["59ddf2f3aabbccd1", "59ddf2f3aabbccd2", "59ddf2f3aabbccd3", "59ddf2f3aabbccd4", "59ddf2f3aabbccd5"];
+    let mut issues = Vec::new();
+    issues.push(closed(cases[0], &[("bot-1", "labels"), ("ana-1", "status")], 10));
+    issues.push(closed(cases[1], &[("bot-1", "status")], 20));
+    // What somebody wrote since makes nobody the one who closed it.
+    issues.push(closed(cases[2], &[("bot-1", "status"), ("ana-1", "labels")], 30));
+    issues.push(closed(cases[3], &[("ana-1", "status"), ("bot-1", "status"), ("cy-1", "status"), ("bot-1", "summary")], 40));
+    issues.push(Issue { status: "new", ..closed(cases[4], &[("ana-1", "status")], 50) });
+    server.world.lock().unwrap().issues = issues;
+    let verdict = |case: &str, by: &str, key: &str, at: &str| json!({ "case": case, "by": by, "id": key, "at": at });
+    let wanted = [
+        verdict(cases[0], "ana-1", "SEC-1", "2026-03-01T09:11:07.123Z"),
+        Value::Null,
+        Value::Null,
+        verdict(cases[3], "cy-1", "SEC-4", "2026-03-01T09:42:07.123Z"),
+    ];
+    assert_eq!(polled(&jira), wanted);
+}
+
+#[test]
+fn a_ticket_of_no_case_or_of_two_and_one_without_a_history_are_nobodys_verdict() {
+    let server = Server::start(Jira::default());
+    let (jira, _) = connector(&server);
+    let mut two = closed(CASE, &[("ana-1", "status")], 10);
+    two.labels.push("adjutant-0123456789abcdef".into());
+    let mut none = closed(CASE, &[("ana-1", "status")], 11);
+    none.labels = vec!["adjutant".into(), CASE.into()];
+    let mut untold = closed(CASE, &[], 12);
+    untold.updated = "2026-03-01T10:12:07.123+0100".into();
+    server.world.lock().unwrap().issues = vec![two, none, untold, closed(CASE, &[("ana-1", "summary")], 13)];
+    assert_eq!(polled(&jira), vec![Value::Null; 4]);
 }
