@@ -169,6 +169,10 @@ impl Connector for Steady {
         self.inner.texts(verb)
     }
 
+    fn is_for_each(&self, verb: &str) -> bool {
+        self.inner.is_for_each(verb)
+    }
+
     fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
         let found = self.asked(For::Action, || self.inner.lookup(kind, name))?;
         self.remember(kind, name, &found);
@@ -193,6 +197,11 @@ impl Connector for Steady {
 
     fn poll(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {
         self.asked(For::Enrichment, || self.inner.poll(since, next))
+    }
+
+    /// Nobody is asked again by waiting.
+    fn news(&self, within: std::time::Duration) -> Option<bool> {
+        self.inner.news(within)
     }
 
     fn probe(&self, action: &Action) -> Result<State, CallError> {
