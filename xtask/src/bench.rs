@@ -7,6 +7,7 @@ mod guard;
 mod hand;
 mod instructions;
 mod mail;
+mod search;
 pub mod measure;
 mod mixed;
 mod reference;

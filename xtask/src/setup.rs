@@ -49,6 +49,12 @@ pub const TESTS: &[Need] = &[
         from: From::Unpacked("openldap", &["slapd"], &["ldap-utils", "libltdl7"]),
     },
     Need {
+        what: "Dovecot",
+        why: "the mail connector",
+        probe: &["/usr/sbin/dovecot", "--version"],
+        from: From::Apt(&["dovecot-imapd"]),
+    },
+    Need {
         what: "bubblewrap",
         why: "connectors that are scripts",
         probe: &["bwrap", "--version"],

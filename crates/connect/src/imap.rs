@@ -41,6 +41,9 @@ const KEPT_MAX: usize = 16;
 /// Characters of a Message-ID.
 const ID_CHARS_MAX: usize = 250;
 
+/// Digits of a digest that people read.
+const SHORT_CHARS: usize = 12;
+
 /// The longest message.
 const MESSAGE_CHARS_MAX: usize = 600;
 
@@ -183,14 +186,14 @@ impl Imap {
 
     fn messages(&self, name: &str) -> Result<Vec<Found>, CallError> {
         if let Some(copy) = Copy::read(name) {
-            return Ok(if self.is_ours(&copy.mailbox)? { vec![found(&copy, "a message", 0)] } else { Vec::new() });
+            return Ok(if self.is_ours(&copy.mailbox)? { vec![found(&copy, 0)] } else { Vec::new() });
         }
         let id = bare(name);
         if id.len() < 3 || id.len() > ID_CHARS_MAX || !id.bytes().all(|byte| matches!(byte, b'!'..=b'~')) {
             return Ok(Vec::new());
         }
         let (copies, unread) = self.copies(id)?;
-        Ok(copies.iter().map(|one| found(&one.copy, id, unread)).collect())
+        Ok(copies.iter().map(|one| found(&one.copy, unread)).collect())
     }
 
     fn change(&self, action: &Action, before: &State, undo: bool) -> Result<(), CallError> {
@@ -234,10 +237,12 @@ fn bare(id: &str) -> &str {
     id.trim().trim_start_matches('<').trim_end_matches('>')
 }
 
-/// A copy as the hand knows it. Its name is for people: it has a space, which no identifier has, so that nothing is found by it.
-fn found(copy: &Copy, id: &str, unread: usize) -> Found {
-    let Copy { mailbox, folder, .. } = copy;
-    let name = format!("{id} in {mailbox}, {folder}");
+/// A copy as the hand knows it. Its name follows from what names it for ever, and is for people: it has a space, which no
+/// identifier has, so that nothing is found by it.
+fn found(copy: &Copy, unread: usize) -> Found {
+    let Copy { mailbox, folder, digest, .. } = copy;
+    let short: String = digest.to_string().chars().take(SHORT_CHARS).collect();
+    let name = format!("message {short} in {mailbox}, {folder}");
     let mut facts = BTreeMap::from([("mailbox".to_owned(), mailbox.clone()), ("folder".to_owned(), folder.clone())]);
     if unread > 0 {
         facts.insert("mailboxes_unread".to_owned(), unread.to_string());

@@ -141,7 +141,7 @@ const fn connect_seconds() -> u64 {
 }
 
 const fn request_seconds() -> u64 {
-    30
+    15
 }
 
 const fn connections() -> u16 {

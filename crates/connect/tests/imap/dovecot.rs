@@ -29,7 +29,7 @@ pub(crate) fn program() -> Option<PathBuf> {
 }
 
 impl Dovecot {
-    /// Starts one that has these mailboxes. With `hides` nobody but the master user sees what is under `Quarantine`.
+    /// Starts one that has these mailboxes, or any that somebody asks for when none are named. With `hides` nobody but the master user sees what is under `Quarantine`.
     pub(crate) fn start(folder: tempfile::TempDir, mailboxes: &[String], hides: bool) -> io::Result<Self> {
         let program = program().ok_or_else(|| io::Error::other("there is no Dovecot: `cargo xtask setup` gets it"))?;
         let dir = folder.path();
@@ -48,7 +48,7 @@ impl Dovecot {
         fs::write(dir.join("masters"), format!("{HAND}:{{PLAIN}}{PASSWORD}\n"))?;
         fs::write(dir.join("acl"), ACL)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        fs::write(dir.join("dovecot.conf"), configuration(dir, port, (&user, &group, &number), hides))?;
+        fs::write(dir.join("dovecot.conf"), configuration(dir, port, (&user, &group, &number), mailboxes.is_empty(), hides))?;
         let log = fs::File::create(dir.join("out"))?;
         let mut command = Command::new(program);
         command.arg("-F").arg("-c").arg(dir.join("dovecot.conf")).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -57,7 +57,7 @@ impl Dovecot {
         Ok(server)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "waits for a server that says nothing when it is ready")]
+    #[allow(clippy::disallowed_methods, reason = "waits for a server that says nothing when it is ready")]
     fn answers(&mut self) -> io::Result<()> {
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -213,12 +213,16 @@ Quarantine/* -owner lrwstipekxa
 * user=hand lrwstipek
 ";
 
-fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str), hides: bool) -> String {
+fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str), anybody: bool, hides: bool) -> String {
     let dir = dir.display();
+    let owners = match anybody {
+        true => format!("driver = static\n  args = password={OWN}"),
+        false => format!("driver = passwd-file\n  args = username_format=%u {dir}/users"),
+    };
     let acl = if hides {
         format!("mail_plugins = acl\nplugin {{\n  acl = vfile:{dir}/acl\n}}\nprotocol imap {{\n  mail_plugins = acl imap_acl\n}}\n")
     } else {
-        String::new()
+        "mail_plugins = notify mail_log\nplugin {\n  mail_log_events = save copy\n  mail_log_fields = uid box msgid\n}\n".to_owned()
     };
     format!(
         "base_dir = {dir}/run
@@ -244,12 +248,11 @@ passdb {{
   result_success = continue
 }}
 passdb {{
-  driver = passwd-file
-  args = username_format=%u {dir}/users
+  {owners}
 }}
 userdb {{
   driver = static
-  args = uid={number} gid={number} home={dir}/mail/%u
+  args = uid={number} gid={number} home={dir}/mail/%u allow_all_users={}
 }}
 namespace inbox {{
   inbox = yes
@@ -273,7 +276,12 @@ service imap {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
-{acl}"
+auth_failure_delay = 0
+{acl}",
+        if anybody { "yes" } else { "no" }
     )
 }

@@ -33,7 +33,7 @@ fn a_message_goes_out_of_sight_and_comes_back_to_the_byte() {
     assert_eq!(inbox, [untouched["INBOX"][1].clone()]);
     assert_eq!(ana.mails("Quarantine/INBOX").unwrap(), [untouched["INBOX"][0].clone()]);
     // The same name still finds it.
-    assert!(imap.lookup(EntityKind::Message, &action.target.id).unwrap().iter().any(|found| found.target == action.target || found.target.id == action.target.id));
+    assert_eq!(one(&imap, &action.target.id).target, action.target);
     assert!(matches!(act(&imap, &action, &before), Err(CallError::Permanent(_))), "there is nothing left to do it to");
     undo(&imap, &action, &before).unwrap();
     assert_eq!(imap.probe(&action).unwrap(), before);
