@@ -51,8 +51,14 @@ pub const TESTS: &[Need] = &[
     Need {
         what: "Dovecot",
         why: "the mail connector",
-        probe: &["/usr/sbin/dovecot", "--version"],
-        from: From::Apt(&["dovecot-imapd"]),
+        probe: &["/bin/sh", "-c", "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp"],
+        from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd"]),
+    },
+    Need {
+        what: "Postfix",
+        why: "mail that was delivered, and letters",
+        probe: &["/usr/sbin/postconf", "-d", "mail_version"],
+        from: From::Apt(&["postfix"]),
     },
     Need {
         what: "bubblewrap",

@@ -11,11 +11,12 @@ mod link;
 mod report;
 mod search;
 mod settings;
+mod smtp;
 mod trouble;
 mod wire;
 
 pub use search::{HITS_MAX, Hit, Hits, Query};
-pub use settings::{Fault, Report, Settings};
+pub use settings::{Fault, Report, Settings, Smtp};
 
 use adjutant_hand::Clock;
 use adjutant_hand::connector::{CallError, Connector, Found, Idempotency, Offer, Permit};
@@ -26,6 +27,7 @@ use copies::{Copy, WHOLE, belongs, field, halves, likeness};
 use letters::{ACKNOWLEDGE, ALERT, OUTCOME, WARN};
 use link::{Link, Piece, quoted};
 use settings::{Checked, address};
+use smtp::Door;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use trouble::Trouble;
@@ -52,6 +54,8 @@ pub struct Imap {
     settings: Settings,
     place: Checked,
     password: Secret,
+    /// Where letters are sent.
+    door: Option<Door>,
     offers: Vec<Offer>,
     clock: Clock,
     kept: Mutex<Vec<(String, Link)>>,
@@ -65,12 +69,20 @@ struct Hitherto {
 }
 
 impl Imap {
-    /// A mail server with these settings, whose `password` was looked up where it stands. Nothing is connected yet.
+    /// A mail server with these settings, whose `password`, and that for SMTP where there is one, were looked up where they stand.
+    /// Nothing is connected yet.
     ///
     /// # Errors
     /// A [`Fault`] of the settings.
-    pub fn new(settings: Settings, password: Secret, clock: Clock) -> Result<Self, Fault> {
+    pub fn new(settings: Settings, password: Secret, smtp: Option<Secret>, clock: Clock) -> Result<Self, Fault> {
         let place = settings.checked()?;
+        let seconds = std::time::Duration::from_secs;
+        let door = settings.checked_smtp()?.map(|place| Door {
+            place,
+            user: settings.smtp.as_ref().and_then(|smtp| smtp.user.clone()).zip(smtp),
+            connect: seconds(settings.connect_seconds),
+            patience: seconds(settings.request_seconds),
+        });
         if password.is_empty() || password.reveal().contains('\0') {
             return Err(Fault::Text("password"));
         }
@@ -79,7 +91,7 @@ impl Imap {
             return Err(Fault::Text("letters_from"));
         }
         let offers = offers(settings.calls_per_minute, letters.is_some());
-        Ok(Self { settings, place, password, offers, clock, kept: Mutex::default(), waiting: Mutex::default() })
+        Ok(Self { settings, place, password, door, offers, clock, kept: Mutex::default(), waiting: Mutex::default() })
     }
 
     fn link(&self, mailbox: &str) -> Result<Link, CallError> {
@@ -209,21 +221,15 @@ impl Imap {
         let (letter, from) = self.letter(action)?.filter(|_| !undo).ok_or_else(none)?;
         self.over(&letter.mailbox, |link| {
             let state = letter.state(link, quarantine).map_err(|trouble| trouble.before().of_changing())?;
-            if letters::is_there(&state) { Ok(()) } else { letter.write(link, from, (self.clock)()) }
+            if letters::is_there(&state) { Ok(()) } else { letter.write(link, self.door.as_ref(), from, (self.clock)()) }
         })
     }
 }
 
 fn offers(per_minute: u32, letters: bool) -> Vec<Offer> {
     const ABOUT: &[(&str, EntityKind)] = &[(ALERT, EntityKind::Resource)];
-    let offer = |verb, kind, reversible, with| Offer {
-        verb,
-        kind,
-        reversible,
-        idempotency: Idempotency::ReadBack,
-        per_minute,
-        with,
-    };
+    let offer =
+        |verb, kind, reversible, with| Offer { verb, kind, reversible, idempotency: Idempotency::ReadBack, per_minute, with };
     let mut offers = vec![offer(QUARANTINE, EntityKind::Message, true, &[])];
     if letters {
         offers.push(offer(WARN, EntityKind::Message, false, &[]));
@@ -289,6 +295,15 @@ impl Connector for Imap {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn recall(&self, kind: EntityKind, name: &str, _age_max: Duration) -> Result<(Vec<Found>, Time), CallError> {
+        if kind == EntityKind::Message
+            && let Some(query) = Query::read(name)
+        {
+            return Ok((self.search(&query)?.by_mailbox(), Time(0)));
+        }
+        Ok((self.lookup(kind, name)?, Time(0)))
     }
 
     fn polls(&self) -> Option<Polls> {

@@ -186,7 +186,7 @@ impl Connector for Steady {
         {
             return Ok((found.clone(), *at));
         }
-        let found = self.asked(For::Enrichment, || self.inner.lookup(kind, name))?;
+        let (found, _) = self.asked(For::Enrichment, || self.inner.recall(kind, name, age_max))?;
         self.remember(kind, name, &found);
         Ok((found, now))
     }

@@ -55,7 +55,8 @@ pub fn settings(port: u16, mailboxes: &[String]) -> Result<Settings> {
 
 /// A message with this identifier.
 fn message(id: &str) -> Vec<u8> {
-    format!("From: bank@evil.example\r\nSubject: your account\r\nMessage-ID: <{id}>\r\n\r\nGo to https://evil.example/\r\n").into()
+    format!("From: bank@evil.example\r\nSubject: your account\r\nMessage-ID: <{id}>\r\n\r\nGo to https://evil.example/\r\n")
+        .into()
 }
 
 impl Servers for Mailboxes {
@@ -72,7 +73,7 @@ impl Servers for Mailboxes {
         let proxy = Proxy::before(self.0.port, clock)?;
         let connector = |port| -> Result<Imap> {
             let settings = settings(port, std::slice::from_ref(&mailbox))?;
-            Ok(Imap::new(settings, Secret::new(PASSWORD.to_owned()), clock.told())?)
+            Ok(Imap::new(settings, Secret::new(PASSWORD.to_owned()), None, clock.told())?)
         };
         let name = if verb.kind == EntityKind::User { mailbox.clone() } else { id.clone() };
         let found = connector(self.0.port)?.lookup(verb.kind, &name)?.pop().context("the target is not found")?;
@@ -108,7 +109,9 @@ impl Place {
         let one = |says: &str| match says {
             _ if says.starts_with("copy from INBOX: box=Quarantine/INBOX,") => Some((false, says.to_owned())),
             _ if says.starts_with("copy from Quarantine/INBOX: box=INBOX,") => Some((true, says.to_owned())),
-            _ if says.starts_with("save: box=INBOX,") && says.contains(".adjutant@corp.example") => Some((false, says.to_owned())),
+            _ if says.starts_with("save: box=INBOX,") && says.contains(".adjutant@corp.example") => {
+                Some((false, says.to_owned()))
+            }
             _ => None,
         };
         lines.filter_map(one).collect()
@@ -145,8 +148,7 @@ impl World for Place {
             done = self.done();
         }
         let mut seen = seen.into_iter();
-        let effect =
-            |(undoes, says)| Effect { target: self.id.clone(), undoes, says, seen: seen.next().unwrap_or(0) };
+        let effect = |(undoes, says)| Effect { target: self.id.clone(), undoes, says, seen: seen.next().unwrap_or(0) };
         Ok(done.into_iter().map(effect).collect())
     }
 

@@ -40,7 +40,7 @@ pub fn run(all: &[Vec<u8>], figures: &mut Figures) -> Result<bool> {
     println!("{MESSAGES} messages, {} MB, delivered in {:.0} s", bytes >> 20, began.elapsed().as_secs_f64());
     let mut settings = settings(server.port, &mailboxes)?;
     settings.request_seconds = 60;
-    let imap = Imap::new(settings, Secret::new(PASSWORD.to_owned()), Clock::new().told())?;
+    let imap = Imap::new(settings, Secret::new(PASSWORD.to_owned()), None, Clock::new().told())?;
     let expected = MESSAGES / CAMPAIGN_ONE_IN;
     let queries = [
         ("identifier", Query { message_id: some("campaign-7312."), ..Query::default() }),
@@ -54,11 +54,18 @@ pub fn run(all: &[Vec<u8>], figures: &mut Figures) -> Result<bool> {
         let began = Instant::now();
         let hits = imap.search(&query)?;
         let seconds = began.elapsed().as_secs_f64();
-        ensure!(hits.total == expected && hits.unread_count == 0, "{what}: {} of {expected} found, {:?}", hits.total, hits.unread);
+        ensure!(
+            hits.total == expected && hits.unread_count == 0,
+            "{what}: {} of {expected} found, {:?}",
+            hits.total,
+            hits.unread
+        );
         println!("  {seconds:>6.2} s by {what}: {} messages in {} mailboxes", hits.total, hits.counts.len());
         slowest = slowest.max(seconds);
     }
-    let says = format!("s of the slowest search for a campaign, {MAILBOXES} mailboxes × {MESSAGES} messages in all; bar < {SECONDS_MAX}");
+    let says = format!(
+        "s of the slowest search for a campaign, {MAILBOXES} mailboxes × {MESSAGES} messages in all; bar < {SECONDS_MAX}"
+    );
     figures.add("search_s", slowest, says);
     Ok(slowest < SECONDS_MAX)
 }
@@ -66,7 +73,9 @@ pub fn run(all: &[Vec<u8>], figures: &mut Figures) -> Result<bool> {
 fn deliver(server: &Dovecot, mailboxes: &[String], all: &[Vec<u8>]) -> Result<usize> {
     let (next, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || -> Result<()> {
-        while let Some((own, mailbox)) = Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|own| Some((own, mailboxes.get(own)?))) {
+        while let Some((own, mailbox)) =
+            Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|own| Some((own, mailboxes.get(own)?)))
+        {
             let mut owner = server.owner(mailbox)?;
             // Each mailbox gets every so-manieth message.
             for nth in (own..MESSAGES).step_by(MAILBOXES) {

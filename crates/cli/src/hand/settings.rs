@@ -250,7 +250,9 @@ fn connector_with(table: &toml::Table, files: &Files, places: &SecretPlaces<'_>)
         "imap" => {
             let settings = imap::Settings::deserialize(table)?;
             let password = settings.password.resolve(places)?;
-            Ok(Arc::new(Imap::new(settings, password, super::clock())?))
+            let smtp = settings.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
+            let smtp = smtp.map(|password| password.resolve(places)).transpose()?;
+            Ok(Arc::new(Imap::new(settings, password, smtp, super::clock())?))
         }
         "script" => {
             let settings = script::Settings::deserialize(table)?;

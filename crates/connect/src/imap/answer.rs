@@ -1,8 +1,7 @@
 //! What a server says, taken apart: the few kinds of answers that are asked for here, and nothing else.
 //!
 //! An answer is read in one pass without recursion, whatever it nests, so that a hostile server costs no more than the bytes
-//! that it may send. The libraries for this protocol read its whole grammar, most of it recursively; of that grammar six kinds
-//! of answers are needed.
+//! that it may send. Libraries for this protocol read its whole grammar; of that six kinds of answers are needed.
 
 /// An answer as it came: its text, in which each literal is announced by its length, and the literals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

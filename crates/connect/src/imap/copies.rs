@@ -270,9 +270,10 @@ pub(super) fn likeness(raw: &[u8]) -> Digest {
 pub(super) fn field(head: &[u8], name: &str) -> Option<String> {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let is = |line: &&[u8]| {
-        line.iter().position(|byte| *byte == b':').and_then(|at| line.get(..at)).is_some_and(|own| {
-            own.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
-        })
+        line.iter()
+            .position(|byte| *byte == b':')
+            .and_then(|at| line.get(..at))
+            .is_some_and(|own| own.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()))
     };
     let first = lines.find(is)?;
     let mut value = first.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default().to_vec();

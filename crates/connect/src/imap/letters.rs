@@ -1,4 +1,4 @@
-//! Letters to people whose mailboxes these are: fixed words, put into the mailbox itself, each once.
+//! Letters to people whose mailboxes these are: fixed words, sent or put into the mailbox itself, each once.
 //!
 //! Nothing of what an alert or a message says stands in them, so that no sender writes to people through us. A letter has a name
 //! of its own that follows from what it is about; by that name it is looked for before it is written and after an answer that
@@ -6,6 +6,7 @@
 
 use super::copies::{Copy, is_hidden, state_of};
 use super::link::{Link, Piece, quoted};
+use super::smtp::{Door, Sent};
 use super::trouble::Trouble;
 use adjutant_hand::connector::CallError;
 use adjutant_model::act::{Action, State};
@@ -101,9 +102,13 @@ impl Letter {
         Ok(state_of(LETTER, Vec::new()))
     }
 
-    /// Puts it into the inbox.
-    pub(super) fn write(&self, link: &mut Link, from: &str, now: Time) -> Result<(), CallError> {
+    /// Sends it where there is a door for that, or puts it into the inbox.
+    pub(super) fn write(&self, link: &mut Link, door: Option<&Door>, from: &str, now: Time) -> Result<(), CallError> {
         let text = self.text(from, now)?;
+        if let Some(door) = door {
+            let from = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'));
+            return door.send(&Sent { from, to: &self.mailbox, text: &text });
+        }
         link.ask(&[Piece::Plain("APPEND INBOX"), Piece::Literal(text.as_bytes())]).map_err(Trouble::of_changing)?;
         Ok(())
     }

@@ -40,7 +40,9 @@ impl Imap {
         {
             self.keep(&report.mailbox, link);
         }
-        self.over(&report.mailbox, |link| page(link, report, since, mark, self.settings.message_bytes_max).map_err(Trouble::of_reading))
+        self.over(&report.mailbox, |link| {
+            page(link, report, since, mark, self.settings.message_bytes_max).map_err(Trouble::of_reading)
+        })
     }
 
     /// Whether something new came within `span`; none when that cannot be waited for.

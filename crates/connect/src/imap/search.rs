@@ -4,7 +4,9 @@ use super::copies::day;
 use super::link::{Link, Piece, quoted};
 use super::trouble::Trouble;
 use super::{Imap, clean_text};
-use adjutant_hand::connector::CallError;
+use adjutant_hand::connector::{CallError, Found};
+use adjutant_model::EntityKind;
+use adjutant_model::act::Target;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,6 +18,10 @@ pub const HITS_MAX: usize = 1_000;
 
 /// The longest text that is searched for.
 const TEXT_CHARS_MAX: usize = 250;
+
+/// Mailboxes that an answer to a person has, and messages of each.
+const ROWS_MAX: usize = 500;
+const SHOWN_MAX: usize = 10;
 
 /// Mailboxes that could not be searched and are named.
 const UNREAD_NAMED_MAX: usize = 20;
@@ -67,6 +73,20 @@ pub struct Hits {
 }
 
 impl Query {
+    /// What a person asks for: `from:`, `subject:`, `link:` or `id:` with what follows; none when it is no such question. Nothing
+    /// that acts asks so: a sender chooses what a message is called.
+    pub fn read(text: &str) -> Option<Query> {
+        let (key, rest) = text.split_once(':')?;
+        let rest = Some(rest.trim().to_owned());
+        match key {
+            "from" => Some(Query { sender: rest, ..Query::default() }),
+            "subject" => Some(Query { subject: rest, ..Query::default() }),
+            "link" => Some(Query { link: rest, ..Query::default() }),
+            "id" => Some(Query { message_id: rest, ..Query::default() }),
+            _ => None,
+        }
+    }
+
     /// As the protocol has it; text beyond ASCII goes as a literal.
     fn pieces(&self) -> Result<Vec<String>, CallError> {
         let keys = [("HEADER Message-ID", &self.message_id), ("FROM", &self.sender), ("SUBJECT", &self.subject)];
@@ -88,6 +108,24 @@ impl Query {
             return Err(CallError::Permanent("a search needs something to search for".into()));
         }
         Ok(pieces)
+    }
+}
+
+impl Hits {
+    /// One row for each mailbox that has some: how many, and where the first of them are.
+    pub(super) fn by_mailbox(&self) -> Vec<Found> {
+        let row = |(mailbox, count): (&String, &usize)| {
+            let own = self.found.iter().filter(|hit| hit.mailbox == *mailbox).take(SHOWN_MAX);
+            let places: Vec<String> = own.map(|hit| format!("{} {}.{}", hit.folder, hit.validity, hit.uid)).collect();
+            let mut facts =
+                BTreeMap::from([("messages".to_owned(), count.to_string()), ("places".to_owned(), places.join(", "))]);
+            if self.unread_count > 0 {
+                facts.insert("mailboxes_unread".to_owned(), self.unread_count.to_string());
+            }
+            let target = Target { kind: EntityKind::Mailbox, id: mailbox.clone(), name: mailbox.clone() };
+            Found { target, aliases: Vec::new(), groups: None, facts }
+        };
+        self.counts.iter().take(ROWS_MAX).map(row).collect()
     }
 }
 
@@ -153,7 +191,8 @@ impl Imap {
             }
         });
         let came = came.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = came.values().next().filter(|_| came.values().all(Result::is_err)).and_then(|first| first.as_ref().err())
+        if let Some(error) =
+            came.values().next().filter(|_| came.values().all(Result::is_err)).and_then(|first| first.as_ref().err())
         {
             return Err(match error.clone() {
                 CallError::Permanent(why) => CallError::Permanent(clean_text(&format!("no mailbox can be read: {why}"))),

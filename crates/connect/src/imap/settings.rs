@@ -11,8 +11,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The port of IMAP over TLS.
-const IMAPS: u16 = 993;
+/// A protocol, and its ports over TLS and in the clear.
+struct Protocol(&'static str, u16, u16);
+
+const IMAP: Protocol = Protocol("imap", 993, 143);
+const SMTP: Protocol = Protocol("smtp", 465, 25);
 
 /// The longest file of addresses.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -52,6 +55,9 @@ pub struct Settings {
     /// Whom the letters come from, such as `Security <security@corp.example>`; without it none is written.
     #[serde(default)]
     pub letters_from: Option<String>,
+    /// Where letters are sent; without it they are put into the mailbox over IMAP.
+    #[serde(default)]
+    pub smtp: Option<Smtp>,
     /// Where people send what they report.
     #[serde(default)]
     pub report: Option<Report>,
@@ -77,6 +83,23 @@ pub struct Settings {
     pub calls_per_minute: u32,
 }
 
+/// A mail server that takes letters for the mailboxes, and delivers them at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// `smtps://HOST`, or `smtp://` on this machine with `plaintext`. A port may follow.
+    pub url: String,
+    /// Allows `smtp://`, to this machine alone.
+    #[serde(default)]
+    pub plaintext: bool,
+    /// Who sends, where the server asks.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Where the password of `user` stands.
+    #[serde(default)]
+    pub password: Option<SecretRef>,
+}
+
 /// Where people send what they report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,7 +115,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It is no place of a mail server.
-    #[error("`url` is no `imaps://HOST`: {0}")]
+    #[error("`url` names no mail server: {0}")]
     Url(String),
     /// It is no range of addresses.
     #[error("`allow` has no range of addresses in `{0}`")]
@@ -200,25 +223,35 @@ impl Settings {
             return Err(Fault::Nobody);
         }
         self.all_mailboxes()?;
-        self.place()
+        self.place(&self.url, self.plaintext, &IMAP)
     }
 
-    fn place(&self) -> Result<Checked, Fault> {
-        let text = self.url.replacen("imap", "http", 1);
-        let known = self.url.starts_with("imap://") || self.url.starts_with("imaps://");
-        let wrong = |why: &str| Fault::Url(format!("`{}`: {why}", self.url));
-        if !known {
-            return Err(wrong("it must begin with `imaps://`"));
+    /// Where letters are sent, if that is somewhere else.
+    pub(super) fn checked_smtp(&self) -> Result<Option<Checked>, Fault> {
+        let Some(smtp) = &self.smtp else { return Ok(None) };
+        if smtp.user.as_ref().is_some_and(|user| !is_text(user)) || smtp.user.is_some() != smtp.password.is_some() {
+            return Err(Fault::Text("smtp.user"));
         }
-        let origin = Origin::read(&text, self.plaintext).map_err(|error| wrong(&error.0.replace("http", "imap")))?;
+        self.place(&smtp.url, smtp.plaintext, &SMTP).map(Some)
+    }
+
+    fn place(&self, url: &str, plaintext: bool, protocol: &Protocol) -> Result<Checked, Fault> {
+        let Protocol(scheme, tls, clear) = protocol;
+        let text = url.replacen(scheme, "http", 1);
+        let known = url.starts_with(&format!("{scheme}://")) || url.starts_with(&format!("{scheme}s://"));
+        let wrong = |why: &str| Fault::Url(format!("`{url}`: {why}"));
+        if !known {
+            return Err(wrong(&format!("it must begin with `{scheme}s://`")));
+        }
+        let origin = Origin::read(&text, plaintext).map_err(|error| wrong(&error.0.replace("http", scheme)))?;
         if !origin.path.is_empty() {
             return Err(wrong("nothing may follow the host"));
         }
         let named = text.trim_end_matches('/').ends_with(&format!(":{}", origin.port));
         let port = match (named, origin.plaintext) {
             (true, _) => origin.port,
-            (false, true) => 143,
-            (false, false) => IMAPS,
+            (false, true) => *clear,
+            (false, false) => *tls,
         };
         let range = |text: &String| text.parse::<IpNet>().map_err(|_| Fault::Range(text.clone()));
         let trust = || trust::trust(self.ca_file.as_deref()).map_err(|no| Fault::File { path: no.path, reason: no.reason });
@@ -281,7 +314,8 @@ mod tests {
         assert_eq!(settings("imaps://mail.example:9993/", "").checked().unwrap().port, 9993);
         assert_eq!(settings("imaps://mail.example:443", "").checked().unwrap().port, 443);
         assert_eq!(settings("imap://127.0.0.1", "plaintext = true").checked().unwrap().port, 143);
-        for url in ["imap://mail.example", "https://mail.example", "mail.example", "imaps://", "imaps://u@h", "imaps://h/x", "imaps://1"]
+        for url in
+            ["imap://mail.example", "https://mail.example", "mail.example", "imaps://", "imaps://u@h", "imaps://h/x", "imaps://1"]
         {
             assert!(matches!(settings(url, "").check(), Err(Fault::Url(_))), "{url}");
         }
@@ -299,6 +333,22 @@ mod tests {
             assert_eq!(address(text), None, "{text}");
         }
         assert_eq!(address("Ana.B+x@Corp.example").as_deref(), Some("ana.b+x@corp.example"));
+    }
+
+    #[test]
+    fn letters_go_to_one_place_too() {
+        let smtp = |text: &str| settings("imaps://h.example", &format!("smtp = {{ {text} }}")).checked_smtp();
+        assert_eq!(smtp("url = 'smtps://mail.example'").unwrap().unwrap().port, 465);
+        assert_eq!(smtp("url = 'smtp://127.0.0.1', plaintext = true").unwrap().unwrap().port, 25);
+        for text in [
+            "url = 'smtp://mail.example'",
+            "url = 'imaps://mail.example'",
+            "url = 'smtps://h', user = 'x'",
+            "url = 'smtps://h', user = ''",
+        ] {
+            assert!(smtp(text).is_err(), "{text}");
+        }
+        assert!(settings("imaps://h.example", "").checked_smtp().unwrap().is_none());
     }
 
     #[test]

@@ -38,8 +38,17 @@ enum Meaning {
 fn meaning(code: &str) -> Meaning {
     match code.split(' ').next().unwrap_or("") {
         "INUSE" | "LIMIT" => Meaning::Later,
-        "NOPERM" | "OVERQUOTA" | "CANNOT" | "NONEXISTENT" | "TRYCREATE" | "CLIENTBUG" | "AUTHENTICATIONFAILED"
-        | "AUTHORIZATIONFAILED" | "EXPIRED" | "PRIVACYREQUIRED" | "CONTACTADMIN" => Meaning::Never,
+        "NOPERM"
+        | "OVERQUOTA"
+        | "CANNOT"
+        | "NONEXISTENT"
+        | "TRYCREATE"
+        | "CLIENTBUG"
+        | "AUTHENTICATIONFAILED"
+        | "AUTHORIZATIONFAILED"
+        | "EXPIRED"
+        | "PRIVACYREQUIRED"
+        | "CONTACTADMIN" => Meaning::Never,
         _ => Meaning::Unknown,
     }
 }

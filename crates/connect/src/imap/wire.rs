@@ -100,6 +100,11 @@ impl Wire {
         }
     }
 
+    /// The next line.
+    pub(super) fn text_line(&mut self) -> Result<Vec<u8>, Trouble> {
+        self.line(TEXT_BYTES_MAX)
+    }
+
     /// Whether something came within `span`; false when nothing did.
     pub(super) fn comes_within(&mut self, span: Duration) -> Result<bool, Trouble> {
         if self.start < self.buffer.len() {

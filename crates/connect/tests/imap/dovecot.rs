@@ -21,6 +21,8 @@ pub(crate) struct Dovecot {
     dir: tempfile::TempDir,
     child: Child,
     pub(crate) port: u16,
+    /// Where it takes mail that was delivered, if it does.
+    pub(crate) lmtp: Option<u16>,
 }
 
 /// Where Dovecot is, if it is installed.
@@ -36,7 +38,8 @@ impl Dovecot {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
         let me = id("-u")?;
         // Mail is nobody's where everything is root's.
-        let (user, group, number) = if me == "0" { ("nobody".into(), "nogroup".into(), "65534".into()) } else { (id("-un")?, id("-gn")?, me.clone()) };
+        let (user, group, number) =
+            if me == "0" { ("nobody".into(), "nogroup".into(), "65534".into()) } else { (id("-un")?, id("-gn")?, me.clone()) };
         for name in ["mail", "run", "state"] {
             fs::create_dir(dir.join(name))?;
         }
@@ -48,11 +51,16 @@ impl Dovecot {
         fs::write(dir.join("masters"), format!("{HAND}:{{PLAIN}}{PASSWORD}\n"))?;
         fs::write(dir.join("acl"), ACL)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        fs::write(dir.join("dovecot.conf"), configuration(dir, port, (&user, &group, &number), mailboxes.is_empty(), hides))?;
+        // It changes users to deliver, which root alone can.
+        let delivers = me == "0" && Path::new("/usr/lib/dovecot/lmtp").exists();
+        let lmtp = if delivers { Some(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { None };
+        let more = lmtp.map(delivery).unwrap_or_default();
+        let text = configuration(dir, port, (&user, &group, &number), mailboxes.is_empty(), hides);
+        fs::write(dir.join("dovecot.conf"), text + &more)?;
         let log = fs::File::create(dir.join("out"))?;
         let mut command = Command::new(program);
         command.arg("-F").arg("-c").arg(dir.join("dovecot.conf")).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let mut server = Self { child: command.spawn()?, dir: folder, port };
+        let mut server = Self { child: command.spawn()?, dir: folder, port, lmtp };
         server.answers()?;
         Ok(server)
     }
@@ -213,6 +221,22 @@ Quarantine/* -owner lrwstipekxa
 * user=hand lrwstipek
 ";
 
+fn delivery(port: u16) -> String {
+    format!(
+        "protocols = imap lmtp
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+protocol lmtp {{
+  postmaster_address = postmaster@corp.example
+}}
+"
+    )
+}
+
 fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str), anybody: bool, hides: bool) -> String {
     let dir = dir.display();
     let owners = match anybody {
@@ -220,9 +244,12 @@ fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str
         false => format!("driver = passwd-file\n  args = username_format=%u {dir}/users"),
     };
     let acl = if hides {
-        format!("mail_plugins = acl\nplugin {{\n  acl = vfile:{dir}/acl\n}}\nprotocol imap {{\n  mail_plugins = acl imap_acl\n}}\n")
+        format!(
+            "mail_plugins = acl\nplugin {{\n  acl = vfile:{dir}/acl\n}}\nprotocol imap {{\n  mail_plugins = acl imap_acl\n}}\n"
+        )
     } else {
-        "mail_plugins = notify mail_log\nplugin {\n  mail_log_events = save copy\n  mail_log_fields = uid box msgid\n}\n".to_owned()
+        "mail_plugins = notify mail_log\nplugin {\n  mail_log_events = save copy\n  mail_log_fields = uid box msgid\n}\n"
+            .to_owned()
     };
     format!(
         "base_dir = {dir}/run

@@ -5,10 +5,12 @@ mod broken;
 mod dovecot;
 mod hostile;
 mod pipe;
+mod postfix;
 mod proxy;
 mod reports;
 mod search;
 mod verbs;
+mod whole;
 
 use adjutant_connect::imap::{Imap, Settings};
 use adjutant_hand::connector::{CallError, Connector as _, Found, Permit};
@@ -44,7 +46,7 @@ fn settings(port: u16, more: &str) -> Settings {
 
 fn connector(port: u16, more: &str) -> Imap {
     let clock = Arc::new(|| Time::from_secs(1_772_323_200));
-    Imap::new(settings(port, more), Secret::new(PASSWORD.to_owned()), clock).unwrap()
+    Imap::new(settings(port, more), Secret::new(PASSWORD.to_owned()), None, clock).unwrap()
 }
 
 /// A message with this identifier.

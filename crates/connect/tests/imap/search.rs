@@ -37,6 +37,21 @@ fn a_campaign_is_found_everywhere_and_counted() {
     assert_eq!(counts(&search(all)), [(BO.to_owned(), 1)]);
     assert_eq!(search(Query { sender: some("nobody@at.all"), ..Query::default() }).total, 0);
     assert_eq!(ana.mails("INBOX").unwrap()[0].flags, "", "looking changes nothing");
+    // What a person may ask, nothing that acts is told.
+    let age = adjutant_model::Duration(0);
+    let (rows, _) = imap.recall(EntityKind::Message, "from:evil.example", age).unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.target.id.as_str(), row.facts["messages"].as_str())).collect::<Vec<_>>(),
+        [(ANA, "3"), (BO, "1")]
+    );
+    assert!(rows[0].facts["places"].contains("Archive "), "{rows:?}");
+    assert_eq!(
+        imap.recall(EntityKind::Message, "c1@evil.example", age).unwrap().0,
+        imap.lookup(EntityKind::Message, "c1@evil.example").unwrap()
+    );
+    for name in ["from:evil.example", "subject:account", "link:evil.example", "id:evil"] {
+        assert!(imap.lookup(EntityKind::Message, name).unwrap().is_empty(), "{name}");
+    }
 }
 
 #[test]

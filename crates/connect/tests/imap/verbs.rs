@@ -60,12 +60,15 @@ fn a_message_of_a_folder_goes_back_to_that_folder() {
     let (imap, untouched) = (connector(server.port, ""), all(&mut ana));
     let found = imap.lookup(EntityKind::Message, M1).unwrap();
     assert_eq!(found.len(), 2, "equal copies in two folders are two: {found:?}");
-    let done: Vec<(Action, State)> = found.iter().map(|found| {
-        let action = action("quarantine-message", found);
-        let before = imap.probe(&action).unwrap();
-        act(&imap, &action, &before).unwrap();
-        (action, before)
-    }).collect();
+    let done: Vec<(Action, State)> = found
+        .iter()
+        .map(|found| {
+            let action = action("quarantine-message", found);
+            let before = imap.probe(&action).unwrap();
+            act(&imap, &action, &before).unwrap();
+            (action, before)
+        })
+        .collect();
     assert_eq!(all(&mut ana).keys().collect::<Vec<_>>(), ["Quarantine/Archive", "Quarantine/Work/a b"]);
     for (action, before) in &done {
         undo(&imap, action, before).unwrap();
@@ -164,7 +167,11 @@ fn equal_copies_in_one_folder_are_two_and_each_comes_back() {
     }
     let mut restored = all(&mut ana);
     restored.get_mut("INBOX").unwrap().sort();
-    assert_eq!(restored["INBOX"], { let mut mails = untouched["INBOX"].clone(); mails.sort(); mails });
+    assert_eq!(restored["INBOX"], {
+        let mut mails = untouched["INBOX"].clone();
+        mails.sort();
+        mails
+    });
 }
 
 #[test]
@@ -268,7 +275,10 @@ fn the_other_way_to_act_for_somebody_works_too_and_a_wrong_password_says_so() {
     let before = imap.probe(&action).unwrap();
     act(&imap, &action, &before).unwrap();
     assert!(imap.health().unwrap().contains("2 mailboxes are searched"));
-    let wrong = Imap::new(settings(server.port, ""), Secret::new("wrong-one".into()), Arc::new(|| Time(0))).unwrap();
+    let wrong = Imap::new(settings(server.port, ""), Secret::new("wrong-one".into()), None, Arc::new(|| Time(0))).unwrap();
     let refused = wrong.health();
-    assert!(matches!(&refused, Err(CallError::Permanent(why)) if why.contains("does not let") && !why.contains("wrong-one")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(CallError::Permanent(why)) if why.contains("does not let") && !why.contains("wrong-one")),
+        "{refused:?}"
+    );
 }
