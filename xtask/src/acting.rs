@@ -14,6 +14,7 @@ pub mod entra;
 pub mod fault;
 pub mod http;
 pub mod jira;
+pub mod mailboxes;
 pub mod okta;
 pub mod rt;
 pub mod slack;

@@ -10,6 +10,7 @@ mod mail;
 pub mod measure;
 mod mixed;
 mod reference;
+mod search;
 mod serve;
 mod step;
 pub mod vary;

@@ -3,6 +3,7 @@
 use crate::acting::auditor::Findings;
 use crate::acting::directory::Directory;
 use crate::acting::fault::{POINTS, Point};
+use crate::acting::mailboxes::Mailboxes;
 use crate::acting::trial::{self, Outcome};
 use crate::acting::worlds::{self, FILES, Http};
 use crate::acting::{Servers, Verb, watched};
@@ -24,12 +25,13 @@ const AT_ONCE: usize = 24;
 const SEEDS_MIN: usize = 10;
 /// Shown of what was found.
 const SHOWN_MAX: usize = 12;
-/// The connector that is no file.
+/// The connectors that are no files.
 const LDAP: &str = "ldap";
+const IMAP: &str = "imap";
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Try only this connector, such as `ldap` or `okta`
+    /// Try only this connector, such as `ldap`, `imap` or `okta`
     connector: Option<String>,
     /// Trials of each verb at each fault point
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -74,6 +76,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     }
     if wanted(LDAP) {
         servers.push(Box::new(Directory::start()?));
+    }
+    if wanted(IMAP) {
+        servers.push(Box::new(Mailboxes::start()?));
     }
     let none = "is not known here: name it, with a server for it, in xtask/src/acting/worlds.rs";
     ensure!(!servers.is_empty(), "`{}` {none}", arguments.connector.as_deref().unwrap_or_default());

@@ -49,6 +49,18 @@ pub const TESTS: &[Need] = &[
         from: From::Unpacked("openldap", &["slapd"], &["ldap-utils", "libltdl7"]),
     },
     Need {
+        what: "Dovecot",
+        why: "the mail connector",
+        probe: &["/bin/sh", "-c", "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp"],
+        from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd"]),
+    },
+    Need {
+        what: "Postfix",
+        why: "mail that was delivered, and letters",
+        probe: &["/usr/sbin/postconf", "-d", "mail_version"],
+        from: From::Apt(&["postfix"]),
+    },
+    Need {
         what: "bubblewrap",
         why: "connectors that are scripts",
         probe: &["bwrap", "--version"],

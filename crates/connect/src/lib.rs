@@ -1,9 +1,11 @@
 //! Connectors: one vendor or protocol per file, each behind [`adjutant_hand::connector::Connector`].
 
 pub mod http;
+pub mod imap;
 pub mod ldap;
 pub mod proof;
 pub mod script;
+mod trust;
 
 use adjutant_hand::connector::Found;
 use adjutant_model::EntityKind;

@@ -21,6 +21,12 @@ pub trait Connector: Send + Sync {
         &[]
     }
 
+    /// Whether `verb` is done to each of what a name means, one step each: one message is in many mailboxes. Otherwise a name that
+    /// is not of exactly one thing resolves to nothing.
+    fn is_for_each(&self, _verb: &str) -> bool {
+        false
+    }
+
     /// Everything of `kind` that `name` may mean, compared without case as the vendor does. Two are enough: a name that is
     /// not of exactly one thing resolves to nothing.
     ///
@@ -60,6 +66,11 @@ pub trait Connector: Send + Sync {
     /// A [`CallError`]; never [`CallError::Unclear`].
     fn list(&self, name: &str, _next: Option<&str>) -> Result<Rows, CallError> {
         Err(CallError::Permanent(format!("it has no list `{name}`")))
+    }
+
+    /// Whether there is something new to poll, waiting for it at most so long; none where the vendor does not tell.
+    fn news(&self, _within: std::time::Duration) -> Option<bool> {
+        None
     }
 
     /// How the calls to it went; none where nobody counts.

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// Steps of a plan.
 pub const STEPS_MAX: usize = 20;
 
+/// Things that one step of a draft may be done to, where its verb is done to each.
+pub const EACH_MAX: usize = 50;
+
 /// Characters of a name that is looked up.
 pub const NAME_CHARS_MAX: usize = 320;
 
@@ -103,7 +106,13 @@ impl Hand {
         }
         let now = self.now();
         let autonomy = draft.autonomy;
-        let steps = draft.steps.iter().map(|wish| self.planned(wish, &draft, self)).collect();
+        let mut steps = Vec::with_capacity(draft.steps.len());
+        for wish in &draft.steps {
+            match self.each(wish) {
+                Ok(each) => steps.extend(each.iter().map(|one| self.planned_for(wish, one, &draft, self))),
+                Err(clause) => steps.push(refusal(wish, "", clause)),
+            }
+        }
         let plan = Plan {
             case: draft.case,
             by: draft.by,
@@ -131,12 +140,15 @@ impl Hand {
         if !draft.by.is_empty() {
             return Ok(None);
         }
-        let same = |(step, wish): (&Planned, &Wish)| step.wished == wish.name && step.action.verb == wish.verb;
+        let mut wished: Vec<(&str, &str)> = draft.steps.iter().map(|wish| (wish.name.as_str(), wish.verb.as_str())).collect();
+        wished.dedup();
         let epoch = self.epoch()?;
         for (digest, plan) in self.store().plans_of(&draft.case)? {
-            let is_same = plan.by.is_empty()
-                && (plan.epoch, plan.steps.len()) == (epoch, draft.steps.len())
-                && plan.steps.iter().zip(&draft.steps).all(same);
+            let mut planned: Vec<(&str, &str)> =
+                plan.steps.iter().map(|step| (step.wished.as_str(), step.action.verb.as_str())).collect();
+            // One wish may be many steps.
+            planned.dedup();
+            let is_same = plan.by.is_empty() && plan.epoch == epoch && planned == wished;
             if is_same && self.store().actions(&digest)?.iter().any(|action| action.stage != Stage::Expired) {
                 return Ok(Some((digest, plan)));
             }
@@ -144,19 +156,34 @@ impl Hand {
         Ok(None)
     }
 
-    pub(crate) fn planned(&self, wish: &Wish, draft: &Draft, spent: &dyn Spent) -> Planned {
-        let refused = |connector: &str, clause: Clause| Planned {
-            action: action(
-                wish,
-                connector,
-                Target { kind: wish.kind, id: String::new(), name: wish.name.clone() },
-                BTreeMap::new(),
-            ),
-            wished: wish.name.clone(),
-            undo: None,
-            ruling: Ruling { answer: Answer::Refuse, clauses: vec![clause], approvals: Vec::new() },
-            ends_after: None,
-        };
+    /// A wish whose verb is done to each of what its name means, as one wish for each.
+    ///
+    /// # Errors
+    /// They are too many, or nobody can say which they are.
+    pub(crate) fn each(&self, wish: &Wish) -> Result<Vec<Wish>, Clause> {
+        let whole = || Ok(vec![wish.clone()]);
+        let Ok((_, connector, _)) = self.offering(&wish.verb, wish.kind) else { return whole() };
+        if !connector.is_for_each(&wish.verb) || !is_name(wish.name.trim()) {
+            return whole();
+        }
+        let found = connector.lookup(wish.kind, wish.name.trim()).map_err(|error| unknown(wish.kind, &wish.name, &error))?;
+        match found.len() {
+            0 | 1 => whole(),
+            2..=EACH_MAX => Ok(found.into_iter().map(|found| Wish { name: found.target.id, ..wish.clone() }).collect()),
+            many => {
+                let says = format!("{} is {many} of {}, and a plan does it to at most {EACH_MAX}", wish.name, wish.kind.name());
+                Err(clause("target.too-many", says))
+            }
+        }
+    }
+
+    /// What becomes of `one` of a wish.
+    pub(crate) fn planned_for(&self, wish: &Wish, one: &Wish, draft: &Draft, spent: &dyn Spent) -> Planned {
+        Planned { wished: wish.name.clone(), ..self.planned(one, draft, spent) }
+    }
+
+    fn planned(&self, wish: &Wish, draft: &Draft, spent: &dyn Spent) -> Planned {
+        let refused = |connector: &str, clause: Clause| refusal(wish, connector, clause);
         let (name, connector, offer) = match self.offering(&wish.verb, wish.kind) {
             Ok(offering) => offering,
             Err(clause) => return refused("", clause),
@@ -208,6 +235,18 @@ fn action(wish: &Wish, connector: &str, target: Target, with: BTreeMap<String, S
     Action { verb: wish.verb.clone(), target, connector: connector.to_owned(), with, texts: BTreeMap::new() }
 }
 
+/// A step that is not done.
+pub(crate) fn refusal(wish: &Wish, connector: &str, clause: Clause) -> Planned {
+    let nobody = Target { kind: wish.kind, id: String::new(), name: wish.name.clone() };
+    Planned {
+        action: action(wish, connector, nobody, BTreeMap::new()),
+        wished: wish.name.clone(),
+        undo: None,
+        ruling: Ruling { answer: Answer::Refuse, clauses: vec![clause], approvals: Vec::new() },
+        ends_after: None,
+    }
+}
+
 pub(crate) fn subject(found: &Found) -> Subject<'_> {
     Subject { target: &found.target, aliases: &found.aliases, groups: found.groups.as_deref(), facts: &found.facts }
 }
@@ -246,10 +285,15 @@ fn texts(connector: &dyn Connector, wish: &Wish) -> Result<BTreeMap<String, Stri
     told.collect()
 }
 
+/// Whether it can be looked up.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control)
+}
+
 /// The one thing that `name` means.
 pub(crate) fn resolve(connector: &dyn Connector, kind: EntityKind, name: &str) -> Result<Found, Clause> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+    if !is_name(name) {
         return Err(clause("target.name", format!("the name of the {} is empty, too long or no text", kind.name())));
     }
     let mut found = connector.lookup(kind, name).map_err(|error| unknown(kind, name, &error))?;

@@ -2,7 +2,7 @@
 //! even the store.
 
 use crate::connector::CallError;
-use crate::draft::{Draft, STEPS_MAX};
+use crate::draft::{Draft, STEPS_MAX, refusal};
 use crate::hand::{Hand, Refused};
 use adjutant_engine::autonomy::Pause;
 use adjutant_engine::guard::Spent;
@@ -74,12 +74,22 @@ impl Hand {
         let mut ahead = Ahead { hand: self, verbs: Vec::new() };
         let mut foreseen = Vec::with_capacity(draft.steps.len());
         for wish in &draft.steps {
-            let step = self.planned(wish, draft, &ahead);
-            let (before, says) = self.would(&step);
-            if step.ruling.answer != Answer::Refuse {
-                ahead.verbs.push(step.action.verb.clone());
+            let each = match self.each(wish) {
+                Ok(each) => each,
+                Err(clause) => {
+                    let step = refusal(wish, "", clause);
+                    foreseen.push(Foreseen { step, before: None, says: "it would not be begun".into() });
+                    continue;
+                }
+            };
+            for one in &each {
+                let step = self.planned_for(wish, one, draft, &ahead);
+                let (before, says) = self.would(&step);
+                if step.ruling.answer != Answer::Refuse {
+                    ahead.verbs.push(step.action.verb.clone());
+                }
+                foreseen.push(Foreseen { step, before, says });
             }
-            foreseen.push(Foreseen { step, before, says });
         }
         Ok(foreseen)
     }

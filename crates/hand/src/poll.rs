@@ -32,6 +32,9 @@ pub struct Polls {
     pub verdicts: bool,
     /// How far each look goes back before what was taken already.
     pub overlap: Duration,
+    /// The vendor's own mark of a place is kept and not a time: nothing that is new to the vendor has an older one, whatever time
+    /// it bears.
+    pub marks: bool,
 }
 
 /// One page.
@@ -39,7 +42,7 @@ pub struct Polls {
 pub struct Page {
     /// Its records, each with the time that the vendor sorts by; `null` is one that is nobody's business.
     pub records: Vec<(String, Value)>,
-    /// Where the next one is, for [`Connector::poll`] alone.
+    /// Where the next one is, for [`Connector::poll`] alone; with [`Polls::marks`] the place up to which this one goes.
     pub next: Option<String>,
 }
 
@@ -96,6 +99,9 @@ impl Poller {
         let unkept =
             |error: io::Error| CallError::Retry(format!("the place in `{}` cannot be kept: {error}", self.file.display()));
         let polls = self.connector.polls().ok_or_else(|| CallError::Permanent(format!("{} polls nothing", self.name)))?;
+        if polls.marks {
+            return self.look_by_mark(&polls.source, between);
+        }
         let mut place = self.place().map_err(unkept)?;
         let mut looked = Looked::default();
         between.taken.retain(|_, at| at.0 >= place.0.saturating_sub(polls.overlap.0));
@@ -111,7 +117,7 @@ impl Poller {
             // A time ahead of ours must not have everything before it skipped.
             let newest = newest.map(|newest| newest.min((self.clock)()));
             if let Some(newest) = newest.filter(|newest| *newest > place) {
-                keep(&self.file, newest).map_err(unkept)?;
+                keep(&self.file, &newest).map_err(unkept)?;
                 place = newest;
             }
             between.next = page.next;
@@ -120,6 +126,35 @@ impl Poller {
             }
         }
         Ok(Looked { more: true, ..looked })
+    }
+
+    /// The same, where the place is the vendor's own mark: each record is handed on once, unless this process ends in between.
+    fn look_by_mark(&self, source: &str, between: &mut Between) -> Result<Looked, CallError> {
+        let unkept =
+            |error: io::Error| CallError::Retry(format!("the place in `{}` cannot be kept: {error}", self.file.display()));
+        let first = Time((self.clock)().0.saturating_sub(self.first.0));
+        let (mut mark, mut looked) = (self.mark().map_err(unkept)?, Looked::default());
+        for _ in 0..PAGES_MAX {
+            let page = self.connector.poll(first, mark.as_deref())?;
+            between.taken.clear();
+            self.hand_on(source, &page, between, &mut looked)?;
+            if let Some(next) = page.next.filter(|next| mark.as_ref() != Some(next)) {
+                keep(&self.file, &next).map_err(unkept)?;
+                mark = Some(next);
+            }
+            if page.records.is_empty() {
+                return Ok(looked);
+            }
+        }
+        Ok(Looked { more: true, ..looked })
+    }
+
+    fn mark(&self) -> io::Result<Option<String>> {
+        match std::fs::read_to_string(&self.file) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn hand_on(&self, source: &str, page: &Page, between: &mut Between, looked: &mut Looked) -> Result<(), CallError> {
@@ -162,7 +197,7 @@ impl Poller {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let first = Time((self.clock)().0.saturating_sub(self.first.0));
-                keep(&self.file, first)?;
+                keep(&self.file, &first)?;
                 Ok(first)
             }
             Err(error) => Err(error),
@@ -176,7 +211,7 @@ pub fn time(text: &str) -> Option<Time> {
 }
 
 /// Writes the file so that it is whole, whenever the machine stops.
-fn keep(file: &Path, place: Time) -> io::Result<()> {
+fn keep(file: &Path, place: &dyn std::fmt::Display) -> io::Result<()> {
     let new = file.with_added_extension("new");
     let mut writes = File::create(&new)?;
     writeln!(writes, "{place}")?;

@@ -197,6 +197,10 @@ impl Connector for Steady {
         self.inner.texts(verb)
     }
 
+    fn is_for_each(&self, verb: &str) -> bool {
+        self.inner.is_for_each(verb)
+    }
+
     fn lookup(&self, kind: EntityKind, name: &str) -> Result<Vec<Found>, CallError> {
         let found = self.asked(For::Action, || self.inner.lookup(kind, name))?;
         self.remember(kind, name, &found);
@@ -211,7 +215,7 @@ impl Connector for Steady {
             locked(&self.course).remembered += 1;
             return Ok((found.clone(), *at));
         }
-        let found = self.asked(For::Enrichment, || self.inner.lookup(kind, name))?;
+        let (found, _) = self.asked(For::Enrichment, || self.inner.recall(kind, name, age_max))?;
         self.remember(kind, name, &found);
         Ok((found, now))
     }
@@ -230,6 +234,11 @@ impl Connector for Steady {
 
     fn list(&self, name: &str, next: Option<&str>) -> Result<Rows, CallError> {
         self.asked(For::Enrichment, || self.inner.list(name, next))
+    }
+
+    /// Nobody is asked again by waiting.
+    fn news(&self, within: std::time::Duration) -> Option<bool> {
+        self.inner.news(within)
     }
 
     fn probe(&self, action: &Action) -> Result<State, CallError> {

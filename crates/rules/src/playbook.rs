@@ -244,6 +244,9 @@ pub const VERBS: &[Verb] = &[
     },
     Verb { name: "comment-alert", says: "comment at its source on the alert of", undo: None, changes: Changes::Record },
     Verb { name: "notify-channel", says: "tell a channel about", undo: None, changes: Changes::Record },
+    Verb { name: "acknowledge-report", says: "thank for the report, by letter,", undo: None, changes: Changes::Nothing },
+    Verb { name: "tell-reporter", says: "tell what came of the report, by letter,", undo: None, changes: Changes::Nothing },
+    Verb { name: "warn-recipient", says: "warn by letter whoever received", undo: None, changes: Changes::Nothing },
     Verb { name: "tell-person", says: "send a message to", undo: None, changes: Changes::Nothing },
 ];
 

@@ -1,5 +1,7 @@
-//! `cargo xtask bench mail`: how fast a core reads the facts of messages, and what the slowest tenth of them has in common.
+//! `cargo xtask bench mail`: how fast a core reads the facts of messages, what the slowest tenth of them has in common, and how
+//! long a search through mailboxes takes.
 
+use super::search;
 use crate::figures::Figures;
 use crate::sh;
 use anyhow::{Context as _, Result, ensure};
@@ -18,6 +20,9 @@ const ROUNDS: usize = 5;
 pub struct Arguments {
     /// A directory of messages [default: `cases/mail`]
     dir: Option<PathBuf>,
+    /// Only the search through mailboxes
+    #[arg(long)]
+    search: bool,
     /// Also write the figures as one flat JSON object
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -35,11 +40,20 @@ struct Measured {
 
 /// `cargo xtask bench mail`; false under the bar.
 pub fn run(arguments: &Arguments) -> Result<bool> {
+    let dir = arguments.dir.clone().unwrap_or_else(|| sh::root().join("cases/mail"));
+    let messages = read(&dir)?;
+    let raw: Vec<Vec<u8>> = messages.iter().map(|(_, raw)| raw.clone()).collect();
+    let mut figures = Figures::default();
+    // It is the server that searches, whatever this is built as.
+    if arguments.search {
+        let within = search::run(&raw, &mut figures)?;
+        figures.report(arguments.json.as_deref())?;
+        return Ok(within);
+    }
     if cfg!(debug_assertions) {
         return crate::quality::optimised();
     }
-    let dir = arguments.dir.clone().unwrap_or_else(|| sh::root().join("cases/mail"));
-    let mut measured = read(&dir)?.iter().map(|(name, raw)| measure(name, raw)).collect::<Vec<_>>();
+    let mut measured = messages.iter().map(|(name, raw)| measure(name, raw)).collect::<Vec<_>>();
     ensure!(!measured.is_empty(), "no *.eml in {}", dir.display());
     measured.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     let all: f64 = measured.iter().map(|one| one.seconds).sum();
@@ -48,7 +62,6 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     println!("the slowest tenth ({} messages) takes {share:.0} % of the time; beside the rest it has", slow.len());
     let (cause, ratio) = causes(slow, rest);
     slow.iter().take(5).for_each(|one| println!("  {:>8.0} µs  {:>8.0} bytes  {}", one.seconds * 1e6, one.bytes, one.name));
-    let mut figures = Figures::default();
     let rate = measured.len() as f64 / all;
     figures.add("messages_per_s_core", rate, format!("messages a second on one core; bar ≥ {MESSAGES_PER_SECOND_MIN}"));
     figures.add(
@@ -61,8 +74,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         measured.iter().map(|one| one.bytes).sum::<f64>() / measured.len() as f64,
         "bytes of a message on average",
     );
+    let within = search::run(&raw, &mut figures)?;
     figures.report(arguments.json.as_deref())?;
-    Ok(rate >= MESSAGES_PER_SECOND_MIN)
+    Ok(within && rate >= MESSAGES_PER_SECOND_MIN)
 }
 
 fn read(dir: &std::path::Path) -> Result<Vec<(String, Vec<u8>)>> {

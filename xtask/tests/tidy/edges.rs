@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("runtime", &["model", "rules", "mail", "ledger", "engine"]),
     ("store", &["model", "rules", "mail", "ledger", "engine", "runtime"]),
     ("hand", &["model", "rules", "mail", "ledger", "engine"]),
-    ("connect", &["model", "rules", "hand"]),
+    ("connect", &["model", "rules", "mail", "hand"]),
     ("server", &["model", "rules", "mail", "ledger", "engine", "runtime", "hand"]),
     ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime", "store"]),
     ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "hand", "connect", "server"]),

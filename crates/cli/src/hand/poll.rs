@@ -1,6 +1,7 @@
 //! The threads of the hand that poll.
 
 use super::STEP;
+use adjutant_hand::connector::Connector;
 use adjutant_hand::poll::{Between, Poller};
 use std::io;
 use std::sync::Arc;
@@ -27,18 +28,27 @@ pub(super) fn start(poller: Poller, every: Duration, stop: &Arc<AtomicBool>) -> 
             }
             said = says;
             if !looked.is_ok_and(|looked| looked.more) {
-                rest(every, &stop);
+                rest(every, &stop, &*poller.connector);
             }
         }
     })
 }
 
-fn rest(every: Duration, stop: &AtomicBool) {
-    let steps = every.as_millis() / STEP.as_millis();
+/// Waits for the next look, or until the vendor tells that there is something.
+fn rest(every: Duration, stop: &AtomicBool, connector: &dyn Connector) {
+    let (steps, mut tells) = (every.as_millis() / STEP.as_millis(), true);
     for _ in 0..steps.max(1) {
         if stop.load(Ordering::SeqCst) {
             return;
         }
-        std::thread::park_timeout(STEP);
+        match tells.then(|| connector.news(STEP)).flatten() {
+            Some(true) => return,
+            Some(false) => {}
+            None => {
+                // Who does not tell now is asked by looking.
+                tells = false;
+                std::thread::park_timeout(STEP);
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::tables::TableSettings;
 use crate::book;
 use adjutant_connect::http::{self, Definition, HttpConnector, Intake, IntakeSettings, Verdicts};
+use adjutant_connect::imap::{self, Imap};
 use adjutant_connect::ldap::{self, Ldap};
 use adjutant_connect::proof::{LooksOnly, Proof};
 use adjutant_connect::script::{self, Script};
@@ -208,7 +209,7 @@ pub(super) fn pollers(file: &File, connectors: &Connectors) -> anyhow::Result<Ve
         let of = || format!("connector `{name}`");
         let poll = PollSettings::deserialize(poll.clone()).with_context(of)?;
         let connector = connectors.get(name).with_context(of)?.clone();
-        let polls = connector.polls().context("its file says nothing under `poll`").with_context(of)?;
+        let polls = connector.polls().context("it polls nothing: neither its file nor its settings say what").with_context(of)?;
         let intake = place_for(file, polls.verdicts).with_context(of)?;
         let place = file.data_dir.join(format!("{name}.polled"));
         let first = Duration::from_secs(i64::from(poll.first_minutes) * 60);
@@ -269,12 +270,19 @@ fn connector_with(table: &toml::Table, files: &Files, places: &SecretPlaces<'_>)
             let password = settings.password.resolve(places)?;
             Ok(Arc::new(Ldap::new(settings, password)?))
         }
+        "imap" => {
+            let settings = imap::Settings::deserialize(table)?;
+            let password = settings.password.resolve(places)?;
+            let smtp = settings.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
+            let smtp = smtp.map(|password| password.resolve(places)).transpose()?;
+            Ok(Arc::new(Imap::new(settings, password, smtp, super::clock())?))
+        }
         "script" => {
             let settings = script::Settings::deserialize(table)?;
             let secret = settings.secret.as_ref().map(|secret| secret.resolve(places)).transpose()?;
             Ok(Arc::new(Script::new(&settings, secret, super::clock())?))
         }
-        other => anyhow::bail!("there is no kind `{other}`; write ldap, http or script"),
+        other => anyhow::bail!("there is no kind `{other}`; write ldap, imap, http or script"),
     }
 }
 

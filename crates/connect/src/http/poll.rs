@@ -27,7 +27,7 @@ const NAME_CHARS_MAX: usize = 80;
 impl HttpConnector {
     pub(super) fn polled(&self) -> Option<Polls> {
         let poll = self.definition.poll.as_ref()?;
-        Some(Polls { source: poll.source.clone(), verdicts: poll.verdict.is_some(), overlap: poll.overlap })
+        Some(Polls { source: poll.source.clone(), verdicts: poll.verdict.is_some(), overlap: poll.overlap, marks: false })
     }
 
     pub(super) fn page(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {

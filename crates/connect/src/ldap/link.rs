@@ -6,13 +6,12 @@
 use super::settings::{Fault, Settings};
 use super::text::Form;
 use super::trouble::{SIZE_LIMIT, Trouble};
+use crate::trust::NoTrust;
 use adjutant_model::Secret;
 use ldap3::controls::{Assertion, Control, ControlType, MakeCritical, MatchedValues, PagedResults, RawControl};
 use ldap3::exop::WhoAmI;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, Scope, SearchEntry, SearchOptions};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use rustls::ClientConfig;
 use std::collections::HashSet;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -285,27 +284,7 @@ pub(super) fn values<T: AsRef<str>>(texts: &[T]) -> HashSet<Vec<u8>> {
 
 /// Whom the server's certificate is believed from.
 pub(super) fn trust(settings: &Settings) -> Result<Arc<ClientConfig>, Fault> {
-    let mut roots = RootCertStore::empty();
-    match &settings.ca_file {
-        Some(path) => {
-            let fault = |reason: String| Fault::Authorities { path: path.display().to_string(), reason };
-            let found = CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))?;
-            for certificate in found {
-                let certificate = certificate.map_err(|error| fault(error.to_string()))?;
-                roots.add(certificate).map_err(|error| fault(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(fault("there is no certificate in it".to_owned()));
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Fault::Authorities { path: "ring".to_owned(), reason: error.to_string() })?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    crate::trust::trust(settings.ca_file.as_deref()).map_err(|NoTrust { path, reason }| Fault::Authorities { path, reason })
 }
 
 fn taken(result: LdapResult, good: &[u32]) -> Result<LdapResult, Trouble> {

@@ -43,7 +43,7 @@ impl Connector for Log {
         Ok(String::new())
     }
     fn polls(&self) -> Option<Polls> {
-        Some(Polls { source: "log".into(), verdicts: false, overlap: Duration::from_secs(60) })
+        Some(Polls { source: "log".into(), verdicts: false, overlap: Duration::from_secs(60), marks: false })
     }
     fn poll(&self, since: Time, next: Option<&str>) -> Result<Page, CallError> {
         locked(&self.asked).push((since, next.map(str::to_owned)));

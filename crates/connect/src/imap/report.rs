@@ -1,0 +1,107 @@
+//! The mailbox where people report: each message of it is handed on once, in the order of its numbers.
+
+use super::answer::Fetched;
+use super::link::{Link, Piece};
+use super::settings::Report;
+use super::trouble::Trouble;
+use super::{Imap, locked};
+use adjutant_hand::connector::CallError;
+use adjutant_hand::poll::Page;
+use adjutant_model::Time;
+use std::time::Duration;
+
+/// Messages of a page.
+const PAGE: usize = 20;
+
+/// A connection that waits for news.
+pub(super) struct Waiting {
+    link: Link,
+    tag: String,
+}
+
+/// Up to where a folder was read: the number of its last message, and under which numbers that was.
+fn place(mark: &str) -> Option<(u32, u32)> {
+    let (validity, uid) = mark.split_once(' ')?;
+    Some((validity.parse().ok()?, uid.parse().ok()?))
+}
+
+impl Imap {
+    fn report(&self) -> Result<&Report, CallError> {
+        self.settings.report.as_ref().ok_or_else(|| CallError::Permanent("the settings name no mailbox of reports".into()))
+    }
+
+    /// The next page of reports after `mark`; from `since` on where there is none.
+    pub(super) fn reported(&self, since: Time, mark: Option<&str>) -> Result<Page, CallError> {
+        let report = self.report()?;
+        // Whoever reads does not wait any more.
+        let waiting = locked(&self.waiting).take();
+        if let Some(Waiting { mut link, tag }) = waiting
+            && link.rouse(&tag).is_ok()
+        {
+            self.keep(&report.mailbox, link);
+        }
+        self.over(&report.mailbox, |link| {
+            page(link, report, since, mark, self.settings.message_bytes_max).map_err(Trouble::of_reading)
+        })
+    }
+
+    /// Whether something new came within `span`; none when that cannot be waited for.
+    pub(super) fn news_of_reports(&self, span: Duration) -> Option<bool> {
+        let report = self.report().ok()?;
+        let kept = locked(&self.waiting).take();
+        let begun = kept.or_else(|| {
+            let mut link = self.link(&report.mailbox).ok()?;
+            link.open_folder(&report.folder, false).ok()?;
+            let tag = link.idle().ok()?;
+            Some(Waiting { link, tag })
+        });
+        let mut waiting = begun?;
+        let news = waiting.link.news_within(span).ok()?;
+        *locked(&self.waiting) = Some(waiting);
+        Some(news)
+    }
+}
+
+fn page(link: &mut Link, report: &Report, since: Time, mark: Option<&str>, most: u64) -> Result<Page, Trouble> {
+    let validity = link.open_folder(&report.folder, false)?;
+    let last = mark.and_then(place).filter(|(known, _)| *known == validity).map(|(_, uid)| uid);
+    let search = match (last, mark) {
+        (Some(last), _) => format!("UID SEARCH UID {}:*", last.saturating_add(1)),
+        // The folder gave out its numbers anew: everything in it is handed on again, and known by whoever has it.
+        (None, Some(_)) => "UID SEARCH ALL".to_owned(),
+        (None, None) => format!("UID SEARCH SINCE {}", super::copies::day(since.0 / 1_000_000)?),
+    };
+    // `5:*` is also the last message where there is none from 5 on.
+    let fresh = |uid: &u32| last.is_none_or(|last| *uid > last);
+    let mut uids: Vec<u32> = link.find(&[Piece::Plain(&search)])?.into_iter().filter(fresh).collect();
+    uids.truncate(PAGE);
+    let mut page = Page { records: Vec::new(), next: Some(format!("{validity} {}", last.unwrap_or(0))) };
+    for uid in uids {
+        // One that was removed meanwhile is nobody's report any more.
+        if let Some(fetched) = link.message(uid, &format!("UID INTERNALDATE BODY.PEEK[]<0.{most}>"))? {
+            page.records.extend(record(fetched));
+        }
+        page.next = Some(format!("{validity} {uid}"));
+    }
+    Ok(page)
+}
+
+/// The message as the intake takes it: what can be seen in it, and no byte of what cannot.
+fn record(fetched: Fetched) -> Option<(String, serde_json::Value)> {
+    let facts = adjutant_mail::facts(&fetched.body?);
+    let at = jiff::Timestamp::from_second(fetched.date.unwrap_or(0)).unwrap_or_default();
+    Some((at.to_string(), serde_json::from_str(&facts.json()).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_two_numbers() {
+        assert_eq!(place("7 9"), Some((7, 9)));
+        for mark in ["", "7", "7 ", "7 9 1", "x 9", "2026-03-01T00:00:00Z"] {
+            assert_eq!(place(mark), None, "{mark}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! A private Dovecot on this machine: users who own their mailboxes, and a master user for all of them.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The account that may act for everybody.
+pub(crate) const HAND: &str = "hand";
+pub(crate) const PASSWORD: &str = "the hand's password";
+/// Everybody's own password.
+const OWN: &str = "own";
+/// It answers soon after it was started.
+const STARTS_WITHIN: Duration = Duration::from_secs(20);
+
+/// A running server. It ends when it is dropped.
+pub(crate) struct Dovecot {
+    dir: tempfile::TempDir,
+    child: Child,
+    pub(crate) port: u16,
+    /// Where it takes mail that was delivered, if it does.
+    pub(crate) lmtp: Option<u16>,
+}
+
+/// Where Dovecot is, if it is installed.
+pub(crate) fn program() -> Option<PathBuf> {
+    Some(PathBuf::from("/usr/sbin/dovecot")).filter(|path| path.exists())
+}
+
+impl Dovecot {
+    /// Starts one that has these mailboxes, or any that somebody asks for when none are named. With `hides` nobody but the master user sees what is under `Quarantine`.
+    pub(crate) fn start(folder: tempfile::TempDir, mailboxes: &[String], hides: bool) -> io::Result<Self> {
+        let program = program().ok_or_else(|| io::Error::other("there is no Dovecot: `cargo xtask setup` gets it"))?;
+        let dir = folder.path();
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
+        let me = id("-u")?;
+        // Mail is nobody's where everything is root's.
+        let (user, group, number) =
+            if me == "0" { ("nobody".into(), "nogroup".into(), "65534".into()) } else { (id("-un")?, id("-gn")?, me.clone()) };
+        for name in ["mail", "run", "state"] {
+            fs::create_dir(dir.join(name))?;
+        }
+        if me == "0" {
+            std::os::unix::fs::chown(dir.join("mail"), Some(65_534), Some(65_534))?;
+        }
+        let users: String = mailboxes.iter().map(|mailbox| format!("{mailbox}:{{PLAIN}}{OWN}\n")).collect();
+        fs::write(dir.join("users"), users)?;
+        fs::write(dir.join("masters"), format!("{HAND}:{{PLAIN}}{PASSWORD}\n"))?;
+        fs::write(dir.join("acl"), ACL)?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        // It changes users to deliver, which root alone can.
+        let delivers = me == "0" && Path::new("/usr/lib/dovecot/lmtp").exists();
+        let lmtp = if delivers { Some(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { None };
+        let more = lmtp.map(delivery).unwrap_or_default();
+        let text = configuration(dir, port, (&user, &group, &number), mailboxes.is_empty(), hides);
+        fs::write(dir.join("dovecot.conf"), text + &more)?;
+        let log = fs::File::create(dir.join("out"))?;
+        let mut command = Command::new(program);
+        command.arg("-F").arg("-c").arg(dir.join("dovecot.conf")).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let mut server = Self { child: command.spawn()?, dir: folder, port, lmtp };
+        server.answers()?;
+        Ok(server)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "waits for a server that says nothing when it is ready")]
+    fn answers(&mut self) -> io::Result<()> {
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if self.child.try_wait()?.is_some() || began.elapsed() > STARTS_WITHIN {
+                let said = fs::read_to_string(self.dir.path().join("out")).unwrap_or_default();
+                return Err(io::Error::other(format!("Dovecot does not start: {said} {}", self.log())));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// What it wrote down.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// The owner of a mailbox, logged in.
+    pub(crate) fn owner(&self, mailbox: &str) -> io::Result<Client> {
+        let mut client = Client::open(self.port)?;
+        client.ask(&format!("LOGIN {mailbox} {OWN}"))?;
+        Ok(client)
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        // It ends its children when it is asked to end, and leaves them when it is killed.
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().is_ok_and(|status| status.success());
+        if !asked {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+}
+
+fn id(what: &str) -> io::Result<String> {
+    let output = Command::new("id").arg(what).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// A connection of a mailbox's owner.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+/// A message, as its owner sees it: flags, date and bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mail {
+    pub(crate) flags: String,
+    pub(crate) date: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Client {
+    fn open(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        let mut client = Self { stream: BufReader::new(stream) };
+        client.line()?;
+        Ok(client)
+    }
+
+    fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        self.stream.read_until(b'\n', &mut line)?;
+        if line.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(line) }
+    }
+
+    /// Asks, and gives everything that is answered, if it is not refused.
+    pub(crate) fn ask(&mut self, command: &str) -> io::Result<Vec<u8>> {
+        self.stream.get_mut().write_all(format!("x {command}\r\n").as_bytes())?;
+        self.answered(command)
+    }
+
+    fn answered(&mut self, command: &str) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            let line = self.line()?;
+            if line.starts_with(b"x ") {
+                let done = line.starts_with(b"x OK");
+                let says = || io::Error::other(format!("{command}: {}", String::from_utf8_lossy(&line)));
+                return if done { Ok(all) } else { Err(says()) };
+            }
+            all.extend_from_slice(&line);
+            if let Some(length) = literal(&line) {
+                let start = all.len();
+                all.resize(start + length, 0);
+                self.stream.read_exact(&mut all[start..])?;
+            }
+        }
+    }
+
+    /// Puts a message into a folder.
+    pub(crate) fn append(&mut self, folder: &str, flags: &str, date: &str, message: &[u8]) -> io::Result<()> {
+        let command = format!("APPEND \"{folder}\" ({flags}) \"{date}\" {{{}}}", message.len());
+        self.stream.get_mut().write_all(format!("x {command}\r\n").as_bytes())?;
+        while !self.line()?.starts_with(b"+") {}
+        self.stream.get_mut().write_all(&[message, b"\r\n"].concat())?;
+        self.answered(&command).map(drop)
+    }
+
+    /// What a folder holds, in the order of its numbers; nothing when there is no such folder.
+    pub(crate) fn mails(&mut self, folder: &str) -> io::Result<Vec<Mail>> {
+        if self.ask(&format!("EXAMINE \"{folder}\"")).is_err() {
+            return Ok(Vec::new());
+        }
+        let answer = self.ask("UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])")?;
+        let (mut mails, mut rest) = (Vec::new(), answer.as_slice());
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = rest.split_at(end + 1);
+            rest = after;
+            if let Some(length) = literal(line) {
+                let text = String::from_utf8_lossy(line).into_owned();
+                let between = |from: &str, to: &str| {
+                    let (_, after) = text.split_once(from).unwrap_or_default();
+                    after.split_once(to).unwrap_or_default().0.to_owned()
+                };
+                let mut flags: Vec<String> = between("FLAGS (", ")").split(' ').map(str::to_owned).collect();
+                flags.retain(|flag| flag != "\\Recent");
+                flags.sort();
+                let (bytes, after) = rest.split_at(length);
+                rest = after;
+                mails.push(Mail { flags: flags.join(" "), date: between("INTERNALDATE \"", "\""), bytes: bytes.to_vec() });
+            }
+        }
+        Ok(mails)
+    }
+
+    /// The folders that are shown.
+    pub(crate) fn folders(&mut self) -> io::Result<Vec<String>> {
+        let answer = self.ask("LIST \"\" \"*\"")?;
+        let lines = String::from_utf8_lossy(&answer).into_owned();
+        let name = |line: &str| line.rsplit_once("\"/\" ").map(|(_, name)| name.trim_matches('"').to_owned());
+        let mut folders: Vec<String> = lines.lines().filter_map(name).collect();
+        folders.sort();
+        Ok(folders)
+    }
+}
+
+fn literal(line: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(line).ok()?.trim_end().strip_suffix('}')?;
+    text.rsplit_once('{')?.1.parse().ok()
+}
+
+/// Who may do what: under `Quarantine` the master user alone.
+const ACL: &str = "\
+Quarantine user=hand lrwstipekxa
+Quarantine -owner lrwstipekxa
+Quarantine/* user=hand lrwstipekxa
+Quarantine/* -owner lrwstipekxa
+* owner lrwstipekxa
+* user=hand lrwstipek
+";
+
+fn delivery(port: u16) -> String {
+    format!(
+        "protocols = imap lmtp
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+protocol lmtp {{
+  postmaster_address = postmaster@corp.example
+}}
+"
+    )
+}
+
+fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str), anybody: bool, hides: bool) -> String {
+    let dir = dir.display();
+    let owners = match anybody {
+        true => format!("driver = static\n  args = password={OWN}"),
+        false => format!("driver = passwd-file\n  args = username_format=%u {dir}/users"),
+    };
+    let acl = if hides {
+        format!(
+            "mail_plugins = acl\nplugin {{\n  acl = vfile:{dir}/acl\n}}\nprotocol imap {{\n  mail_plugins = acl imap_acl\n}}\n"
+        )
+    } else {
+        "mail_plugins = notify mail_log\nplugin {\n  mail_log_events = save copy\n  mail_log_fields = uid box msgid\n}\n"
+            .to_owned()
+    };
+    format!(
+        "base_dir = {dir}/run
+state_dir = {dir}/state
+log_path = {dir}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+first_valid_uid = 1
+mail_fsync = never
+mail_location = sdbox:{dir}/mail/%u
+mail_max_userip_connections = 1000
+auth_mechanisms = plain login
+auth_master_user_separator = *
+passdb {{
+  driver = passwd-file
+  args = {dir}/masters
+  master = yes
+  result_success = continue
+}}
+passdb {{
+  {owners}
+}}
+userdb {{
+  driver = static
+  args = uid={number} gid={number} home={dir}/mail/%u allow_all_users={}
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+service imap-login {{
+  chroot =
+  service_count = 0
+  process_min_avail = 2
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service imap {{
+  service_count = 0
+  client_limit = 1
+  process_min_avail = 4
+}}
+service anvil {{
+  chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+auth_failure_delay = 0
+{acl}",
+        if anybody { "yes" } else { "no" }
+    )
+}

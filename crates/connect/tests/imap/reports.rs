@@ -1,0 +1,122 @@
+//! The mailbox where people report: what comes is handed on once, in order, whatever its dates.
+
+use super::*;
+use adjutant_hand::poll::{Between, Intake, Poller};
+use serde_json::Value;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Keeps what it takes, or refuses everything.
+#[derive(Default)]
+struct Taken {
+    subjects: Mutex<Vec<String>>,
+    refuses: Mutex<bool>,
+}
+
+impl Intake for Taken {
+    fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError> {
+        assert_eq!(source, "mail");
+        if *self.refuses.lock().unwrap() {
+            return Err(CallError::Retry("full".into()));
+        }
+        let subject = |record: &&Value| {
+            assert_eq!(record["message_format"], "rfc5322");
+            record["subject"].as_str().unwrap_or_default().to_owned()
+        };
+        self.subjects.lock().unwrap().extend(records.iter().map(subject));
+        Ok(())
+    }
+}
+
+struct World {
+    phish: Client,
+    taken: Arc<Taken>,
+    folder: tempfile::TempDir,
+    imap: Arc<Imap>,
+    server: Dovecot,
+}
+
+impl World {
+    fn new(server: Dovecot) -> Self {
+        let (phish, folder) = (server.owner(PHISH).unwrap(), tempfile::tempdir().unwrap());
+        let imap = Arc::new(connector(server.port, ""));
+        Self { phish, taken: Arc::default(), folder, imap, server }
+    }
+
+    fn report(&mut self, nth: usize, date: &str) {
+        self.phish.append("INBOX", "", date, &message(&format!("r{nth}@evil.example"), &format!("report {nth}"))).unwrap();
+    }
+
+    /// Looks as a process does that was just started.
+    fn look(&self) -> Result<u64, CallError> {
+        let poller = Poller {
+            name: "mail".into(),
+            connector: self.imap.clone(),
+            intake: self.taken.clone(),
+            file: self.folder.path().join("mail.polled"),
+            first: adjutant_model::Duration::from_hours(24 * 366 * 10),
+            clock: Arc::new(|| Time::from_secs(1_772_323_200)),
+        };
+        poller.look(&mut Between::default()).map(|looked| looked.taken)
+    }
+
+    fn subjects(&self) -> Vec<String> {
+        std::mem::take(&mut *self.taken.subjects.lock().unwrap())
+    }
+}
+
+fn reports(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    numbers.into_iter().map(|nth| format!("report {nth}")).collect()
+}
+
+#[test]
+fn each_report_is_handed_on_once_whatever_its_date_and_none_is_lost() {
+    let mut world = World::new(server!());
+    (0..45).for_each(|nth| world.report(nth, DATE));
+    assert_eq!(world.look(), Ok(45));
+    assert_eq!(world.subjects(), reports(0..45));
+    assert_eq!(world.look(), Ok(0), "nothing twice");
+    // Somebody moves an old message there.
+    world.report(45, "01-Jan-2001 10:00:00 +0000");
+    *world.taken.refuses.lock().unwrap() = true;
+    assert!(world.look().is_err());
+    *world.taken.refuses.lock().unwrap() = false;
+    world.report(46, DATE);
+    assert_eq!(world.look(), Ok(2), "what was not taken comes again");
+    assert_eq!(world.subjects(), reports(45..47));
+    world.phish.ask("SELECT INBOX").unwrap();
+    world.phish.ask("STORE 1:* +FLAGS.SILENT (\\Deleted)").unwrap();
+    world.phish.ask("EXPUNGE").unwrap();
+    assert_eq!(world.look(), Ok(0));
+    world.report(47, DATE);
+    assert_eq!(world.look(), Ok(1));
+    assert_eq!(world.subjects(), reports([47]));
+    assert_eq!(world.phish.mails("INBOX").unwrap()[0].flags, "", "reading leaves it unread");
+}
+
+#[test]
+fn a_folder_whose_numbers_were_given_out_anew_is_handed_on_from_its_beginning() {
+    let mut world = World::new(server!());
+    (0..3).for_each(|nth| world.report(nth, DATE));
+    assert_eq!(world.look(), Ok(3));
+    let file = world.folder.path().join("mail.polled");
+    let mark = std::fs::read_to_string(&file).unwrap();
+    let (_, uid) = mark.trim().split_once(' ').unwrap();
+    std::fs::write(&file, format!("1 {uid}\n")).unwrap();
+    assert_eq!(world.look(), Ok(3));
+    assert_eq!(world.subjects(), [reports(0..3), reports(0..3)].concat());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), mark);
+}
+
+#[test]
+fn who_waits_is_told_when_a_report_comes_and_reads_on_over_the_same_connection() {
+    let mut world = World::new(server!());
+    assert_eq!(world.look(), Ok(0));
+    assert_eq!(world.imap.news(Duration::from_millis(50)), Some(false));
+    world.report(0, DATE);
+    let told = (0..100).any(|_| world.imap.news(Duration::from_millis(100)) == Some(true));
+    assert!(told, "{}", world.server.log());
+    assert_eq!(world.look(), Ok(1));
+    assert_eq!(world.subjects(), reports([0]));
+    assert_eq!(world.imap.news(Duration::from_millis(10)), Some(false));
+}
