@@ -21,6 +21,7 @@ use bytes::Bytes;
 mod alerts;
 mod collectors;
 mod letters;
+mod mail;
 mod plans;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -54,6 +55,7 @@ pub fn doors(app: App) -> Doors {
 pub fn table(app: &App) -> Routes<App> {
     let routes = Routes::new(std::sync::Arc::clone(&app.gate));
     let routes = alerts::add(routes, &app.limits);
+    let routes = mail::add(routes, &app.limits);
     let routes = collectors::add(routes, &app.limits);
     let routes = crate::health::routes(routes, faults(app));
     let routes = crate::events::routes(crate::accounts::http::routes(routes));

@@ -36,6 +36,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/webhooks/{source}", SIGNED),
     ("POST", "/v1/alerts", SOURCE),
     ("POST", "/v1/alerts/{source}", SOURCE),
+    ("POST", "/v1/mail", SOURCE),
     ("POST", "/v1/alertmanager", SOURCE),
     ("POST", "/v1/alertmanager/{source}", SOURCE),
     ("POST", "/services/collector", SOURCE),
