@@ -5,6 +5,7 @@
 pub mod autonomy;
 pub mod blind;
 pub mod cases;
+pub mod containment;
 pub mod decisions;
 pub mod health;
 pub mod ledger;

@@ -1,7 +1,7 @@
 //! The table of routes: every path with what it needs, takes and answers.
 
 use crate::api::blind::Eyes;
-use crate::api::{self, Done, autonomy, cases, decisions, health, ledger, reviews};
+use crate::api::{self, Done, autonomy, cases, containment, decisions, health, ledger, reviews};
 use crate::app::App;
 use crate::body::Input;
 use crate::etag::Etag;
@@ -43,6 +43,9 @@ const DECISIONS: &[Field] = &[
     Field { name: "outcome", form: Form::Choice(&["close", "escalate", "respond"]), says: "What was decided." },
     Field { name: "oldest_first", form: Form::Flag, says: "In the order in which they were made, to follow what comes." },
 ];
+
+const CONTAINMENT: &[Field] =
+    &[Field { name: "since", form: Form::Text, says: "A time, or how long ago; 30 days when it is not given." }];
 
 const ENTRIES: &[Field] = &[Field { name: "from", form: Form::Integer { min: 0, max: i64::MAX }, says: "The first entry." }];
 
@@ -86,6 +89,15 @@ fn about_health(routes: Routes<App>) -> Routes<App> {
                 .says("What people found of the blind sample.")
                 .answers::<Vec<health::Missed>>(),
             missed,
+        )
+        .add(
+            Endpoint::get("/v1/containment", P::ReadMetrics)
+                .says(
+                    "How quickly acts followed the first alert, and what of them was restored or was about something legitimate.",
+                )
+                .lists(CONTAINMENT)
+                .answers::<containment::Containment>(),
+            contained,
         )
 }
 
@@ -215,6 +227,14 @@ async fn well(State(app): State<App>) -> Json<health::Health> {
 
 async fn missed(State(app): State<App>) -> Answer<Vec<health::Missed>> {
     blocking(move || health::missed(&app.service)).await.map(Json)
+}
+
+async fn contained(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<containment::Containment> {
+    let query = Query::read("/v1/containment", query.as_deref(), CONTAINMENT)?;
+    let now = app.service.clock().now();
+    let since = query.text("since").map(|text| api::time(text, now)).transpose()?;
+    let since = since.unwrap_or_else(|| now.plus(adjutant_model::Duration(-containment::BACK.0)));
+    blocking(move || containment::containment(&app.service, since)).await.map(Json)
 }
 
 fn eyes(caller: &Caller) -> Eyes {

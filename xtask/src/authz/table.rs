@@ -89,6 +89,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/metrics", OPERATORS),
     ("GET", "/v1/health", OPERATORS),
     ("GET", "/v1/missed", OPERATORS),
+    ("GET", "/v1/containment", OPERATORS),
     ("POST", "/v1/logout", PEOPLE),
     ("GET", "/v1/me", PEOPLE),
     ("PUT", "/v1/me/password", PEOPLE),
