@@ -1,4 +1,6 @@
-//! `adjutant mail`: what a message shows, and what the book makes of it.
+//! `adjutant mail`: what a message shows, what the book makes of it, and who writes to whom.
+
+mod learn;
 
 use crate::args::mail::{Mail, MailCommand, MailExplain};
 use crate::exit::Exit;
@@ -19,11 +21,12 @@ const WIDTH: usize = 100;
 pub(crate) fn run(args: &Mail) -> anyhow::Result<Exit> {
     match &args.command {
         MailCommand::Explain(args) => explain(args),
+        MailCommand::Learn(args) => learn::run(args),
     }
 }
 
 fn explain(args: &MailExplain) -> anyhow::Result<Exit> {
-    let (book, context) = book::with_context(args.book.book.as_deref(), None)?;
+    let (book, context) = book::with_context(args.book.book.as_deref(), args.context.as_deref())?;
     let source = book.sources.named("mail").context("the book has no source `mail`; copy the one that is part of adjutant")?;
     let options = Options { book: &book, context: &context, source: Some(source), now: None };
     let mut exit = Exit::Ok;

@@ -9,6 +9,7 @@
 //! What is *unusual* on a host or resource (see [`crate::memory::unusual`]) forms a case of its own there, apart
 //! from the routine: a rule that entered it stays in it while it runs, the rest of the entity's alerts do not.
 
+pub mod campaign;
 mod evidence;
 mod links;
 
@@ -21,6 +22,7 @@ use crate::memory::unusual::{self, Firing};
 use crate::memory::window::Day;
 use adjutant_model::{AlertId, CaseId, Digest, Duration, Revision, Time};
 use adjutant_rules::correlate::Correlate;
+use campaign::Seen;
 use evidence::{Evidence, Owner};
 use links::Active;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,8 @@ pub struct Policy {
     pub alerts_max: u32,
     /// An address or domain with more alerts than this in 24 hours stops linking.
     pub busy_per_day: i64,
+    /// Mail that is nearly the same as mail of a case joins it within this time, whatever else is quiet.
+    pub campaign: Duration,
     /// Open cases remembered at once.
     pub cases_max: usize,
     /// What is worked apart from an entity's routine.
@@ -103,8 +107,8 @@ impl Default for Policy {
 impl Policy {
     /// The policy that a book asks for.
     pub fn of(book: &Correlate) -> Self {
-        let Correlate { by, gap, age_max, alerts_max, busy_per_day } = book.clone();
-        Self { by, gap, age_max, alerts_max, busy_per_day, cases_max: 100_000, apart: Apart::default() }
+        let Correlate { by, gap, age_max, alerts_max, busy_per_day, campaign } = book.clone();
+        Self { by, gap, age_max, alerts_max, busy_per_day, campaign, cases_max: 100_000, apart: Apart::default() }
     }
 }
 
@@ -203,6 +207,8 @@ pub struct Arrival<'a> {
     pub detector: u64,
     /// Whether it is unusual.
     pub firing: Firing,
+    /// What is known of its campaign, where it is a message of mail.
+    pub campaign: Option<Seen>,
 }
 
 impl Open {
@@ -321,8 +327,8 @@ impl Cases {
 
     /// The routine case that the alert's entities lead to, opened if there is none.
     fn routine(&mut self, arrival: &Arrival<'_>) -> u64 {
-        let key = self.find(arrival).unwrap_or_else(|| self.open_case(arrival));
-        for role in &self.policy.by {
+        let key = self.of_campaign(arrival).or_else(|| self.find(arrival)).unwrap_or_else(|| self.open_case(arrival));
+        for role in self.policy.by.iter().filter(|role| links(**role, arrival)) {
             if let Some(entity) = arrival.entities.get(*role) {
                 let (lead, _) = self.leads.touch(lead_key(*role, entity.0));
                 lead.case = key;
@@ -332,8 +338,16 @@ impl Cases {
         key
     }
 
+    /// The case that nearly the same mail is worked in.
+    fn of_campaign(&self, arrival: &Arrival<'_>) -> Option<u64> {
+        let key = arrival.campaign?.case?;
+        let (case, window) = (self.open.get(key)?, self.policy.campaign);
+        let near = arrival.time.since(case.last) <= window && case.opened.since(arrival.time) <= window;
+        (near && case.alerts < self.policy.alerts_max).then_some(key)
+    }
+
     fn find(&self, arrival: &Arrival<'_>) -> Option<u64> {
-        self.policy.by.iter().find_map(|role| {
+        self.policy.by.iter().filter(|role| links(**role, arrival)).find_map(|role| {
             let entity = arrival.entities.get(*role)?;
             let lead = self.leads.get(lead_key(*role, entity.0))?;
             let busy = shared_by_many(*role) && lead.day.count(arrival.time) >= self.policy.busy_per_day;
@@ -352,7 +366,7 @@ impl Cases {
 
     fn open_case(&mut self, arrival: &Arrival<'_>) -> u64 {
         let id = Digest::of_parts([b"case".as_slice(), &arrival.alert.0, &arrival.time.0.to_be_bytes()]).prefix();
-        let key = u64::from_be_bytes(*id.first_chunk().unwrap_or(&[0; 8]));
+        let key = case_key(CaseId(id));
         let (case, known) = self.open.touch(key);
         // The duplicate of an alert that opened a case, which is full by now, must not empty it.
         if !known {
@@ -365,6 +379,17 @@ impl Cases {
 /// Roles that many unrelated things can share.
 fn shared_by_many(role: Role) -> bool {
     matches!(role, Role::Source | Role::Destination | Role::Domain | Role::Device)
+}
+
+/// Whether an entity in this role links the alert: mail that can be told from other mail is linked by what it is and carries, and not
+/// by who reported it, so that one campaign is one case and two reports of one person are not.
+fn links(role: Role, arrival: &Arrival<'_>) -> bool {
+    arrival.campaign.is_none() || matches!(role, Role::Message | Role::File)
+}
+
+/// What a case is known by among the open ones.
+fn case_key(case: CaseId) -> u64 {
+    u64::from_be_bytes(*case.0.first_chunk().unwrap_or(&[0; 8]))
 }
 
 /// The account that acts and the account acted upon lead to the same case.
@@ -390,7 +415,8 @@ mod tests {
         let entities = entities(host, user);
         let time = Time::from_secs(1_000_000 + minute * 60);
         let alert = AlertId([n; 16]);
-        cases.join(&Arrival { alert, time, entities: &entities, rule: u64::from(n % 3), detector: 1, firing: Firing::default() })
+        let rule = u64::from(n % 3);
+        cases.join(&Arrival { alert, time, entities: &entities, rule, detector: 1, firing: Firing::default(), campaign: None })
     }
 
     #[test]
@@ -433,7 +459,9 @@ mod tests {
         let entities = Entities::of(&row, HashKey([0; 16]), &mut String::new());
         let mut join = |n: u8| {
             let (alert, time) = (AlertId([n; 16]), Time::from_secs(n.into()));
-            cases.join(&Arrival { alert, time, entities: &entities, rule: 1, detector: 1, firing: Firing::default() }).case
+            let arrival =
+                Arrival { alert, time, entities: &entities, rule: 1, detector: 1, firing: Firing::default(), campaign: None };
+            cases.join(&arrival).case
         };
         let joined: Vec<_> = (0..6).map(&mut join).collect();
         assert!(joined[0] == joined[2] && joined[3] != joined[0] && joined[4] != joined[3]);

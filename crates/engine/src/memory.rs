@@ -5,11 +5,13 @@
 //! in replay. History that was forgotten to stay in bounds is *unknown*, never "first seen".
 
 pub mod logins;
+mod mail;
 pub mod rules;
 pub mod unusual;
 pub mod window;
 
 use crate::bounded::Bounded;
+use crate::correlate::campaign::Campaigns;
 use crate::correlate::{Arrival, Cases, Joined, Policy};
 use crate::entities::{Entities, HashKey, Role, hash};
 use adjutant_model::schema::slots as s;
@@ -111,6 +113,7 @@ pub struct Memory {
     duplicates: Bounded<Repeat>,
     repeats: Bounded<Repeat>,
     started: Option<Time>,
+    campaigns: Campaigns,
 }
 
 /// Name spaces of the keyed hash, beyond those of entities.
@@ -202,6 +205,7 @@ impl Memory {
             duplicates: Bounded::new(limits.duplicates_max),
             repeats: Bounded::new(limits.duplicates_max),
             started: None,
+            campaigns: Campaigns::new(limits.rules_max),
         }
     }
 
@@ -224,6 +228,7 @@ impl Memory {
             pairs: memory.pairs.with_limit(limits.pairs_max),
             duplicates: memory.duplicates.with_limit(limits.duplicates_max),
             repeats: memory.repeats.with_limit(limits.duplicates_max),
+            campaigns: memory.campaigns.with_limit(limits.rules_max),
             ..memory
         })
     }
@@ -242,8 +247,13 @@ impl Memory {
         let started = *self.started.get_or_insert(time);
         put(row, s::HISTORY_AGE, Value::Duration(time.since(started)));
         let firing = self.rule_facts(row, keys, time, !duplicate);
-        let arrival = Arrival { alert: id, time, entities: &keys.entities, rule: keys.rule, detector: keys.detector, firing };
+        let campaign = self.campaign_facts(row, time, !duplicate);
+        let (rule, detector) = (keys.rule, keys.detector);
+        let arrival = Arrival { alert: id, time, entities: &keys.entities, rule, detector, firing, campaign };
         let joined = self.cases.join(&arrival);
+        if let Some(seen) = campaign {
+            self.campaigns.worked_in(&seen, joined.case);
+        }
         case_facts(row, &joined, time);
         self.user_facts(row, keys, time, !duplicate);
         self.address_facts(row, keys, time, !duplicate);

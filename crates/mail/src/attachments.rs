@@ -167,9 +167,6 @@ fn pdf(bytes: &[u8], mut note: impl FnMut(&'static str, &str)) {
     if has_any(bytes, &[b"/JavaScript", b"/JS ", b"/JS(", b"/Launch", b"/EmbeddedFile"]) {
         note("pdf-script", "");
     }
-    if has(bytes, b"/URI") {
-        note("pdf-link", "");
-    }
     if has(bytes, b"/Encrypt") {
         note("document-encrypted", "");
     }
@@ -253,7 +250,7 @@ mod tests {
         assert_eq!(names("a.zip", &zipped(&["b.lnk"], true)), ["archive-encrypted", "archive-executable"]);
         assert_eq!(names("photo.jpg", b"\xff\xd8\xff"), Vec::<&str>::new());
         assert_eq!(names("inv\u{202e}fdp.js", b"x"), ["name-disguised", "script"]);
-        assert_eq!(names("a.pdf", b"%PDF-1.7 /OpenAction /JavaScript (x) /URI (http://e)"), ["pdf-script", "pdf-link"]);
+        assert_eq!(names("a.pdf", b"%PDF-1.7 /OpenAction /JavaScript (x) /URI (http://e)"), ["pdf-script"]);
     }
 
     #[test]

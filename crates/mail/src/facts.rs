@@ -5,13 +5,15 @@ use crate::authentication::{self, Results};
 use crate::bulk;
 use crate::content;
 use crate::finding::{Aspect, Finding, Notes, Unread};
+use crate::hidden;
 use crate::html::{Page, page};
 use crate::limits::TEXT_BYTES_MAX;
 use crate::links::{self, Beside, Targets};
-use crate::message::{self, Body, Kind, Level, Opened};
+use crate::message::{self, Body, Headers, Kind, Level, Opened};
 use crate::names::registered;
 use crate::original;
 use crate::sender;
+use crate::sketch::{self, Traits};
 use crate::structure;
 use crate::thread;
 use adjutant_model::Digest;
@@ -44,6 +46,8 @@ pub struct Facts {
     pub return_path: String,
     /// Recipients.
     pub to: Vec<String>,
+    /// Each recipient, and whoever reported it, with the sender: `RECIPIENT SENDER`.
+    pub pairs: Vec<String>,
     /// How the innermost message was found: `arrived`, `attached` or `inline`.
     pub reported: &'static str,
     /// Who reported it, where it was found inside another.
@@ -64,6 +68,12 @@ pub struct Facts {
     pub aspects: BTreeMap<Aspect, Vec<&'static str>>,
     /// Topics that several different phrases speak of, after `read`.
     pub insists: Vec<&'static str>,
+    /// What codes in its pictures and PDFs say, after `read`; none when some could not be read and no code was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes: Option<Vec<String>>,
+    /// A sketch of it, by which messages that are nearly the same are told; none where there is too little in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sketch: Option<String>,
     /// What was found.
     pub found: Vec<Finding>,
     /// What could not be read.
@@ -85,6 +95,15 @@ impl Facts {
 
 /// Reads a message. What is no message at all is unread, too.
 pub fn facts(raw: &[u8]) -> Facts {
+    inspect(raw, true)
+}
+
+/// The same without a look into pictures and PDFs, whose codes and links are then unknown: for measuring what that costs.
+pub fn facts_of_text(raw: &[u8]) -> Facts {
+    inspect(raw, false)
+}
+
+fn inspect(raw: &[u8], pictures: bool) -> Facts {
     let mut notes = Notes::default();
     let parsed = message::parse(raw, &mut notes);
     let Some(parsed) = parsed else {
@@ -96,10 +115,11 @@ pub fn facts(raw: &[u8]) -> Facts {
     let pages: Vec<Page> = opened.bodies.iter().map(read).collect();
     add_inline(&mut opened, &pages);
     let mut facts = of_headers(&opened);
-    aspects(&opened, &pages, &mut facts, &mut notes);
+    aspects((&opened, &pages), pictures, &mut facts, &mut notes);
     facts.aspects = names(&notes.found, whole);
     if !whole {
         facts.insists.clear();
+        facts.codes = None;
     }
     facts.unread_count = notes.unread.len();
     (facts.found, facts.unread) = (notes.found, notes.unread);
@@ -144,6 +164,7 @@ fn of_headers(opened: &Opened<'_>) -> Facts {
     let headers = &level.headers;
     let from = headers.from.first().cloned().unwrap_or_default();
     let outer = opened.levels.first().filter(|_| opened.levels.len() > 1);
+    let reporter = outer.and_then(|outer| outer.headers.from.first()).map(|from| from.address.clone());
     let address =
         |mailbox: &Option<crate::names::Mailbox>| mailbox.as_ref().map_or_else(String::new, |found| found.address.clone());
     Facts {
@@ -152,8 +173,6 @@ fn of_headers(opened: &Opened<'_>) -> Facts {
         time: structure::arrival(level).or(headers.date).map(|date| date.to_rfc3339()),
         subject: headers.subject.clone(),
         from_domain: registered(from.domain()).to_owned(),
-        from_name: from.name,
-        from: from.address,
         reply_to: address(&headers.reply_to),
         return_path: address(&headers.return_path),
         to: headers.to.iter().map(|to| to.address.clone()).filter(|to| !to.is_empty()).collect(),
@@ -162,7 +181,8 @@ fn of_headers(opened: &Opened<'_>) -> Facts {
             Kind::Attached => "attached",
             Kind::Inline => "inline",
         },
-        reporter: outer.and_then(|outer| outer.headers.from.first()).map(|from| from.address.clone()),
+        pairs: pairs(headers, &from.address, reporter.as_deref()),
+        reporter,
         results: authentication::results(headers),
         attachments: opened.files.iter().map(|file| file.name.clone()).filter(|name| !name.is_empty()).collect(),
         attachment_hashes: opened
@@ -171,11 +191,28 @@ fn of_headers(opened: &Opened<'_>) -> Facts {
             .filter(|file| !file.bytes.is_empty())
             .map(|file| Digest::of(file.bytes).to_string())
             .collect(),
+        from_name: from.name,
+        from: from.address,
         ..Facts::default()
     }
 }
 
-fn aspects(opened: &Opened<'_>, pages: &[Page], facts: &mut Facts, notes: &mut Notes) {
+fn sketched(headers: &Headers, visible: &str, facts: &Facts) -> Option<String> {
+    let (hosts, sender_domain, attachment_hashes) = (&facts.link_hosts, facts.from_domain.as_str(), &facts.attachment_hashes);
+    sketch::sketch(&Traits { headers, visible, hosts, sender_domain, attachment_hashes })
+}
+
+/// Whoever got the message, each with its sender. What holds a space is no address, and would name another pair.
+fn pairs(headers: &Headers, from: &str, reporter: Option<&str>) -> Vec<String> {
+    let own = headers.to.iter().map(|to| to.address.as_str()).chain(reporter);
+    let plain = |address: &&str| !address.is_empty() && !address.contains(char::is_whitespace);
+    let mut pairs: Vec<String> = own.filter(plain).filter(|_| plain(&from)).map(|own| format!("{own} {from}")).collect();
+    pairs.sort();
+    pairs.dedup();
+    pairs
+}
+
+fn aspects((opened, pages): (&Opened<'_>, &[Page]), pictures: bool, facts: &mut Facts, notes: &mut Notes) {
     let recipients: Vec<String> = opened
         .levels
         .iter()
@@ -193,6 +230,11 @@ fn aspects(opened: &Opened<'_>, pages: &[Page], facts: &mut Facts, notes: &mut N
             visible.push('\n');
         }
     }
+    if pictures {
+        let hidden = hidden::find(&opened.files, notes);
+        hidden.links.iter().for_each(|(place, all)| links::find(all, &beside, place, &mut targets, notes));
+        facts.codes = hidden.codes.map(|codes| std::iter::once(READ.to_owned()).chain(codes).collect());
+    }
     links::together(&targets, &beside, notes);
     structure::together(opened, &visible, notes);
     for level in &opened.levels {
@@ -209,6 +251,7 @@ fn aspects(opened: &Opened<'_>, pages: &[Page], facts: &mut Facts, notes: &mut N
     opened.files.iter().for_each(|file| attachments::find(file, notes));
     facts.links = targets.count;
     facts.link_hosts = targets.hosts.into_iter().collect();
+    facts.sketch = opened.innermost().and_then(|level| sketched(&level.headers, &visible, facts));
 }
 
 fn body_aspects(body: &Body<'_>, page: &Page, notes: &mut Notes) {

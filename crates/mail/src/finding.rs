@@ -166,6 +166,7 @@ known! {
         "sender-absent" "No link goes to the sender's own domain."
         "one-target" "Several links, all to one and the same address."
         "page-name" "The path ends in the name of a sign-in or verification page."
+        "code-link" "A code in a picture or PDF leads to a web page."
         "backslash" "A link is written with backslashes or without its slashes."
     }
     Attachment {

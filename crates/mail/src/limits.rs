@@ -1,5 +1,5 @@
 //! How much of a message is looked at. All of these are about sizes and numbers, so that the same bytes always give the
-//! same facts; together they keep memory under three times a message's size, and two megabytes.
+//! same facts; together they keep memory under three times a message's size, and two megabytes; where pictures are looked at, sixteen more.
 
 /// Header fields of all parts together. A message with more is read as its first headers only.
 pub const HEADER_FIELDS_MAX: usize = 4_000;
@@ -51,3 +51,24 @@ pub const VALUE_CHARS_MAX: usize = 200;
 
 /// Results of authentication that are kept.
 pub const RESULTS_MAX: usize = 20;
+
+/// Pictures that are searched for codes.
+pub const PICTURES_MAX: usize = 8;
+
+/// A larger file is not decoded.
+pub const PICTURE_BYTES_MAX: usize = 2 << 20;
+
+/// A picture of more pixels is not decoded.
+pub const PICTURE_PIXELS_MAX: usize = 2_100_000;
+
+/// Pixels of all pictures together.
+pub const PIXELS_MAX: usize = 4_000_000;
+
+/// Codes that are kept.
+pub const CODES_MAX: usize = 16;
+
+/// Streams of a PDF that are looked at.
+pub const PDF_STREAMS_MAX: usize = 500;
+
+/// Bytes that are unpacked of one PDF.
+pub const PDF_UNPACKED_BYTES_MAX: usize = 4 << 20;

@@ -115,6 +115,12 @@ pub(crate) fn parse<'m>(raw: &'m [u8], notes: &mut Notes) -> Option<Message<'m>>
     }
 }
 
+/// The headers that begin `raw`, whatever follows them; none when it is no message at all.
+pub(crate) fn parse_headers(raw: &[u8]) -> Option<Headers> {
+    let message = PARSER.parse_headers(raw.get(..HEADER_BYTES_MAX).unwrap_or(raw))?;
+    Some(headers(&message))
+}
+
 /// Opens a parsed message.
 pub(crate) fn open<'m>(message: &'m Message<'m>, notes: &mut Notes) -> Opened<'m> {
     let mut opened = Opened::default();

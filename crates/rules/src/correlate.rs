@@ -23,6 +23,8 @@ pub struct Correlate {
     pub alerts_max: u32,
     /// An address or domain with more alerts than this in 24 hours stops linking.
     pub busy_per_day: i64,
+    /// Mail that is nearly the same as mail of a case joins it within this time.
+    pub campaign: Duration,
 }
 
 impl Default for Correlate {
@@ -33,6 +35,7 @@ impl Default for Correlate {
             age_max: Duration::from_hours(6),
             alerts_max: 10_000,
             busy_per_day: 1_000,
+            campaign: Duration::from_hours(14 * 24),
         }
     }
 }
@@ -46,6 +49,7 @@ struct Written {
     age_max: Option<Located<String>>,
     alerts_max: Option<Located<i64>>,
     busy_per_day: Option<Located<i64>>,
+    campaign: Option<Located<String>>,
 }
 
 /// Reads `correlate.yaml`; absent is all defaults.
@@ -65,6 +69,7 @@ pub fn load(files: &Files) -> Result<Correlate, Vec<Diagnostic>> {
             .alerts_max
             .map_or(default.alerts_max, |count| u32::try_from(limit(&count, &mut faults)).unwrap_or(u32::MAX)),
         busy_per_day: written.busy_per_day.map_or(default.busy_per_day, |count| limit(&count, &mut faults)),
+        campaign: written.campaign.map_or(default.campaign, |text| time(&text, &mut faults)),
     };
     if faults.is_empty() && read.age_max < read.gap {
         let help = "a case would be over before its gap is; make `age_max` the longer one";
@@ -140,7 +145,7 @@ mod tests {
     fn the_shipped_file_says_the_defaults() {
         let shipped = include_str!("../../../book/correlate.yaml");
         assert_eq!(read(shipped), Ok(Correlate::default()));
-        for key in ["by:", "gap:", "age_max:", "alerts_max:", "busy_per_day:"] {
+        for key in ["by:", "gap:", "age_max:", "alerts_max:", "busy_per_day:", "campaign:"] {
             assert!(shipped.contains(&format!("\n{key}")), "{key}");
         }
     }
@@ -157,6 +162,7 @@ mod tests {
             ("age_max: 1 min\n", "1 min", "longer"),
             ("alerts_max: 0\n", "0", "at least 1"),
             ("busy_per_day: -5\n", "-5", "at least 1"),
+            ("campaign: never\n", "never", "90 min"),
         ];
         for (text, place, help) in cases {
             let faults = read(text).unwrap_err();

@@ -12,6 +12,7 @@ pub mod context;
 pub mod drive;
 pub mod event;
 pub mod failpoint;
+pub mod learn;
 pub mod pipeline;
 #[cfg(feature = "planted")]
 pub mod planted;

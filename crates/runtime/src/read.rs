@@ -7,12 +7,14 @@
 mod buffer;
 mod envelope;
 mod memory;
+mod message;
 mod open;
 mod pipe;
 mod scan;
 mod split;
 
 pub use memory::{Text, cut};
+pub use message::message;
 
 use buffer::Buffer;
 use open::Opened;

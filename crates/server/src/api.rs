@@ -6,6 +6,7 @@ pub mod autonomy;
 pub mod blind;
 pub mod cases;
 pub mod connectors;
+pub mod containment;
 pub mod decisions;
 pub mod health;
 pub mod ledger;

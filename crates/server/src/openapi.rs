@@ -89,6 +89,10 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
         let content = json!({ "application/json": { "schema": takes(generator) } });
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
+    if let Some(body_type) = endpoint.body_type {
+        let says = format!("At most {} bytes", endpoint.body_bytes_max);
+        operation["requestBody"] = json!({ "required": true, "description": says, "content": { body_type: {} } });
+    }
     let mut success = json!({ "description": "Done" });
     if let Some(answers) = endpoint.answers {
         success["content"] = json!({ endpoint.answer_type: { "schema": answers(generator) } });
@@ -161,7 +165,7 @@ mod tests {
         let routes = crate::accounts::http::routes(Routes::<Arc<crate::gate::Gate>>::new(Arc::clone(&gate)))
             .add(Endpoint::get("/v1/queue", Permission::ReadCases).says("Lists.").lists(FIELDS), async || ())
             .add(Endpoint::get("/v1/events", Permission::ReadCases).says("Tells.").answers_as("text/event-stream"), async || ())
-            .add(Endpoint::post("/v1/webhooks/{source}", Signed).says("Takes."), async || ());
+            .add(Endpoint::post("/v1/webhooks/{source}", Signed).says("Takes.").takes_as("message/rfc822"), async || ());
         let doors = serve(routes).finish(gate);
         json_of(doors.answer(request("GET", PATH, None, None)).await).await
     }
@@ -223,6 +227,14 @@ mod tests {
         assert_eq!(names, ["status", "since", "limit", "cursor"]);
         assert_eq!(parameters[0]["schema"]["items"]["enum"], json!(["open", "closed"]));
         assert!(document["paths"]["/v1/events"]["get"]["responses"]["2XX"]["content"]["text/event-stream"].is_object());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_no_json_names_its_type_and_its_limit() {
+        let document = served().await;
+        let body = &document["paths"]["/v1/webhooks/{source}"]["post"]["requestBody"];
+        assert!(body["content"]["message/rfc822"].is_object() && body["required"] == true);
+        assert_eq!(body["description"], format!("At most {} bytes", crate::limits::BODY_BYTES_MAX));
     }
 
     #[tokio::test]

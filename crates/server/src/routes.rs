@@ -1,7 +1,7 @@
 //! The table of routes: every path with what it needs, takes and answers.
 
 use crate::api::blind::Eyes;
-use crate::api::{self, Done, autonomy, cases, connectors, decisions, health, ledger, reviews};
+use crate::api::{self, Done, autonomy, cases, connectors, containment, decisions, health, ledger, reviews};
 use crate::app::App;
 use crate::body::Input;
 use crate::etag::Etag;
@@ -21,6 +21,7 @@ use bytes::Bytes;
 mod alerts;
 mod collectors;
 mod letters;
+mod mail;
 mod plans;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -43,6 +44,9 @@ const DECISIONS: &[Field] = &[
     Field { name: "oldest_first", form: Form::Flag, says: "In the order in which they were made, to follow what comes." },
 ];
 
+const CONTAINMENT: &[Field] =
+    &[Field { name: "since", form: Form::Text, says: "A time, or how long ago; 30 days when it is not given." }];
+
 const ENTRIES: &[Field] = &[Field { name: "from", form: Form::Integer { min: 0, max: i64::MAX }, says: "The first entry." }];
 
 /// Every route of the service.
@@ -54,6 +58,7 @@ pub fn doors(app: App) -> Doors {
 pub fn table(app: &App) -> Routes<App> {
     let routes = Routes::new(std::sync::Arc::clone(&app.gate));
     let routes = alerts::add(routes, &app.limits);
+    let routes = mail::add(routes, &app.limits);
     let routes = collectors::add(routes, &app.limits);
     let routes = crate::health::routes(routes, faults(app));
     let routes = crate::events::routes(crate::accounts::http::routes(routes));
@@ -84,6 +89,15 @@ fn about_health(routes: Routes<App>) -> Routes<App> {
                 .says("What people found of the blind sample.")
                 .answers::<Vec<health::Missed>>(),
             missed,
+        )
+        .add(
+            Endpoint::get("/v1/containment", P::ReadMetrics)
+                .says(
+                    "How quickly acts followed the first alert, and what of them was restored or was about something legitimate.",
+                )
+                .lists(CONTAINMENT)
+                .answers::<containment::Containment>(),
+            contained,
         )
 }
 
@@ -215,6 +229,14 @@ async fn well(State(app): State<App>) -> Json<health::Health> {
 
 async fn missed(State(app): State<App>) -> Answer<Vec<health::Missed>> {
     blocking(move || health::missed(&app.service)).await.map(Json)
+}
+
+async fn contained(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<containment::Containment> {
+    let query = Query::read("/v1/containment", query.as_deref(), CONTAINMENT)?;
+    let now = app.service.clock().now();
+    let since = query.text("since").map(|text| api::time(text, now)).transpose()?;
+    let since = since.unwrap_or_else(|| now.plus(adjutant_model::Duration(-containment::BACK.0)));
+    blocking(move || containment::containment(&app.service, since)).await.map(Json)
 }
 
 fn eyes(caller: &Caller) -> Eyes {

@@ -20,6 +20,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+mod beside;
 mod strip;
 
 /// Messages that are explained for each kind of error.
@@ -48,6 +49,9 @@ pub struct Arguments {
     /// Writes the figures as one flat JSON object into this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Lets SpamAssassin judge every so-many-th message, too, where it is installed; 0 for none
+    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+    beside: usize,
     /// Writes every decision as one line of tab-separated values into this file
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
@@ -111,6 +115,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     println!("\nstripped of what tells the collections apart");
     tables(&stripped);
     worst(&whole);
+    if arguments.beside > 0 {
+        beside::print(&arguments.dir, &whole, arguments.beside)?;
+    }
     report(&whole, &stripped, arguments)
 }
 

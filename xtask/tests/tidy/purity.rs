@@ -55,7 +55,11 @@ const LOOKED_AT: &[&str] = &[
     "cedar-policy",
     // Signs and verifies; keys come from seeds, its `rand_core` feature is off.
     "ed25519-dalek",
+    // Packs and unpacks; its readers and writers wrap what they are given.
+    "flate2",
     "foldhash",
+    // Decodes from readers that it is given.
+    "gif",
     "hashbrown",
     "idna",
     "ipnet",
@@ -70,6 +74,8 @@ const LOOKED_AT: &[&str] = &[
     "miette",
     "psl",
     "regex",
+    // Finds and reads QR codes in a picture that it is given; what saves pictures is off.
+    "rqrr",
     "schemars",
     "serde",
     "serde-saphyr",
@@ -84,6 +90,10 @@ const LOOKED_AT: &[&str] = &[
     // Tables of Unicode.
     "unicode-security",
     "zeroize",
+    // Decode pictures from bytes.
+    "zune-core",
+    "zune-jpeg",
+    "zune-png",
 ];
 
 /// Lints that the root of a pure crate must deny.

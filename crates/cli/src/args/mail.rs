@@ -2,6 +2,7 @@
 
 use super::BookArg;
 use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
 
 /// Look into messages of mail.
 #[derive(Debug, Args)]
@@ -13,6 +14,7 @@ pub(crate) struct Mail {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MailCommand {
     Explain(MailExplain),
+    Learn(MailLearn),
 }
 
 /// Explain a message: what is in it and where, what is unknown, and what follows.
@@ -30,7 +32,38 @@ pub(crate) struct MailExplain {
     pub(crate) files: Vec<String>,
     #[command(flatten)]
     pub(crate) book: BookArg,
+    /// The data of context sources [default: `context/data` of the book].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) context: Option<PathBuf>,
     /// Print the facts as JSON, one message on each line, and no decision.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Learn who writes to whom from past mail: since when, how often, and who wrote first.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads single messages, mbox files and maildirs. The tables are context (`mail/*.csv`): what is learned more is added, the same mail \
+counts once, and the order does not matter. Mail that failed DMARC, as a server of `lists/mail-servers.txt` says, teaches nothing.
+
+Examples:
+  adjutant mail learn Maildir/ archive.mbox --own corp.example --to context/
+  adjutant triage --source mail past/*.eml --format jsonl > decided.jsonl
+  adjutant mail learn past/ --own corp.example --not decided.jsonl --to context/
+  adjutant triage --source mail reported/*.eml --context context/")]
+pub(crate) struct MailLearn {
+    /// Messages, mbox files, maildirs, or directories of these.
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A mail domain of ours, with everything below it; repeat it for more.
+    #[arg(long, required = true, value_name = "DOMAIN")]
+    pub(crate) own: Vec<String>,
+    /// The directory of context data that the tables are in.
+    #[arg(long, required = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) to: PathBuf,
+    /// Attacks, which only count against their senders: decisions of `triage --format jsonl`, or lines `ID,label`.
+    #[arg(long = "not", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) not: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) book: BookArg,
 }

@@ -7,6 +7,7 @@ use crate::table::painted;
 use crate::term;
 use adjutant_engine::explain::style::{Line, Paint};
 use adjutant_server::api::autonomy::Ladder;
+use adjutant_server::api::containment::Containment;
 use adjutant_server::api::health::{Health, Missed};
 use adjutant_server::api::reviews::Review as Reviewed;
 use serde_json::json;
@@ -73,13 +74,17 @@ fn reviewed(review: Reviewed) -> Vec<Line> {
 pub(crate) fn metrics(args: &Metrics) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
     let (well, found) = (client.get("/v1/health")?, client.get("/v1/missed")?);
+    let acts = client.get("/v1/containment")?;
     if client.shape == Shape::Json {
         client.show(&well, health)?;
-        return client.show(&found, missed);
+        client.show(&found, missed)?;
+        return client.show(&acts, contained);
     }
     let mut lines = health(client.parse(&well)?);
     lines.push(Line::new());
     lines.extend(missed(client.parse(&found)?));
+    lines.push(Line::new());
+    lines.extend(contained(client.parse(&acts)?));
     term::output(painted(&lines).as_bytes())?;
     Ok(Exit::Ok)
 }
@@ -99,6 +104,43 @@ fn health(health: Health) -> Vec<Line> {
     }
     lines.extend([Line::new(), Line::new().with(Paint::Strong, "what context knows")]);
     lines.extend(rows.lines());
+    lines
+}
+
+fn contained(contained: Containment) -> Vec<Line> {
+    let heading = format!("what was done since {}, and what of it was for nothing", super::minutes(&contained.since));
+    let mut lines = vec![Line::new().with(Paint::Strong, &heading)];
+    if contained.rows.is_empty() {
+        lines.extend(nothing("nothing was done"));
+        return lines;
+    }
+    let columns = [
+        "playbook",
+        "source",
+        "cases",
+        "acts",
+        "first act after",
+        "at most",
+        "restored",
+        "legitimate",
+        "minutes held",
+        "exception",
+    ];
+    let mut rows = Rows::new(&columns, &["exception", "playbook"]);
+    for row in contained.rows {
+        let paint = if row.legitimate > 0 { Paint::Warm } else { Paint::Plain };
+        let (median, most) = (format!("{} s", row.seconds_median), format!("{} s", row.seconds_max));
+        let [cases, acts, restored, legitimate] =
+            [row.cases, row.acts, row.restored, row.legitimate].map(|count| count.to_string());
+        let held = row.legitimate_minutes.to_string();
+        rows.add(paint, [row.playbook, row.source, cases, acts, median, most, restored, legitimate, held, row.exception]);
+    }
+    lines.extend(rows.lines());
+    if contained.cut {
+        lines.push(Line::new().with(Paint::Warm, "there were more cases than are looked at; ask for a shorter time"));
+    }
+    let says = "legitimate: cases that a person closed after the act; minutes held: how long their acts were in force";
+    lines.push(Line::new().with(Paint::Dim, says));
     lines
 }
 

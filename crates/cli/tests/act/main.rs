@@ -18,6 +18,7 @@ mod tickets;
 #[path = "../../../connect/tests/http/tracker.rs"]
 mod tracker;
 
+use serde_json::json;
 use served::Served;
 use slapd::Slapd;
 use std::io::{BufRead as _, BufReader};
@@ -155,6 +156,12 @@ fn a_plan_is_approved_done_in_the_directory_and_taken_back() {
     assert!(directory.lets_in(ENTRY, "nadia-secret"));
     let story = || says(&served, &["case", &case]).split_whitespace().collect::<Vec<_>>().join(" ");
     Served::until("the story", || story().matches("read back: as before").count() == 2);
+    let contained = served.get("/v1/containment").json();
+    let row = &contained["rows"][0];
+    assert_eq!([&row["playbook"], &row["legitimate"]], [&json!("stolen-account"), &json!(0)], "{contained}");
+    assert_eq!([&row["cases"], &row["acts"], &row["restored"]], [1, 2, 2].map(|count| json!(count)).each_ref(), "{contained}");
+    assert_eq!(served.get("/v1/containment?since=soon").status, 422, "a time that is none is refused");
+    assert!(says(&served, &["metrics"]).contains("stolen-account"));
     served.stop();
     served.says(&["audit", "verify"]);
 }

@@ -144,6 +144,7 @@ fn the_description_names_every_route() {
         "/openapi.json",
         "/v1/alerts",
         "/v1/alerts/{source}",
+        "/v1/mail",
         "/v1/webhooks/{source}",
         "/v1/alertmanager",
         "/services/collector/event",

@@ -10,6 +10,7 @@ mod contexts;
 mod letters;
 mod listings;
 mod mail;
+mod messages;
 mod receiver;
 mod retention;
 mod running;

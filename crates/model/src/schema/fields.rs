@@ -258,6 +258,9 @@ names! {
     MAIL_THREAD field "mail.thread" Plain::Texts, "What was found about the conversation that it continues.";
     MAIL_BULK field "mail.bulk" Plain::Texts, "What it says about being sent to many.";
     MAIL_UNREAD field "mail.unread" Plain::Int, "How many things in it could not be read.";
+    MAIL_PAIRS field "mail.pairs" Plain::Texts, "Each recipient with the sender, as tables of past mail name them.";
+    MAIL_CODES field "mail.codes" Plain::Texts, "What codes in its pictures and PDFs say; unknown when some could not be read.";
+    MAIL_SKETCH field "mail.sketch" Plain::Text, "Sketch of the message: nearly the same messages have nearly the same.";
     CHANGE_KIND field "change.kind" CHANGE, "What kind of change to an identity, a mailbox or its permissions it is.";
     CHANGE_NAME field "change.name" Plain::Text, "Name of the setting, policy or rule that was changed.";
     CHANGE_VALUE field "change.value" Plain::Text, "What it was changed to.";
@@ -273,6 +276,10 @@ names! {
     CASE_UNUSUAL_DETECTORS history "case.unusual_detectors" Plain::Int, "Different sources or detectors that raised one of them.";
     CASE_BURSTS history "case.bursts" Plain::Int, "Different rules in this case that fired far more often than in their busiest hour there.";
     CASE_SHARED_RULES history "case.shared_rules" Plain::Int, "Unusual rules left out of these counts, because a strong case elsewhere holds them.";
+    CAMPAIGN_MESSAGES history "campaign.messages" Plain::Int, "Messages that are nearly the same as this one, itself included, without a pause of 14 days.";
+    CAMPAIGN_RECIPIENTS history "campaign.recipients" Plain::Int, "Different recipients of these messages, counted up to 64.";
+    CAMPAIGN_REPORTERS history "campaign.reporters" Plain::Int, "Different people who reported one of these messages, counted up to 64.";
+    CAMPAIGN_CREDENCE history "campaign.credence" Plain::Int, "What their word is worth together: 100 for each whose reports are right as often as people's are.";
     ALERT_REPEATS history "alert.repeats" Plain::Int, "Earlier alerts with the same fingerprint inside the repeat window.";
     RULE_FIRES history "rule.fires" Plain::Int, "Times this rule has fired before, anywhere, in remembered history.";
     RULE_FIRES_HERE history "rule.fires_here" Plain::Int, "Times this rule has fired before on this host, user or resource.";
@@ -326,6 +333,8 @@ names! {
     SRC_PROXY context "src.proxy" Plain::Bool, "Whether the source address is an anonymising proxy.";
     SRC_SATELLITE context "src.satellite" Plain::Bool, "Whether the source address belongs to a satellite or in-flight network.";
     SRC_CORPORATE context "src.corporate" Plain::Bool, "Whether the source address is an office or the organisation's own VPN.";
+    REPORTER_CONFIRMED context "reporter.confirmed" Plain::Int, "How many reports of this reporter were found right.";
+    REPORTER_REFUSED context "reporter.refused" Plain::Int, "How many reports of this reporter were found wrong.";
     USER_UNIT context "user.unit" Plain::Text, "Business unit of the account that acted.";
     ASSET_UNIT context "asset.unit" Plain::Text, "Business unit that the asset belongs to.";
     SRC_PUBLIC derived "src.public" Plain::Bool, "Whether the source address is routed on the public Internet.";

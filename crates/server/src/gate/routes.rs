@@ -119,6 +119,8 @@ pub struct Endpoint {
     pub summary: &'static str,
     /// What the body must be.
     pub takes: Option<SchemaOf>,
+    /// The media type of a body that is no JSON.
+    pub body_type: Option<&'static str>,
     /// What the answer is.
     pub answers: Option<SchemaOf>,
     /// What a query may filter by.
@@ -139,6 +141,7 @@ impl Endpoint {
             access,
             summary: "",
             takes: None,
+            body_type: None,
             answers: None,
             filters: &[],
             paged: false,
@@ -183,6 +186,13 @@ impl Endpoint {
     #[must_use]
     pub fn takes<T: JsonSchema>(mut self) -> Self {
         self.takes = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// Says that the body is no JSON.
+    #[must_use]
+    pub const fn takes_as(mut self, media_type: &'static str) -> Self {
+        self.body_type = Some(media_type);
         self
     }
 

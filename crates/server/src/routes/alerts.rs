@@ -99,7 +99,7 @@ async fn take(app: &App, caller: &Caller, asked: Option<&str>, sent: Sent) -> Re
     })
 }
 
-async fn report(app: &App, source: Option<&str>, caller: &Caller, faults: Vec<Fault>) {
+pub(super) async fn report(app: &App, source: Option<&str>, caller: &Caller, faults: Vec<Fault>) {
     if !faults.is_empty() {
         app.report(source, caller.name(), faults).await;
     }
@@ -127,7 +127,7 @@ impl Line {
 }
 
 /// The answer to a single alert, written without a detour: thousands a second come so.
-fn one(fate: &Fate) -> Response {
+pub(super) fn one(fate: &Fate) -> Response {
     match fate {
         Fate::Decided(answer) => json(single(answer, false)),
         Fate::Known(answer) => json(single(answer, true)),
