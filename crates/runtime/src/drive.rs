@@ -132,7 +132,9 @@ pub struct Driver {
     /// What is to be removed once it is noted: raw alerts and entries from before, at most so many commits.
     forgetting: Option<(Time, Time, u32)>,
     batch: Batch,
-    /// What the alerts of the last turn were read into.
+    /// Something was decided since the last commit.
+    begun: bool,
+    /// What the alerts that were decided last were read into.
     spent: Vec<Spare>,
 }
 
@@ -153,39 +155,53 @@ impl Driver {
     /// learnt is not stored. [`Driver::into_store`] and [`Driver::open`] begin anew.
     pub fn turn(&mut self, now: Time, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<(), StoreError> {
         done.clear();
-        done.reserve(work.len());
         #[cfg(feature = "planted")]
-        self.commit_late()?;
-        self.at = self.at.max(now);
-        self.batch.clear(self.tree.len(), self.at);
+        if is(Bug::AnsweredBeforeCommit) {
+            self.commit()?;
+            return self.decide(now, work, done);
+        }
+        self.decide(now, work, done)?;
+        self.commit()
+    }
+
+    /// Does `work` in the transaction that the next [`commit`](Self::commit) writes, and appends to `done` what becomes of each
+    /// then. The transaction is of the time at which its first work came.
+    ///
+    /// # Errors
+    /// As for [`turn`](Self::turn): all that was decided since the last commit is lost.
+    pub fn decide(&mut self, now: Time, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<(), StoreError> {
+        if !self.begun {
+            self.begun = true;
+            self.at = self.at.max(now);
+            self.batch.clear(self.tree.len(), self.at);
+        }
         self.spent.clear();
         self.memory.look_ahead(work.iter().filter_map(Work::keys));
+        done.reserve(work.len());
         for piece in work.drain(..) {
             done.push(match piece {
                 Work::Alert(prepared) => self.alert(prepared)?,
                 Work::Command { by, command } => self.command(&by, command)?,
             });
         }
-        #[cfg(feature = "planted")]
-        if is(Bug::AnsweredBeforeCommit) {
-            return Ok(());
+        Ok(())
+    }
+
+    /// Writes everything that was decided since the last time.
+    ///
+    /// # Errors
+    /// As for [`turn`](Self::turn).
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.begun) && !self.batch.is_empty() {
+            self.write_batch()?;
         }
-        self.commit()?;
         match self.forgetting.take() {
             Some((raw, entries, blocks)) => self.store.forget(raw, entries, blocks).map(|_| ()),
             None => Ok(()),
         }
     }
 
-    #[cfg(feature = "planted")]
-    fn commit_late(&mut self) -> Result<(), StoreError> {
-        if is(Bug::AnsweredBeforeCommit) { self.commit() } else { Ok(()) }
-    }
-
-    fn commit(&mut self) -> Result<(), StoreError> {
-        if self.batch.is_empty() {
-            return Ok(());
-        }
+    fn write_batch(&mut self) -> Result<(), StoreError> {
         reach("commit.before");
         let written = self.store.commit(&self.batch.commit());
         #[cfg(feature = "planted")]
@@ -234,7 +250,7 @@ impl Driver {
         Ok(())
     }
 
-    /// What the alerts of the last turn were read into, for others to be read into.
+    /// What the alerts that were decided last were read into, for others to be read into.
     pub fn spent(&mut self) -> impl Iterator<Item = Spare> + '_ {
         self.spent.drain(..)
     }

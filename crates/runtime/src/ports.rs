@@ -127,7 +127,8 @@ pub trait Store: Send {
     /// Keeps what `write` writes: a snapshot of memory as it was before the entry `next`; the latest replaces older ones.
     ///
     /// # Errors
-    /// A [`StoreError`]; the snapshot before is still there.
+    /// A [`StoreError`]; the snapshot before is still there. It may be that of the snapshot before, which then was not kept:
+    /// `write` has ended when this returns, and the disk need not have.
     fn keep_memory(&mut self, next: u64, write: &mut Writing<'_>) -> Result<(), StoreError>;
     /// The latest snapshot of memory. Whether it is whole is known at its end: until that was read without an error, it is not.
     ///

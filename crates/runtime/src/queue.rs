@@ -35,8 +35,8 @@ impl Default for Limits {
     }
 }
 
-/// Fewer are not worth a commit of their own while the disk is busy.
-const FEW: usize = 16;
+/// Fewer are not worth waking the driver for while the disk is busy.
+const FEW: usize = 4;
 
 struct Waiting<T> {
     item: T,
@@ -51,8 +51,10 @@ struct Lanes<T> {
     closed: bool,
     /// The driver waits: otherwise nobody wakes it for nothing.
     awaited: bool,
-    /// The disk is busy, see [`Queue::busy`].
-    busy: bool,
+    /// What was taken out and the disk did not confirm yet, see [`Queue::handed`].
+    handed: usize,
+    /// The driver has something to commit.
+    begun: bool,
 }
 
 /// What waits.
@@ -76,7 +78,7 @@ pub enum Entered<T> {
 impl<T> Queue<T> {
     /// Nothing waits yet.
     pub fn new(limits: Limits) -> Self {
-        let lanes = Lanes { lanes: Default::default(), len: 0, bytes: 0, closed: false, awaited: false, busy: false };
+        let lanes = Lanes { lanes: Default::default(), len: 0, bytes: 0, closed: false, awaited: false, handed: 0, begun: false };
         Self { limits, lanes: Mutex::new(lanes), some: Condvar::new() }
     }
 
@@ -119,11 +121,15 @@ impl<T> Queue<T> {
         Entered::Displaced(displaced)
     }
 
-    /// Says whether the disk is busy with what was taken before: a few are then not worth a commit of their own, since whatever
-    /// is committed until it is free is answered at the same time.
-    pub fn busy(&self, busy: bool) {
+    /// One more commit was handed to the disk: until it is free a few alerts need not be taken, since nobody commits them.
+    pub fn handed(&self) {
+        self.lock().handed += 1;
+    }
+
+    /// The disk has done with so many of the commits that were handed to it.
+    pub fn settled(&self, commits: usize) {
         let mut lanes = self.lock();
-        lanes.busy = busy;
+        lanes.handed = lanes.handed.saturating_sub(commits);
         if lanes.awaited && lanes.is_worth_it() {
             lanes.awaited = false;
             drop(lanes);
@@ -131,9 +137,16 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Waits up to `patience` for something to come. False when the queue is closed and empty.
-    pub fn wait(&self, patience: Duration) -> bool {
+    /// Whether the disk has still to do with something that was handed to it.
+    pub fn is_busy(&self) -> bool {
+        self.lock().handed > 0
+    }
+
+    /// Waits up to `patience` for something to come; for the disk too where something is `begun`, which is to be committed.
+    /// False when the queue is closed, and there is nothing to do any more.
+    pub fn wait(&self, patience: Duration, begun: bool) -> bool {
         let mut lanes = self.lock();
+        lanes.begun = begun;
         if !lanes.is_worth_it() && !lanes.closed {
             lanes.awaited = true;
             let waited = self.some.wait_timeout_while(lanes, patience, |lanes| {
@@ -143,18 +156,20 @@ impl<T> Queue<T> {
             lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
             lanes.awaited = false;
         }
-        !(lanes.closed && lanes.len == 0)
+        !(lanes.closed && lanes.len == 0 && !begun)
     }
 
-    /// Takes at most `most` of what waits, due first, and not much more than `bytes_max`, into `into`.
-    pub fn take(&self, into: &mut Vec<T>, most: usize, bytes_max: usize) {
+    /// Takes at most `most` of what waits, due first, and not much more than `bytes_max`, into `into`. How many bytes it took.
+    pub fn take(&self, into: &mut Vec<T>, most: usize, bytes_max: usize) -> usize {
         let mut lanes = self.lock();
-        let mut bytes = 0;
-        while into.len() < most && bytes <= bytes_max {
+        let (mut taken, mut bytes) = (0, 0);
+        while taken < most && bytes <= bytes_max {
             let Some(waiting) = lanes.pop() else { break };
+            taken += 1;
             bytes += waiting.bytes;
             into.push(waiting.item);
         }
+        bytes
     }
 
     /// Takes everything that waits.
@@ -182,9 +197,9 @@ impl<T> Queue<T> {
 }
 
 impl<T> Lanes<T> {
-    /// Whether enough waits to be taken.
+    /// Whether there is enough to do.
     fn is_worth_it(&self) -> bool {
-        self.len >= if self.busy { FEW } else { 1 }
+        if self.handed > 0 { self.len >= FEW } else { self.len > 0 || self.begun }
     }
 
     fn is_full(&self, limits: &Limits, bytes: usize) -> bool {
@@ -266,12 +281,12 @@ mod tests {
     #[test]
     fn waiting_ends_when_enough_came_and_when_patience_does() {
         let queue = queue(10);
-        assert!(queue.wait(Duration::ZERO), "open, and nothing came");
+        assert!(queue.wait(Duration::ZERO, false), "open, and nothing came");
         queue.enter("a", LOW, 1, Time(0));
-        assert!(queue.wait(Duration::MAX), "something waits");
+        assert!(queue.wait(Duration::MAX, false), "something waits");
         taken(&queue);
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.wait(Duration::MAX));
+            let waiting = scope.spawn(|| queue.wait(Duration::MAX, false));
             queue.enter("b", LOW, 1, Time(0));
             assert!(waiting.join().unwrap());
         });
@@ -280,17 +295,35 @@ mod tests {
     #[test]
     fn a_few_wait_for_a_busy_disk_and_no_longer() {
         let queue = queue(100);
-        queue.busy(true);
+        queue.handed();
+        queue.handed();
         queue.enter("a", LOW, 1, Time(0));
-        assert!(queue.wait(Duration::ZERO), "patience ends");
+        assert!(queue.wait(Duration::ZERO, false), "patience ends");
+        queue.settled(1);
+        assert!(queue.is_busy());
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.wait(Duration::MAX));
-            queue.busy(false);
+            let waiting = scope.spawn(|| queue.wait(Duration::MAX, false));
+            queue.settled(1);
             assert!(waiting.join().unwrap());
         });
-        queue.busy(true);
+        queue.handed();
         (0..FEW).for_each(|_| assert_eq!(queue.enter("b", LOW, 1, Time(0)), Entered::Waits));
-        assert!(queue.wait(Duration::MAX), "many are worth it");
+        assert!(queue.wait(Duration::MAX, false), "many are worth it");
+    }
+
+    #[test]
+    fn what_is_begun_waits_for_the_disk_alone_and_is_not_left_at_the_end() {
+        let queue = queue(100);
+        assert!(queue.wait(Duration::MAX, true), "the disk is free");
+        queue.handed();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.wait(Duration::MAX, true));
+            queue.settled(1);
+            assert!(waiting.join().unwrap());
+        });
+        queue.close();
+        assert!(queue.wait(Duration::MAX, true), "closed, and something is to be committed");
+        assert!(!queue.wait(Duration::MAX, false));
     }
 
     #[test]
@@ -302,6 +335,6 @@ mod tests {
         queue.close();
         assert_eq!(queue.enter("late", CRITICAL, 1, Time(0)), Entered::Refused("late"));
         assert_eq!(taken(&queue), ["grave"]);
-        assert!(!queue.wait(Duration::ZERO), "closed and empty");
+        assert!(!queue.wait(Duration::ZERO, false), "closed and empty");
     }
 }

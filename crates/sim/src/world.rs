@@ -195,7 +195,7 @@ impl World {
         let before = if trouble == Trouble::None { Vec::new() } else { self.memory()? };
         self.arm(trouble);
         let mut done = Vec::new();
-        let mut result = self.driver()?.turn(now, &mut work, &mut done);
+        let mut result = self.driven(&mut work, &mut done)?;
         if let (Ok(()), Some(running)) = (&result, &mut self.running)
             && trouble != Trouble::Crash
         {
@@ -218,6 +218,20 @@ impl World {
         let refused = !killed && matches!(&result, Err(error) if !matches!(error, StoreError::Unclear(_)));
         let done = (result.is_ok() && !killed).then_some(done);
         self.again(Some(Unseen { jobs, memory, refused, done }))
+    }
+
+    /// Has all of `work` done in one transaction, now and then in two goes as where the second came while a disk was busy.
+    fn driven(&mut self, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<Result<(), StoreError>, Broken> {
+        let now = self.clock.now();
+        let first = self.rng.below(3 * (work.len() as u64 + 1)) as usize;
+        let driver = self.driver()?;
+        if first >= work.len() {
+            return Ok(driver.turn(now, work, done));
+        }
+        let (mut later, mut rest) = (work.split_off(first), Vec::new());
+        let both = driver.decide(now, work, done).and_then(|()| driver.turn(now, &mut later, &mut rest));
+        done.append(&mut rest);
+        Ok(both)
     }
 
     /// What memory is, as bytes.

@@ -8,7 +8,7 @@ use crate::read::{self, Reader};
 use crate::recent::{KEY, RECENT_KEYS, Recent, Sweep, Tree};
 use crate::schema;
 use crate::settle::{Durable, Log};
-use crate::snapshot;
+use crate::snapshot::{self, Keeping};
 use adjutant_model::{CaseId, Time};
 use adjutant_runtime::failpoint::reach;
 #[cfg(feature = "planted")]
@@ -62,6 +62,8 @@ pub struct Sqlite {
     /// Cases from this entry on have not joined the queue of open cases, and do when there are so many new entries.
     listed_to: u64,
     new_max: u64,
+    /// The last snapshot of memory, which may not be durable yet.
+    keeping: Option<Keeping>,
 }
 
 impl Sqlite {
@@ -88,7 +90,7 @@ impl Sqlite {
         let listed_to = queue::listed_to(&connection)?;
         let new_max = options.recent_keys.map_or(queue::NEW_MAX, |max| queue::NEW_MAX.min(max as u64));
         let (packer, raw) = (Packer::new(pack::ENTRIES)?, Packer::new(pack::ALERTS)?);
-        Ok(Self { connection, folder: folder.into(), options, packer, raw, known, named, listed_to, new_max })
+        Ok(Self { connection, folder: folder.into(), options, packer, raw, known, named, listed_to, new_max, keeping: None })
     }
 
     /// Begins a transaction if none is open: whatever is looked up for a commit is read in the commit's own transaction, which
@@ -132,6 +134,12 @@ impl Sqlite {
         reach("commit.written");
         self.tell("COMMIT")?;
         Ok(late)
+    }
+
+    /// Waits for the last snapshot of memory.
+    fn kept(&mut self) -> Result<(), StoreError> {
+        let kept = self.keeping.take().map_or(Ok(()), Keeping::end);
+        kept.map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))
     }
 
     /// Takes over what was committed.
@@ -294,15 +302,19 @@ impl Store for Sqlite {
         if self.options.vfs.is_some() {
             return Ok(()); // A simulated disk has no folder; memory is then read again from the entries.
         }
-        // It must not know entries that the power can take back.
-        self.settler()?.settle()?;
-        snapshot::write(&self.folder, next, write).map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))
+        self.kept()?;
+        let (folder, settler) = (self.folder.clone(), self.settler()?);
+        let keeping = Keeping::begin(folder, next, settler, write);
+        self.keeping = Some(keeping.map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))?);
+        Ok(())
     }
 
     fn memory(&mut self) -> Result<Option<Snapshot>, StoreError> {
         if self.options.vfs.is_some() {
             return Ok(None);
         }
+        // One that could not be kept leaves the one before it.
+        drop(self.keeping.take());
         snapshot::read(&self.folder).map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))
     }
 

@@ -51,6 +51,7 @@ impl Driver {
             snapshot,
             forgetting: None,
             batch: Batch::default(),
+            begun: false,
             spent: Vec::new(),
         };
         driver.replay(snapshot)?;

@@ -97,7 +97,7 @@ fn run(service: &Service, mut settler: Box<dyn Settle>, handed: &Receiver<Handed
         if !turns.is_empty() {
             let began = service.0.parts.clock.now();
             let settled = settler.settle();
-            service.0.queue.busy(false);
+            service.0.queue.settled(turns.len());
             if let Err(error) = settled {
                 return failed(service, turns, &error);
             }

@@ -1,5 +1,8 @@
-//! The driver's thread: takes what waits, turns, hands on what is to be settled; snapshots when it is idle; begins anew when
-//! the store failed.
+//! The driver's thread: decides what waits, commits when the disk is free, hands on what is to be settled; snapshots when it is
+//! idle; begins anew when the store failed.
+//!
+//! While the disk is busy with one commit the next one is decided as its alerts come, and written when the disk is free or enough
+//! came: neither waits for the other.
 
 use super::back;
 use super::settle::{self, Handed, Turned};
@@ -18,6 +21,9 @@ const TURN_BYTES_MAX: usize = 8 << 20;
 
 /// So many alerts are committed without giving way to anybody first.
 const WORTH_A_COMMIT: usize = 56;
+
+/// So many are written while the disk is still busy with those before: its next sync takes all that is written then.
+const WORTH_A_SYNC: usize = 16;
 
 /// Others are given way to so many times before a commit of fewer.
 const YIELDS: usize = 8;
@@ -60,39 +66,26 @@ fn settled(driver: &mut Driver) -> Result<Box<dyn Settle>, StoreError> {
 
 fn run(service: &Service, mut driver: Driver, mut told: Told) {
     let mut turn = Making::default();
-    let settings = service.0.parts.turn;
-    while service.0.queue.wait(IDLE) {
-        let_others_go_first(service);
-        service.0.queue.take(&mut turn.waiting, settings.alerts_max, TURN_BYTES_MAX);
-        let idle = turn.waiting.is_empty();
-        if !idle && let Err(error) = turn.run(service, &mut driver, &mut told) {
-            match recovered(service, driver, error) {
+    while service.0.queue.wait(IDLE, turn.is_begun()) {
+        let idle = match turn.go_on(service, &mut driver, &mut told) {
+            Ok(idle) => idle,
+            Err(error) => match recovered(service, driver, error) {
                 Some((again, settler)) => {
                     driver = again;
                     // Nobody there is nobody who could answer: the process is about to end.
                     let _ = told.settle.send(Handed::Store(settler));
+                    false
                 }
                 None => return,
-            }
-        }
-        if driver.wants_snapshot(idle) && driver.snapshot().is_err() {
+            },
+        };
+        if !turn.is_begun() && driver.wants_snapshot(idle) && driver.snapshot().is_err() {
             // The snapshot before still stands; a restart only takes longer. The next commit tells whether the disk is full.
             count(&service.0.counters.unavailable);
         }
     }
     // What was decided since the last snapshot would be read again at the next start.
     let _ = driver.snapshot();
-}
-
-/// While others have work for this processor, more alerts come of it, and one commit for many costs little more than one for
-/// a few. Where nobody else has any, this takes some microseconds.
-fn let_others_go_first(service: &Service) {
-    for _ in 0..YIELDS {
-        if service.0.queue.len().0 >= WORTH_A_COMMIT {
-            return;
-        }
-        std::thread::yield_now();
-    }
 }
 
 /// One transaction in the making, in memory that is used again.
@@ -102,41 +95,106 @@ struct Making {
     work: Vec<Work>,
     places: Vec<super::Place>,
     done: Vec<Done>,
+    /// Of the raw alerts in it.
+    bytes: usize,
+    /// When it began.
+    began: Time,
+    /// Whether a command is in it.
+    commands: bool,
 }
 
 impl Making {
-    fn run(&mut self, service: &Service, driver: &mut Driver, told: &mut Told) -> Result<(), StoreError> {
-        self.places.reserve(self.waiting.len());
+    /// Whether there is something to commit.
+    fn is_begun(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// Whether it is written while the disk is busy.
+    fn is_large(&self) -> bool {
+        self.places.len() >= WORTH_A_SYNC || self.bytes >= TURN_BYTES_MAX
+    }
+
+    /// Decides what waits, and commits when the disk is free or there is enough to commit. True when there was nothing to do.
+    fn go_on(&mut self, service: &Service, driver: &mut Driver, told: &mut Told) -> Result<bool, StoreError> {
+        let came = self.gather(service, driver)?;
+        if !self.is_begun() {
+            return Ok(true);
+        }
+        // Where nothing came the patience ended, or the disk is free, or the service stops.
+        if came && service.0.queue.is_busy() && !self.is_large() {
+            return Ok(false);
+        }
+        if self.let_others_go_first(service) {
+            self.gather(service, driver)?;
+        }
+        self.commit(service, driver, told).map(|()| false)
+    }
+
+    /// While others have work for this processor, more alerts come of it, and one commit for many costs little more than one for
+    /// a few. Where nobody else has any, this takes some microseconds. Whether more came.
+    fn let_others_go_first(&self, service: &Service) -> bool {
+        for _ in 0..YIELDS {
+            if self.places.len() + service.0.queue.len().0 >= WORTH_A_COMMIT {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        service.0.queue.len().0 > 0
+    }
+
+    /// Decides what waits. Whether anything did.
+    fn gather(&mut self, service: &Service, driver: &mut Driver) -> Result<bool, StoreError> {
+        let room = service.0.parts.turn.alerts_max.saturating_sub(self.places.len());
+        self.bytes += service.0.queue.take(&mut self.waiting, room, TURN_BYTES_MAX.saturating_sub(self.bytes));
+        if self.waiting.is_empty() {
+            return Ok(false);
+        }
+        if self.places.is_empty() {
+            self.began = service.0.parts.clock.now();
+        }
         for Waiting { work, place } in self.waiting.drain(..) {
+            self.commands |= matches!(work, Work::Command { .. });
             self.work.push(work);
             self.places.push(place);
         }
-        let clock = &service.0.parts.clock;
-        let began = clock.now();
-        let commands = self.work.iter().any(|work| matches!(work, Work::Command { .. }));
-        let number = service.0.marks.begin();
-        if let Err(error) = driver.turn(began, &mut self.work, &mut self.done) {
-            self.work.clear();
-            let why = error.to_string();
-            for place in self.places.drain(..) {
-                count(&service.0.counters.unavailable);
-                place.fill(Ended::Unavailable(why.clone()));
-            }
-            // Nothing of it can be seen: it is as settled as those before it.
-            let nothing = Turned { places: Vec::new(), done: Vec::new(), head: driver.head(), number, began };
-            let _ = told.settle.send(Handed::Turn(nothing));
+        if let Err(error) = driver.decide(self.began, &mut self.work, &mut self.done) {
+            self.give_up(service, &error);
             return Err(error);
         }
         service.keep(driver.spent());
-        self.count(service, clock.now().since(began).0);
-        if commands {
+        Ok(true)
+    }
+
+    /// Everybody in it is told that nothing could be stored.
+    fn give_up(&mut self, service: &Service, error: &StoreError) {
+        let Self { places, .. } = std::mem::take(self);
+        let why = error.to_string();
+        for place in places {
+            count(&service.0.counters.unavailable);
+            place.fill(Ended::Unavailable(why.clone()));
+        }
+    }
+
+    fn commit(&mut self, service: &Service, driver: &mut Driver, told: &mut Told) -> Result<(), StoreError> {
+        let (number, began, asked) = (service.0.marks.begin(), self.began, service.0.parts.clock.now());
+        if let Err(error) = driver.commit() {
+            self.give_up(service, &error);
+            // Nothing of it can be seen: it is as settled as those before it.
+            let nothing = Turned { places: Vec::new(), done: Vec::new(), head: driver.head(), number, began };
+            service.0.queue.handed();
+            let _ = told.settle.send(Handed::Turn(nothing));
+            return Err(error);
+        }
+        self.count(service, service.0.parts.clock.now().since(asked).0);
+        if std::mem::take(&mut self.commands) {
             *service.0.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(driver.policy());
             let ladder = Arc::new(driver.ladder().clone());
             *service.0.ladder.write().unwrap_or_else(std::sync::PoisonError::into_inner) = ladder;
         }
+        self.bytes = 0;
         let (places, done) = (std::mem::take(&mut self.places), std::mem::take(&mut self.done));
         let turned = Turned { places, done, head: driver.head(), number, began };
-        service.0.queue.busy(true);
+        service.0.queue.handed();
         // Where nobody settles any more, places that are dropped count as answered: the process is about to end.
         let _ = told.settle.send(Handed::Turn(turned));
         told.commits.one_more(began);
@@ -224,7 +282,7 @@ fn refuse_all(service: &Service) {
 /// Waits a while, refusing what comes meanwhile. False when the service is to end.
 fn wait(service: &Service) -> bool {
     let mut waiting = Vec::new();
-    let open = service.0.queue.wait(PROBE_EVERY);
+    let open = service.0.queue.wait(PROBE_EVERY, false);
     service.0.queue.take(&mut waiting, usize::MAX, usize::MAX);
     let came = !waiting.is_empty();
     waiting.into_iter().for_each(|waiting| waiting.place.fill(service.unavailable()));
