@@ -31,6 +31,7 @@ impl Hand {
             Request::Show { plan } => self.shown(&self.named_plan(&plan)?),
             Request::Action { action } => Ok(Reply::Actions { actions: vec![self.named_action(&action)?] }),
             Request::Hear { note } => Ok(Reply::Heard { heard: self.hear(note.as_bytes())? }),
+            Request::Withdraw { plan, by } => Ok(Reply::Heard { heard: self.withdrawn(&plan, &by)? }),
             Request::Effective { case, playbook, since } => {
                 let wanted = |plan: &adjutant_model::Plan| {
                     (!case.is_empty() || !playbook.is_empty())

@@ -8,6 +8,7 @@ use crate::poll::{Page, Polls};
 use crate::table::{List, Rows};
 use adjutant_model::act::{Action, State, Target};
 use adjutant_model::{Duration, EntityKind, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -109,7 +110,7 @@ pub trait Connector: Send + Sync {
 }
 
 /// How the calls to a connector went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Condition {
     /// It is left alone for a while.
     pub rests: bool,
@@ -136,7 +137,7 @@ pub struct Condition {
 }
 
 /// Calls of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Count {
     /// `enrichment`, `action`, or `urgent`: what takes back, and what a person asks.
     pub purpose: String,

@@ -9,11 +9,12 @@ use adjutant_engine::guard::Spent;
 use adjutant_model::act::{Answer, Planned, State};
 use adjutant_model::{Duration, EntityKind, Time};
 use adjutant_rules::guardrails::{Limits, targets_of};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What would become of one step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Foreseen {
     /// The step, as a plan would have it. Its ruling counts the steps before it as done.
     pub step: Planned,
@@ -25,7 +26,7 @@ pub struct Foreseen {
 }
 
 /// How much of a limit is spent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Used {
     /// The verb; none for all verbs together.
     #[serde(default, skip_serializing_if = "Option::is_none")]

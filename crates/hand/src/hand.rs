@@ -111,7 +111,7 @@ pub enum Refused {
 }
 
 /// What was heard from a person.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "heard", rename_all = "kebab-case")]
 pub enum Heard {
     /// Enough people approved the plan: it is being done.
@@ -376,7 +376,7 @@ impl Hand {
     }
 
     /// A plan that waits for an answer, and its actions that do.
-    fn waiting_plan(&self, about: &str) -> Result<(Digest, Plan, Vec<Kept>), Refused> {
+    pub(crate) fn waiting_plan(&self, about: &str) -> Result<(Digest, Plan, Vec<Kept>), Refused> {
         let digest = about.parse().ok().filter(|digest: &Digest| digest.to_string() == about);
         let digest = digest.ok_or_else(|| Refused::Form("a plan is named by its whole digest, in small letters".into()))?;
         let plan = self.store().plan(&digest)?;
@@ -557,7 +557,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The same for each of these actions.
-fn all(actions: &[Kept], happened: Happened) -> Vec<Follows<'_>> {
+pub(crate) fn all(actions: &[Kept], happened: Happened) -> Vec<Follows<'_>> {
     actions.iter().map(|action| (action.key.as_str(), happened)).collect()
 }
 

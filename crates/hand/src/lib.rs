@@ -24,6 +24,7 @@ pub mod steady;
 pub mod store;
 pub mod table;
 mod under_way;
+mod withdrawn;
 
 #[cfg(test)]
 mod tests;

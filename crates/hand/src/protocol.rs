@@ -10,6 +10,7 @@ use crate::hand::Heard;
 use crate::store::{Approver, Kept, Line};
 use adjutant_model::act::{Need, Plan, Ruling};
 use adjutant_model::{Digest, EntityKind, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read as _, Write};
@@ -50,6 +51,13 @@ pub enum Request {
     Hear {
         /// The note.
         note: String,
+    },
+    /// Deny a plan on the service's word that somebody who may approve it wants that, without their signature.
+    Withdraw {
+        /// Its whole digest.
+        plan: String,
+        /// The name of their key.
+        by: String,
     },
     /// What could be taken back: the actions of a case, or of a playbook since.
     Effective {
@@ -102,7 +110,7 @@ pub enum Request {
 }
 
 /// What the hand answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Reply {
     /// A plan with its actions.
@@ -170,7 +178,7 @@ pub enum Reply {
 }
 
 /// What one connector knows of somebody or something, or why that is not known.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Known {
     /// Its name.
     pub connector: String,
@@ -186,7 +194,7 @@ pub struct Known {
 }
 
 /// Somebody or something that a connector knows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     /// What names it for ever.
     pub id: String,
@@ -204,7 +212,7 @@ pub struct Identity {
 }
 
 /// A plan as it stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Shown {
     /// Its digest.
     pub digest: Digest,
@@ -219,7 +227,8 @@ pub struct Shown {
 }
 
 /// How the hand is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "HandHealth")]
 pub struct Health {
     /// Its epoch.
     pub epoch: u64,
@@ -232,7 +241,7 @@ pub struct Health {
 }
 
 /// How a connector is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectorHealth {
     /// Its name.
     pub name: String,
@@ -250,7 +259,7 @@ pub struct ConnectorHealth {
 }
 
 /// A verb that a connector offers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OfferShown {
     /// The verb.
     pub verb: String,
@@ -289,5 +298,44 @@ pub fn receive<T: for<'de> Deserialize<'de>>(from: &mut impl BufRead) -> io::Res
         Some((b'\n', line)) => serde_json::from_slice(line).map(Some).map_err(|error| wrong(error.to_string())),
         Some(_) if line.len() as u64 == LINE_BYTES_MAX => Err(wrong(format!("a line has at most {LINE_BYTES_MAX} bytes"))),
         Some(_) => Err(wrong("a line between brain and hand does not end".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// The branch of a schema that is for this answer.
+    fn branch<'s>(schema: &'s Value, answer: &str) -> &'s Value {
+        let all = schema["oneOf"].as_array().unwrap();
+        all.iter().find(|branch| branch["properties"]["answer"]["const"] == answer).unwrap_or_else(|| panic!("no {answer}"))
+    }
+
+    #[test]
+    fn what_is_answered_is_described_field_by_field() {
+        let schema = serde_json::to_value(schemars::schema_for!(Reply)).unwrap();
+        let answers = [
+            Reply::Heard { heard: Heard::Denied },
+            Reply::Paused { pause: "p".into(), under_way: 1 },
+            Reply::Refused { why: "no".into(), none: true },
+            Reply::Facts { known: vec![Known { connector: "okta".into(), at: Some(Time(1)), ..Known::default() }] },
+            Reply::Keys { keys: Vec::new() },
+        ];
+        for answer in answers {
+            let value = serde_json::to_value(&answer).unwrap();
+            let branch = branch(&schema, value["answer"].as_str().unwrap());
+            for name in value.as_object().unwrap().keys() {
+                assert!(branch["properties"].get(name).is_some(), "{name} of {value}: {branch}");
+            }
+        }
+        // What people sign is the plan's digest: both are described, to the steps.
+        let definitions = &schema["$defs"];
+        for (kind, field) in
+            [("Shown", "digest"), ("Plan", "steps"), ("Planned", "ruling"), ("Kept", "stage"), ("HandHealth", "pause")]
+        {
+            assert!(definitions[kind]["properties"].get(field).is_some(), "{kind} {field}");
+        }
+        assert_eq!(definitions["Stage"]["oneOf"].as_array().map(Vec::len), Some(adjutant_model::Stage::ALL.len()));
     }
 }

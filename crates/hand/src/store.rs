@@ -22,6 +22,7 @@ use adjutant_model::act::{Action, Plan, State};
 use adjutant_model::{Digest, Stage, Time};
 use adjutant_rules::playbook::VERBS;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::MutexGuard;
@@ -85,7 +86,7 @@ impl From<rusqlite::Error> for StoreError {
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// An action as it stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Kept {
     /// What is the same however often it is attempted.
     pub key: String,
@@ -117,7 +118,7 @@ pub struct Kept {
 }
 
 /// One line of the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// Its number, from 1; without gaps but where a store was restored.
     pub seq: u64,
@@ -353,6 +354,14 @@ impl Store {
     /// That cannot happen to it where it is.
     pub fn happen(&self, key: &str, happened: Happened, with: With, now: Time) -> Result<Stage> {
         self.change(|db| move_on(db, (key, happened), &with, now))
+    }
+
+    /// The same for several actions, all of it or nothing.
+    ///
+    /// # Errors
+    /// That cannot happen to one of them where it is.
+    pub(crate) fn happen_all(&self, all: &[Follows<'_>], with: &With, now: Time) -> Result<()> {
+        self.change(|db| all.iter().try_for_each(|follows| move_on(db, *follows, with, now).map(drop)))
     }
 
     /// Whether any plan was ever kept.

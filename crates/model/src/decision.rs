@@ -7,6 +7,7 @@ use crate::alert::AlertId;
 use crate::case::{CaseId, Revision};
 use crate::digest::Digest;
 use crate::schema::Slot;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -24,7 +25,7 @@ pub enum Outcome {
 }
 
 /// How far a playbook may go by itself with a verb.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Autonomy {

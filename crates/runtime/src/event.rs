@@ -256,6 +256,28 @@ pub enum What {
         /// On which way.
         way: Way,
     },
+    /// Somebody whose letter waits for an answer was reminded of it, once.
+    Reminded {
+        /// The letter.
+        letter: String,
+        /// What it is about: a question's name, or a plan's digest.
+        about: String,
+        /// Who.
+        to: String,
+        /// On which way.
+        way: Way,
+    },
+    /// Somebody clicked below a message in a channel. It is the channel's word, and no signature.
+    Clicked {
+        /// Whose click it is, by the name of their key.
+        who: String,
+        /// Who they are there.
+        member: String,
+        /// Which button.
+        button: String,
+        /// The plan's digest.
+        plan: String,
+    },
     /// A letter could not be brought to a person.
     Undelivered {
         /// What it was about: a question's name, or a plan's digest.

@@ -225,6 +225,13 @@ pub fn in_words(what: &What) -> (&'static str, String) {
         What::Prompted { plan, to, way, .. } => {
             ("prompted", format!("{to} was told by {} that plan {} waits", way.name(), plan.get(..12).unwrap_or(plan)))
         }
+        What::Reminded { about, to, way, .. } => {
+            ("reminded", format!("{to} was reminded by {} of {}", way.name(), about.get(..12).unwrap_or(about)))
+        }
+        What::Clicked { who, member, button, plan } => {
+            let plan = plan.get(..12).unwrap_or(plan);
+            ("clicked", format!("{who} ({member}) clicked {button} about plan {plan}: the channel's word, and no signature"))
+        }
         What::Undelivered { about, to, why } => {
             ("undelivered", format!("a letter to {to} about {} was not delivered: {why}", about.get(..40).unwrap_or(about)))
         }

@@ -44,6 +44,8 @@ pub struct App {
     pub hand: Option<Arc<adjutant_hand::socket::Client>>,
     /// Letters to people.
     pub letters: Arc<Letters>,
+    /// Clicks in a channel; none where they are not heard.
+    pub slack: Option<Arc<crate::slack::Clicks>>,
     /// What the hand last said of itself, and when; nothing where it did not answer.
     pub hand_health: Arc<Mutex<Option<HandHealth>>>,
     /// What is worth a look, as the watchers last said.

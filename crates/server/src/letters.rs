@@ -66,6 +66,9 @@ pub struct Letter {
     /// When it was sent.
     #[serde(default)]
     pub sent: Option<Time>,
+    /// When somebody was reminded of it: once.
+    #[serde(default)]
+    pub reminded: Option<Time>,
     /// Whether its question was shown.
     #[serde(default)]
     pub opened: bool,
@@ -157,7 +160,26 @@ impl Letter {
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|_| no_randomness())?;
         let (id, by, case) = (hex(&id), by.to_owned(), case.to_owned());
-        Ok(Self { id, by, case, to, about, until, links: Vec::new(), sent: None, opened: false, attempts: 0, due })
+        Ok(Self {
+            id,
+            by,
+            case,
+            to,
+            about,
+            until,
+            links: Vec::new(),
+            sent: None,
+            reminded: None,
+            opened: false,
+            attempts: 0,
+            due,
+        })
+    }
+
+    /// Whether somebody is to be reminded of it: half of the time that it gave them is over.
+    fn is_half_over(&self, now: Time) -> bool {
+        let is_over = |sent: Time| now.since(sent).0 >= self.until.since(sent).0 / 2;
+        self.reminded.is_none() && self.sent.is_some_and(is_over) && self.due <= now
     }
 
     /// The document that keeps it.
@@ -188,7 +210,7 @@ impl Letter {
 }
 
 /// The case with this whole name.
-fn case_id(text: &str) -> Option<CaseId> {
+pub(crate) fn case_id(text: &str) -> Option<CaseId> {
     let digits = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32)?;
     Some(CaseId(digits.to_be_bytes()))
 }

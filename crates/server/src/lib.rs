@@ -19,4 +19,5 @@ pub mod problem;
 pub mod routes;
 pub use adjutant_model::secret;
 pub mod serve;
+pub mod slack;
 pub mod traces;

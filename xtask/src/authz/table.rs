@@ -33,6 +33,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/services/collector/health/1.0", ALL),
     ("GET", "/l/{secret}", ALL),
     ("POST", "/l/{secret}", ALL),
+    ("POST", "/v1/slack", ALL),
     ("POST", "/v1/webhooks/{source}", SIGNED),
     ("POST", "/v1/alerts", SOURCE),
     ("POST", "/v1/alerts/{source}", SOURCE),

@@ -106,6 +106,7 @@ impl World {
             heard,
             events,
             hand: None,
+            slack: None,
             hand_health: Arc::default(),
             letters: Arc::default(),
             notices,

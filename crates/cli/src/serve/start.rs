@@ -23,6 +23,7 @@ use adjutant_server::gate::{Gate, SigningKey};
 use adjutant_server::intake::body;
 use adjutant_server::letters::Letters;
 use adjutant_server::serve::wall_clock;
+use adjutant_server::slack::Clicks;
 use adjutant_store::{Options, Sqlite};
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
@@ -88,6 +89,7 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
         events,
         hand: hand(folder, config)?.map(Arc::new),
         letters: Arc::new(Letters::new(config)),
+        slack: clicks(config)?.map(Arc::new),
         hand_health: Arc::default(),
         notices: Arc::default(),
     };
@@ -97,6 +99,14 @@ pub(crate) fn start(folder: &Folder, config: &Config, stop: &Arc<AtomicBool>) ->
     let seal = Seal::new(folder.key()?, ORIGIN.into());
     let watchers = watchers::spawn(&app, config, (watch, seal, bus, teller), stop)?;
     Ok(Started { app, service, driver, watchers, broken, traces })
+}
+
+/// Who may click in a channel of Slack, if anybody.
+fn clicks(config: &Config) -> anyhow::Result<Option<Clicks>> {
+    let Some(slack) = &config.notify.slack else { return Ok(None) };
+    let Some(signing) = &slack.signing_secret else { return Ok(None) };
+    let people = slack.people.iter().map(|person| (person.member.clone(), person.name.clone())).collect();
+    Ok(Some(Clicks::new(secret(signing)?, slack.team.clone(), people)))
 }
 
 /// The way to the hand, if there is one.

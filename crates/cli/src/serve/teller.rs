@@ -9,6 +9,7 @@ use adjutant_server::events::{Events, Topic};
 use adjutant_server::gate::SigningKey;
 use adjutant_server::letters::post::{self, Carrier};
 use adjutant_server::secret::Secret;
+use adjutant_server::slack;
 use adjutant_server::traces::took;
 use anyhow::Context;
 use lettre::message::Mailbox;
@@ -51,6 +52,8 @@ pub(super) struct Teller {
     mail: Option<(SmtpTransport, Mailbox, Vec<Mailbox>)>,
     /// The URL, which is a secret.
     slack: Option<Secret>,
+    /// Whether clicks are heard.
+    clicks: bool,
     agent: ureq::Agent,
     clock: adjutant_server::gate::Clock,
     /// Somebody collects traces.
@@ -93,8 +96,9 @@ impl Teller {
             .map(|webhook| -> anyhow::Result<_> { Ok((webhook.url.clone(), SigningKey::read(&secret(&webhook.secret)?)?)) });
         let mail = config.notify.smtp.as_ref().map(mail).transpose()?;
         let slack = config.notify.slack.as_ref().map(|slack| slack_url(&slack.url)).transpose()?;
+        let clicks = config.notify.slack.as_ref().is_some_and(|slack| slack.signing_secret.is_some());
         let settled = Mutex::default();
-        Ok(Self { events, webhook: webhook.transpose()?, mail, slack, agent: agent(), clock, traced, settled })
+        Ok(Self { events, webhook: webhook.transpose()?, mail, slack, clicks, agent: agent(), clock, traced, settled })
     }
 
     /// Whether anybody is told.
@@ -134,7 +138,10 @@ impl Teller {
         };
         let line: String = line.chars().map(|c| if is_hostile(c) { ' ' } else { c }).take(SLACK_CHARS_MAX).collect();
         let line = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let body = serde_json::json!({ "text": format!("Adjutant: {line}"), "mrkdwn": false, "unfurl_links": false });
+        let mut body = serde_json::json!({ "text": format!("Adjutant: {line}"), "mrkdwn": false, "unfurl_links": false });
+        if self.clicks && message.topic == "waits" {
+            body["blocks"] = buttons(&line, says("plan"));
+        }
         let sent = self.agent.post(url.reveal()).header("content-type", "application/json").send(body.to_string().as_bytes());
         // What the client says of an error may hold the URL.
         sent.map_or_else(
@@ -159,6 +166,22 @@ impl Teller {
         let body: String = body.chars().filter(|c| *c == '\n' || !is_hostile(*c)).collect();
         mailed((transport, from), to, (&name(message), subject, body))
     }
+}
+
+/// What can be clicked below a plan that waits: to deny it, and to get one's letter again. What approves is a signature.
+fn buttons(line: &str, plan: &str) -> serde_json::Value {
+    let button = |id: &str, says: &str, style: Option<&str>| {
+        let mut button = serde_json::json!({ "type": "button", "action_id": id, "value": plan, "text": { "type": "plain_text", "text": says } });
+        if let Some(style) = style {
+            button["style"] = style.into();
+        }
+        button
+    };
+    let actions = [button(slack::PAGE, "Send me its page", None), button(slack::DENY, "Deny", Some("danger"))];
+    serde_json::json!([
+        { "type": "section", "text": { "type": "plain_text", "text": format!("Adjutant: {line}") } },
+        { "type": "actions", "elements": actions },
+    ])
 }
 
 /// Sends one mail of plain text.

@@ -3,11 +3,15 @@
 
 mod launch;
 mod letters;
+#[path = "../doors/receiver.rs"]
+#[expect(dead_code, reason = "the doors need more of it")]
+mod receiver;
 #[path = "../doors/running.rs"]
 mod running;
 #[path = "../doors/served.rs"]
 #[expect(dead_code, reason = "the doors need more of it")]
 mod served;
+mod slack;
 #[path = "../../../connect/tests/ldap/slapd.rs"]
 #[expect(dead_code, reason = "the connector's own tests need more of it")]
 mod slapd;

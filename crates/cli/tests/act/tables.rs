@@ -17,7 +17,7 @@ fn people(ends: bool) -> String {
     (0..MANY).fold(String::new(), |mut text, nth| {
         let dn = format!("dn: uid=p{nth},ou=people,dc=corp,dc=example\n");
         let more = format!("objectClass: inetOrgPerson\nuid: p{nth}\ncn: p{nth}\nsn: p{nth}\nmail: p{nth}@corp.example\n");
-        let _ = write!(text, "{dn}{}\n", if ends { "changetype: delete\n" } else { more.as_str() });
+        let _ = writeln!(text, "{dn}{}", if ends { "changetype: delete\n" } else { more.as_str() });
         text
     })
 }

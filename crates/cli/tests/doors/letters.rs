@@ -257,7 +257,7 @@ fn the_manager_is_asked_where_no_way_is_free_of_suspicion_and_names_are_text() {
 
 #[test]
 fn silence_is_noted_by_a_timer_that_outlives_the_process() {
-    let Some(mut house) = house("8 s", true, 10) else { return };
+    let Some(mut house) = house("16 s", true, 10) else { return };
     // The playbook responds, and may ask by itself.
     let case = house.case("nadia@corp.example");
     let path = house.path();
@@ -268,7 +268,12 @@ fn silence_is_noted_by_a_timer_that_outlives_the_process() {
     assert_eq!(house.served.ask("GET", &path, &[], &[]).status, 404, "its time is over");
     assert_eq!(house.form(&path, "step=open").status, 404);
     assert_eq!(house.whole(&case)["status"], "open");
-    assert_eq!(house.messages().len(), 1);
+    // Half of the time before she was reminded, once.
+    let subjects: Vec<Value> = house.messages().iter().map(|message| message["subject"].clone()).collect();
+    let question = "A question from your security team";
+    assert_eq!(subjects, [json!(question), json!(format!("Reminder: {question}"))]);
+    let kinds: Vec<String> = house.story(&case).into_iter().map(|(kind, _)| kind).take(3).collect();
+    assert_eq!(kinds, ["silent", "reminded", "questioned"]);
     // A channel hears that there is a case, and nothing of what alerts say.
     let lines: Vec<String> = house.slack.received().into_iter().map(|one| one.body).collect();
     let said = lines.iter().find(|line| line.contains(&case[..12])).unwrap_or_else(|| panic!("no case in {lines:?}"));

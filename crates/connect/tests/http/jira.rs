@@ -333,13 +333,14 @@ fn a_ticket_that_a_person_closed_is_their_verdict_and_what_we_closed_is_none() {
     let (jira, _) = connector(&server);
     assert!(jira.polls().unwrap().verdicts);
     let cases = ["59ddf2f3aabbccd1", "59ddf2f3aabbccd2", "59ddf2f3aabbccd3", "59ddf2f3aabbccd4", "59ddf2f3aabbccd5"];
-    let mut issues = Vec::new();
-    issues.push(closed(cases[0], &[("bot-1", "labels"), ("ana-1", "status")], 10));
-    issues.push(closed(cases[1], &[("bot-1", "status")], 20));
-    // What somebody wrote since makes nobody the one who closed it.
-    issues.push(closed(cases[2], &[("bot-1", "status"), ("ana-1", "labels")], 30));
-    issues.push(closed(cases[3], &[("ana-1", "status"), ("bot-1", "status"), ("cy-1", "status"), ("bot-1", "summary")], 40));
-    issues.push(Issue { status: "new", ..closed(cases[4], &[("ana-1", "status")], 50) });
+    // In the third, what somebody wrote since makes nobody the one who closed it.
+    let issues = vec![
+        closed(cases[0], &[("bot-1", "labels"), ("ana-1", "status")], 10),
+        closed(cases[1], &[("bot-1", "status")], 20),
+        closed(cases[2], &[("bot-1", "status"), ("ana-1", "labels")], 30),
+        closed(cases[3], &[("ana-1", "status"), ("bot-1", "status"), ("cy-1", "status"), ("bot-1", "summary")], 40),
+        Issue { status: "new", ..closed(cases[4], &[("ana-1", "status")], 50) },
+    ];
     server.world.lock().unwrap().issues = issues;
     let verdict = |case: &str, by: &str, key: &str, at: &str| json!({ "case": case, "by": by, "id": key, "at": at });
     let wanted = [

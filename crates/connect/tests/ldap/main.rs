@@ -2,6 +2,7 @@
 //! so; `cargo xtask setup` gets it.
 
 mod broken;
+mod forest;
 mod lists;
 mod lookup;
 mod proxy;

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 
 const COMPANY: &str = include_str!("company.ldif");
+const FOREST: &str = include_str!("forest.ldif");
+const FOREST_SCHEMA: &str = include_str!("forest.schema");
 const ADMIN: &str = "cn=admin,dc=corp,dc=example";
 const ADMIN_PASSWORD: &str = "the admin's password";
 
@@ -52,21 +54,29 @@ impl Programs {
 impl Slapd {
     /// Starts one; none, with a message, where OpenLDAP is not to be had.
     pub(crate) fn start() -> Option<Self> {
-        Self::with(None)
+        Self::with(None, "")
+    }
+
+    /// One that holds accounts as Active Directory writes them.
+    pub(crate) fn forest() -> Option<Self> {
+        let slapd = Self::with(None, FOREST_SCHEMA)?;
+        slapd.change(FOREST);
+        Some(slapd)
     }
 
     /// One that answers TLS also, with the certificate and key in these PEM texts.
     pub(crate) fn with_tls(certificate: &str, key: &str) -> Option<Self> {
-        Self::with(Some((certificate, key)))
+        Self::with(Some((certificate, key)), "")
     }
 
-    fn with(tls: Option<(&str, &str)>) -> Option<Self> {
+    fn with(tls: Option<(&str, &str)>, schema: &str) -> Option<Self> {
         let Some(programs) = Programs::find() else {
             println!("skipped: there is no slapd; `cargo xtask setup` gets it");
             return None;
         };
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("db")).unwrap();
+        fs::write(dir.path().join("more.schema"), schema).unwrap();
         let mut settings = configuration(&programs.root, dir.path());
         if let Some((certificate, key)) = tls {
             fs::write(dir.path().join("server.pem"), certificate).unwrap();
@@ -205,6 +215,7 @@ include {root}/etc/ldap/schema/core.schema
 include {root}/etc/ldap/schema/cosine.schema
 include {root}/etc/ldap/schema/nis.schema
 include {root}/etc/ldap/schema/inetorgperson.schema
+include {dir}/more.schema
 modulepath {root}/usr/lib/ldap
 moduleload back_mdb
 moduleload memberof

@@ -3,10 +3,11 @@
 use super::{Follows, Kept, Pending, Result, Store, StoreError, With, json, move_on, note, read, text};
 use adjutant_model::Time;
 use rusqlite::params;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An approver's key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Approver {
     /// The key's short name: `NAME+ID`.
     pub id: String,

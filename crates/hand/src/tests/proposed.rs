@@ -135,3 +135,36 @@ fn a_simulation_counts_the_steps_before_and_leaves_no_trace() {
     let used = hand.limits();
     assert!(used.iter().all(|used| used.done == 0) && used.iter().any(|used| used.verb.is_none()));
 }
+
+#[test]
+fn a_plan_is_withdrawn_for_somebody_who_could_approve_it_and_for_nobody_else() {
+    let bench = Bench::new(2);
+    let hand = bench.hand();
+    let (bo, cy) = (lead(&hand, "bo"), lead(&hand, "cy"));
+    hand.add_key(&key("dan").verifier().to_string(), vec!["reader".into()]).unwrap();
+    let gone = lead(&hand, "gone");
+    hand.revoke_key(&format!("gone+{}", gone.verifier().id())).unwrap();
+    let (digest, plan) = hand.plan(draft(&["u0", "u1"], Autonomy::Recommend)).unwrap();
+    let text = digest.to_string();
+    for who in ["dan", "gone", "nobody", "", "BO", "bo "] {
+        assert!(matches!(hand.withdrawn(&text, who), Err(Refused::Signer(_))), "{who:?}");
+    }
+    for other in [&text[..12], &text.to_uppercase(), &"0".repeat(64), ""] {
+        assert!(hand.withdrawn(other, "bo").is_err(), "{other}");
+    }
+    assert_eq!(stages(&hand, &digest), [Stage::Planned; 2]);
+    assert_eq!(hand.withdrawn(&text, "bo").unwrap(), Heard::Denied);
+    assert_eq!(stages(&hand, &digest), [Stage::Denied; 2]);
+    assert!(
+        hand.store().actions(&digest).unwrap()[0].says.contains("denied by bo, on the service's word and without a signature")
+    );
+    assert!(matches!(hand.withdrawn(&text, "bo"), Err(Refused::State(_))), "it waits no longer");
+    assert!(say(&hand, &cy, Verb::Approve, &text).is_err());
+    hand.carry_out(&plan).unwrap();
+    assert!(bench.fake.world().effects.is_empty());
+    // What people approved is not taken from them by a word.
+    let (approved, _) = hand.plan(draft(&["u0"], Autonomy::Recommend)).unwrap();
+    say(&hand, &bo, Verb::Approve, &approved.to_string()).unwrap();
+    assert!(matches!(hand.withdrawn(&approved.to_string(), "cy"), Err(Refused::State(_))));
+    assert_eq!(stages(&hand, &approved), [Stage::Approved]);
+}

@@ -52,6 +52,8 @@ pub(super) fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
     let mut secrets: Vec<_> = webhooks.map(|(nth, webhook)| (format!("webhooks[{nth}].secret"), &webhook.secret)).collect();
     secrets.extend(config.notify.webhook.iter().map(|webhook| ("notify.webhook.secret".to_owned(), &webhook.secret)));
     secrets.extend(config.notify.slack.iter().map(|slack| ("notify.slack.url".to_owned(), &slack.url)));
+    let clicks = config.notify.slack.iter().filter_map(|slack| slack.signing_secret.as_ref());
+    secrets.extend(clicks.map(|secret| ("notify.slack.signing_secret".to_owned(), secret)));
     let smtp = config.notify.smtp.iter().filter_map(|smtp| smtp.password.as_ref());
     secrets.extend(smtp.map(|password| ("notify.smtp.password".to_owned(), password)));
     secrets

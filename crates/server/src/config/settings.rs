@@ -268,6 +268,27 @@ pub struct NotifyWebhook {
 pub struct NotifySlack {
     /// The URL of an incoming webhook, which is a secret: whoever has it can write there.
     pub url: SecretRef,
+    /// The signing secret of the app, so that people can deny a plan there, or have its letter sent again. Without it messages
+    /// have no buttons, and no click is heard.
+    #[serde(default)]
+    pub signing_secret: Option<SecretRef>,
+    /// The workspace, such as `T0123ABCD`: clicks from elsewhere count for nothing.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// Who may click.
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    pub people: Vec<SlackPerson>,
+}
+
+/// Somebody who may approve, and who they are in Slack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SlackPerson {
+    /// The name of their key, see `adjutant key list`.
+    pub name: String,
+    /// Their member ID, such as `U0123ABCD`.
+    pub member: String,
 }
 
 /// Notification by mail.

@@ -82,13 +82,13 @@ fn announce(app: &App, shown: &Shown, now: Time) -> Result<(), Problem> {
 }
 
 /// Whether people have to approve the plan, and can.
-pub(super) fn waits(shown: &Shown, now: Time) -> bool {
+pub(crate) fn waits(shown: &Shown, now: Time) -> bool {
     let planned = shown.actions.iter().any(|action| action.stage == Stage::Planned);
     planned && shown.plan.answer() == Answer::Ask && now < shown.plan.expires
 }
 
 /// Everybody whose signature would bring the plan on, each once.
-fn approvers(shown: &Shown, keys: &[Approver], now: Time) -> BTreeSet<String> {
+pub(crate) fn approvers(shown: &Shown, keys: &[Approver], now: Time) -> BTreeSet<String> {
     let missing = |role: &String| shown.missing.iter().any(|need| need.role == *role);
     let counts = |key: &&Approver| key.revoked.is_none() && key.counts <= now && key.roles.iter().any(missing);
     let others = keys.iter().filter(counts).filter(|key| key.name != shown.plan.by && !shown.approved.contains(&key.name));

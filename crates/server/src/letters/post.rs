@@ -5,7 +5,8 @@
 
 use super::{About, Addressee, Document, Letter, ask, keep, open, plans};
 use crate::app::App;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
+use adjutant_hand::protocol::{Reply, Request};
 use adjutant_model::{Digest, Duration, Time};
 use adjutant_runtime::drive::{Command, kind};
 use adjutant_runtime::event::What;
@@ -60,7 +61,7 @@ pub fn tend(app: &App, carrier: &dyn Carrier) -> Result<(), Problem> {
     for letter in open(&app.service)? {
         if letter.until <= now {
             end(app, &letter.id, now)?;
-        } else if letter.sent.is_none() && letter.due <= now {
+        } else if (letter.sent.is_none() && letter.due <= now) || is_to_be_reminded(app, &letter, now) {
             waiting.entry(letter.to.clone()).or_default().push(letter);
         }
     }
@@ -75,6 +76,32 @@ pub fn tend(app: &App, carrier: &dyn Carrier) -> Result<(), Problem> {
         }
     }
     written
+}
+
+/// Whether half of the time is over and an answer still waited for. Of a plan the hand knows; where it does not answer now, it is
+/// asked at the next look.
+fn is_to_be_reminded(app: &App, letter: &Letter, now: Time) -> bool {
+    let waits = || match &letter.about {
+        About::Question(_) => true,
+        About::Plan(plan) => {
+            let shown = crate::api::plans::ask(app, &Request::Show { plan: plan.clone() });
+            matches!(shown, Ok(Reply::Plan(shown)) if plans::waits(&shown, now))
+        }
+    };
+    letter.is_half_over(now) && waits()
+}
+
+/// Has the letter about a plan to one person sent once more, as soon as they may get another.
+///
+/// # Errors
+/// They have none, or nothing can be written now.
+pub fn send_again(app: &App, plan: &str, who: &str) -> Result<(), Problem> {
+    let _alone = app.letters.alone();
+    let is_theirs = |letter: &Letter| letter.to.who == who && matches!(&letter.about, About::Plan(about) if about == plan);
+    let none = || Problem::new(Kind::Conflict, "no letter of theirs about this plan waits");
+    let letter = open(&app.service)?.into_iter().find(is_theirs).ok_or_else(none)?;
+    let now = app.service.clock().now();
+    Ok(keep(app, vec![Letter { sent: None, due: now, ..letter }.kept()])?)
 }
 
 /// The time of a letter is over.
@@ -143,14 +170,31 @@ fn send(app: &App, carrier: &dyn Carrier, mut letters: Vec<Letter>, now: Time) -
         Err(CallError::Retry(_) | CallError::Unclear(_)) => {
             Ok(keep(app, letters.into_iter().map(|it| again(it, now)).collect())?)
         }
-        Err(CallError::Permanent(why)) => letters.iter().try_for_each(|letter| refused(app, letter, &why)),
+        Err(CallError::Permanent(why)) => letters.into_iter().try_for_each(|letter| match letter.sent {
+            // They have it, and are not reminded of it.
+            Some(_) => Ok(keep(app, vec![Letter { reminded: Some(now), ..letter }.kept()])?),
+            None => refused(app, &letter, &why),
+        }),
     }
 }
 
 fn delivered(app: &App, mut letter: Letter, now: Time) -> Result<(), Problem> {
-    letter.sent = Some(now);
+    let is_reminder = letter.sent.is_some();
+    if is_reminder {
+        letter.reminded = Some(now);
+    } else {
+        letter.sent = Some(now);
+    }
     let documents = vec![letter.kept()];
     let what = match &letter.about {
+        about if is_reminder => {
+            let about = match about {
+                About::Question(asked) => asked.question.clone(),
+                About::Plan(plan) => plan.clone(),
+            };
+            let (to, way) = (letter.to.who.clone(), letter.to.way);
+            What::Reminded { letter: letter.id.clone(), about, to, way }
+        }
         About::Question(asked) => What::Questioned(asked.clone()),
         About::Plan(plan) => {
             let (to, way) = (letter.to.who.clone(), letter.to.way);
@@ -202,6 +246,9 @@ fn message(app: &App, to: Addressee, letters: &[Letter], urls: &[String]) -> Mes
             (format!("Adjutant: {} plans wait for you", letters.len()), text)
         }
     };
+    // Reminders and news are never in one message but of plans, where each has its own page.
+    let reminds = letters.iter().all(|letter| letter.sent.is_some());
+    let (id, subject) = if reminds { (format!("{id}-reminder"), format!("Reminder: {subject}")) } else { (id, subject) };
     Message { id, to, subject, text: text + FOOT }
 }
 
@@ -220,7 +267,6 @@ fn question_text(asked: &adjutant_runtime::event::Questioned, url: &str) -> (Str
 
 /// What would be done, to whom, and until when: all of it from the hand, which looked everybody up.
 fn plan_text(app: &App, plan: &str, until: Time, url: &str) -> (String, String) {
-    use adjutant_hand::protocol::{Reply, Request};
     use adjutant_model::act::Answer;
     let short = plan.get(..12).unwrap_or(plan);
     let mut text = format!("Plan {short} waits for people who may approve it, and you are one.\n");

@@ -16,6 +16,9 @@ use bytes::Bytes;
 /// Bytes of a form: a signed note, and little else.
 const FORM_BYTES_MAX: usize = 16 << 10;
 
+/// Bytes of a click: Slack sends the message along that was clicked.
+const CLICK_BYTES_MAX: usize = 64 << 10;
+
 pub(super) fn add(routes: Routes<App>) -> Routes<App> {
     routes
         .add(
@@ -30,6 +33,13 @@ pub(super) fn add(routes: Routes<App>) -> Routes<App> {
                 .answers_as("text/html")
                 .body_bytes_max(FORM_BYTES_MAX),
             sent,
+        )
+        .add(
+            Endpoint::post("/v1/slack", Open)
+                .says("Hears a click in a channel of Slack, which Slack signed: denies a plan, or sends its letter again. Approves nothing.")
+                .answers_as("text/plain")
+                .body_bytes_max(CLICK_BYTES_MAX),
+            clicked,
         )
         .add(
             Endpoint::post("/v1/cases/{id}/questions", P::AskPeople)
@@ -60,4 +70,9 @@ async fn sent(
 async fn put(State(app): State<App>, caller: Caller, Path(id): Path<String>, Input(wanted): Input<Ask>) -> Answer<Vec<Put>> {
     let by = caller.id().to_owned();
     blocking(move || ask(&app, &by, &id, &wanted)).await.map(Json)
+}
+
+async fn clicked(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<&'static str, Problem> {
+    // Slack shows what is answered to nobody, and a warning where it is no success.
+    blocking(move || crate::slack::hear(&app, &headers, &body).map(|()| "")).await
 }

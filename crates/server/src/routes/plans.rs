@@ -10,7 +10,6 @@ use crate::problem::Problem;
 use adjutant_hand::protocol::{Reply, Request};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
-use serde_json::Value;
 
 const ACTIONS: &[Field] = &[
     Field { name: "case", form: Form::Text, says: "Actions of this case." },
@@ -23,50 +22,50 @@ pub(super) fn add(routes: Routes<App>) -> Routes<App> {
         .add(
             Endpoint::post("/v1/cases/{id}/plan", P::MakePlans)
                 .says("Makes a plan of what the case's playbook would do: to whom, what takes it back, who must approve.")
-                .answers::<Value>(),
+                .answers::<Reply>(),
             make,
         )
         .add(
             Endpoint::post("/v1/cases/{id}/simulate", P::MakePlans)
                 .says("What would become of such a plan now, each step after the ones before it; nothing is made or changed.")
-                .answers::<Value>(),
+                .answers::<Reply>(),
             simulate,
         )
-        .add(Endpoint::get("/v1/limits", P::ReadPlans).says("How much of each limit is spent.").answers::<Value>(), limits)
-        .add(Endpoint::get("/v1/plans/{id}", P::ReadPlans).says("A plan with its actions.").answers::<Value>(), show)
+        .add(Endpoint::get("/v1/limits", P::ReadPlans).says("How much of each limit is spent.").answers::<Reply>(), limits)
+        .add(Endpoint::get("/v1/plans/{id}", P::ReadPlans).says("A plan with its actions.").answers::<Reply>(), show)
         .add(
             Endpoint::post("/v1/signed", P::Sign)
                 .says("Hands on what a person signed: to approve or deny a plan, to undo an action, to resume after a pause.")
                 .takes::<Signed>()
-                .answers::<Value>(),
+                .answers::<Reply>(),
             signed,
         )
         .add(
             Endpoint::get("/v1/actions", P::ReadPlans)
                 .says("Actions of a case or playbook that took effect, the latest first.")
                 .lists(ACTIONS)
-                .answers::<Value>(),
+                .answers::<Reply>(),
             actions,
         )
-        .add(Endpoint::get("/v1/actions/{id}", P::ReadPlans).says("An action as it stands.").answers::<Value>(), action)
+        .add(Endpoint::get("/v1/actions/{id}", P::ReadPlans).says("An action as it stands.").answers::<Reply>(), action)
         .add(
             Endpoint::post("/v1/guard", P::ReadPlans)
                 .says("What the guard would say now if a person asked for this.")
                 .takes::<Check>()
-                .answers::<Value>(),
+                .answers::<Reply>(),
             check,
         )
         .add(
             Endpoint::post("/v1/lookups", P::ReadPlans)
                 .says("What the hand's connectors know of somebody or something, each with the time of its answer, or why that is not known.")
                 .takes::<Lookup>()
-                .answers::<Value>(),
+                .answers::<Reply>(),
             lookup,
         )
-        .add(Endpoint::get("/v1/approvers", P::ReadPlans).says("Whose signatures count.").answers::<Value>(), approvers)
-        .add(Endpoint::get("/v1/hand", P::ReadPlans).says("How the hand and its connectors are.").answers::<Value>(), hand)
+        .add(Endpoint::get("/v1/approvers", P::ReadPlans).says("Whose signatures count.").answers::<Reply>(), approvers)
+        .add(Endpoint::get("/v1/hand", P::ReadPlans).says("How the hand and its connectors are.").answers::<Reply>(), hand)
         .add(
-            Endpoint::get("/v1/hand/{id}", P::ReadPlans).says("How one connector is, after asking it.").answers::<Value>(),
+            Endpoint::get("/v1/hand/{id}", P::ReadPlans).says("How one connector is, after asking it.").answers::<Reply>(),
             connector,
         )
 }
