@@ -221,6 +221,22 @@ Quarantine/* -owner lrwstipekxa
 * user=hand lrwstipek
 ";
 
+/// Nobody is slowed down here for a wrong password.
+const SERVICES: &str = "\
+service imap {
+  service_count = 0
+  client_limit = 1
+  process_min_avail = 4
+}
+service anvil {
+  chroot =
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+auth_failure_delay = 0
+";
+
 fn delivery(port: u16) -> String {
     format!(
         "protocols = imap lmtp
@@ -296,19 +312,7 @@ service imap-login {{
     port = 0
   }}
 }}
-service imap {{
-  service_count = 0
-  client_limit = 1
-  process_min_avail = 4
-}}
-service anvil {{
-  chroot =
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-auth_failure_delay = 0
-{acl}",
+{SERVICES}{acl}",
         if anybody { "yes" } else { "no" }
     )
 }
