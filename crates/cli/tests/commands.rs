@@ -232,6 +232,26 @@ fn an_archive_explains_and_backtests() {
 }
 
 #[test]
+fn past_mail_is_learned_once_and_explains_a_stranger() {
+    let (context, mail) = (dir("learn"), concat!(env!("CARGO_MANIFEST_DIR"), "/../../cases/mail"));
+    let learn =
+        |own: &str| run(&["mail", "learn", mail, "--own", own, "--to", path(&context), "--not", &format!("{mail}/labels.csv")]);
+    let first = learn("corp.example");
+    expect(&first, 0);
+    assert!(text(&first.stdout).contains("0 known already"), "{}", text(&first.stdout));
+    let files = || ["senders.csv", "counted.txt"].map(|name| std::fs::read(context.join("mail").join(name)).unwrap());
+    let once = files();
+    let again = learn("corp.example");
+    assert!(text(&again.stdout).contains(" 0 learned"), "{}", text(&again.stdout));
+    assert_eq!(files(), once);
+    let attack = format!("{mail}/payroll-01.eml");
+    let explained = text(&run(&["mail", "explain", &attack, "--context", path(&context)]).stdout);
+    assert!(explained.contains("all that ever came from"), "the labels say that it was an attack: {explained}");
+    expect(&run(&["mail", "learn", mail, "--to", path(&context)]), 64);
+    expect(&learn("elsewhere.example"), 0);
+}
+
+#[test]
 fn help_teaches_and_a_wrong_command_line_is_64() {
     let help = run(&["triage", "--help"]);
     expect(&help, 0);

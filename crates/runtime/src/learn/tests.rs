@@ -67,7 +67,7 @@ fn what_was_decided_to_be_an_attack_is_not_learned() {
     fs::write(dir.path().join("a.eml"), &eve).unwrap();
     fs::write(dir.path().join("b.eml"), message("bo@partner.example", 2)).unwrap();
     let digest = adjutant_model::Digest::of(eve.as_bytes());
-    let decision = format!(r#"{{"outcome":"escalate","alert":{{}},"fields":{{"mail.message_id":{{"value":"1@x"}}}}}}"#);
+    let decision = r#"{"outcome":"escalate","alert":{},"fields":{"mail.message_id":{"value":"1@x"}}}"#.to_owned();
     let closed = r#"{"outcome":"close","fields":{"mail.message_id":{"value":"2@x"}}}"#;
     for list in
         [decision.clone() + "\n" + closed, "a.eml,phishing\nb.eml,legit\n".into(), format!("# seen\n{digest}\n"), "<1@X>".into()]
