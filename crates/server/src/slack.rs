@@ -143,7 +143,7 @@ impl Clicks {
 /// # Errors
 /// It counts for nothing, and why.
 pub fn hear(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-    let none = || Problem::new(Kind::NotFound, "this service hears no clicks: set `notify.slack.signing_secret`");
+    let none = || Problem::new(Kind::Conflict, "this service hears no clicks: set `notify.slack.signing_secret`");
     let clicks = app.slack.as_ref().ok_or_else(none)?;
     clicks.verify(headers, body, app.service.clock().now())?;
     let click = clicks.read(body)?;
