@@ -55,12 +55,6 @@ pub const TESTS: &[Need] = &[
         from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd"]),
     },
     Need {
-        what: "Postfix",
-        why: "mail that was delivered, and letters",
-        probe: &["/usr/sbin/postconf", "-d", "mail_version"],
-        from: From::Apt(&["postfix"]),
-    },
-    Need {
         what: "bubblewrap",
         why: "connectors that are scripts",
         probe: &["bwrap", "--version"],

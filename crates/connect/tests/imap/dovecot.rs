@@ -22,6 +22,7 @@ pub(crate) struct Dovecot {
     child: Child,
     pub(crate) port: u16,
     /// Where it takes mail that was delivered, if it does.
+    #[allow(dead_code, reason = "not everybody who starts one delivers to it")]
     pub(crate) lmtp: Option<u16>,
 }
 

@@ -1,5 +1,6 @@
 //! A private Postfix before the Dovecot of a test: mail that really was delivered, and letters that really are sent. It runs as
-//! root alone, and the tests are skipped where that or Postfix is not to be had.
+//! root alone, and the tests are skipped where that or Postfix is not to be had. `cargo xtask setup` does not install it: an
+//! installed one is the system's `sendmail`, by which other programs under test would begin to send mail.
 
 use super::*;
 use std::fs;
@@ -24,7 +25,7 @@ impl Postfix {
         let dir = tempfile::tempdir().unwrap();
         let is_root = dir.path().metadata().unwrap().uid() == 0;
         let Some(lmtp) = server.lmtp.filter(|_| is_root && Path::new("/usr/sbin/postfix").exists()) else {
-            eprintln!("skipped: there is no Postfix, or this is not root; `cargo xtask setup` gets it");
+            eprintln!("skipped: there is no Postfix, or this is not root");
             return None;
         };
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
