@@ -42,6 +42,8 @@ pub struct Polls {
 pub struct Page {
     /// Its records, each with the time that the vendor sorts by; `null` is one that is nobody's business.
     pub records: Vec<(String, Value)>,
+    /// Raw messages of mail, which are handed on as they stand; only with [`Polls::marks`].
+    pub messages: Vec<Vec<u8>>,
     /// Where the next one is, for [`Connector::poll`] alone; with [`Polls::marks`] the place up to which this one goes.
     pub next: Option<String>,
 }
@@ -53,6 +55,14 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// [`CallError::Permanent`] when it will never take these; what it holds of them otherwise is not known.
     fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError>;
+
+    /// Takes one raw message of mail (RFC 5322), whose bytes are kept.
+    ///
+    /// # Errors
+    /// [`CallError::Permanent`] when it will never take this.
+    fn take_message(&self, _message: &[u8]) -> Result<(), CallError> {
+        Err(CallError::Permanent("no messages are taken here".to_owned()))
+    }
 }
 
 /// Polls one connector.
@@ -138,11 +148,18 @@ impl Poller {
             let page = self.connector.poll(first, mark.as_deref())?;
             between.taken.clear();
             self.hand_on(source, &page, between, &mut looked)?;
+            for message in &page.messages {
+                match self.intake.take_message(message) {
+                    Ok(()) => looked.taken += 1,
+                    Err(CallError::Permanent(_)) => looked.refused += 1,
+                    Err(error) => return Err(error),
+                }
+            }
             if let Some(next) = page.next.filter(|next| mark.as_ref() != Some(next)) {
                 keep(&self.file, &next).map_err(unkept)?;
                 mark = Some(next);
             }
-            if page.records.is_empty() {
+            if page.records.is_empty() && page.messages.is_empty() {
                 return Ok(looked);
             }
         }

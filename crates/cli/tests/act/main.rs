@@ -1,11 +1,15 @@
 //! Acting, from an alert to a real directory and back: the service, the hand and an OpenLDAP, each its own process, and people
 //! with keys of their own.
 
+#[path = "../../../connect/tests/imap/dovecot.rs"]
+#[expect(dead_code, reason = "the connector's own tests need more of it")]
+mod dovecot;
 mod launch;
 mod letters;
 #[path = "../doors/receiver.rs"]
 #[expect(dead_code, reason = "the doors need more of it")]
 mod receiver;
+mod reports;
 #[path = "../doors/running.rs"]
 mod running;
 #[path = "../doors/served.rs"]

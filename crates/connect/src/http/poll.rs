@@ -55,7 +55,7 @@ impl HttpConnector {
                 None => (at, record),
             }
         };
-        Ok(Page { records: records.into_iter().map(timed).collect(), next })
+        Ok(Page { records: records.into_iter().map(timed).collect(), next, ..Page::default() })
     }
 
     /// Whole minutes since then, and one more: whoever reads minutes alone cuts off seconds.
@@ -141,9 +141,12 @@ impl Door {
 
     /// What the service answers; whoever gets the same again knows it, so that a lost answer does no harm.
     fn ask(&self, method: &'static str, place: &str, body: Option<Zeroizing<Vec<u8>>>) -> Result<Answer, CallError> {
+        self.ask_with(method, place, body.map(|body| ("application/json", body)))
+    }
+
+    fn ask_with(&self, method: &'static str, place: &str, body: Option<Body>) -> Result<Answer, CallError> {
         let bearer = Zeroizing::new(format!("Bearer {}", self.token.reveal()));
         let headers = [("authorization".to_owned(), bearer)];
-        let body = body.map(|body| ("application/json", body));
         let answered = self.client.send(&self.at, Sent { method, target: place, headers: &headers, body });
         answered.map_err(|failure| match failure {
             Failure::NotSent(why) | Failure::Lost(why) | Failure::Refused(why) => {
@@ -153,10 +156,25 @@ impl Door {
     }
 }
 
+/// What is sent, and of what kind it is.
+type Body = (&'static str, Zeroizing<Vec<u8>>);
+
 /// The service's intake, with a token that sends alerts and may do nothing else.
 pub struct Intake(Door);
 
 impl Intake {
+    /// What an answer to alerts of `source` means.
+    fn taken(source: &str, status: u16) -> Result<(), CallError> {
+        let retry = |why: String| Err(CallError::Retry(format!("the service does not take alerts: {why}")));
+        match status {
+            200 => Ok(()),
+            400 | 413 | 422 => Err(CallError::Permanent(format!("the service answered {status}"))),
+            401 | 403 => retry(format!("it answered {status}: its token may not send alerts of `{source}`")),
+            404 => retry(format!("it answered 404: its book has no source `{source}`")),
+            status => retry(format!("it answered {status}")),
+        }
+    }
+
     /// The one that `settings` name.
     ///
     /// # Errors
@@ -235,14 +253,11 @@ impl poll::Intake for Intake {
     fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError> {
         let unwritten = |_| CallError::Permanent("the records cannot be written".to_owned());
         let body = Zeroizing::new(serde_json::to_vec(records).map_err(unwritten)?);
-        let place = format!("/v1/alerts/{source}");
-        let retry = |why: String| Err(CallError::Retry(format!("the service does not take alerts: {why}")));
-        match self.0.ask("POST", &place, Some(body))?.status {
-            200 => Ok(()),
-            status @ (400 | 413 | 422) => Err(CallError::Permanent(format!("the service answered {status}"))),
-            status @ (401 | 403) => retry(format!("it answered {status}: its token may not send alerts of `{source}`")),
-            404 => retry(format!("it answered 404: its book has no source `{source}`")),
-            status => retry(format!("it answered {status}")),
-        }
+        Self::taken(source, self.0.ask("POST", &format!("/v1/alerts/{source}"), Some(body))?.status)
+    }
+
+    fn take_message(&self, message: &[u8]) -> Result<(), CallError> {
+        let body = ("message/rfc822", Zeroizing::new(message.to_vec()));
+        Self::taken("mail", self.0.ask_with("POST", "/v1/mail", Some(body))?.status)
     }
 }

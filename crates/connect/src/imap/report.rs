@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Messages of a page.
 const PAGE: usize = 20;
 
+/// Longer ones the service does not take as they stand: what can be seen in them is handed on.
+const RAW_BYTES_MAX: usize = 16 << 20;
+
 /// A connection that waits for news.
 pub(super) struct Waiting {
     link: Link,
@@ -75,22 +78,28 @@ fn page(link: &mut Link, report: &Report, since: Time, mark: Option<&str>, most:
     let fresh = |uid: &u32| last.is_none_or(|last| *uid > last);
     let mut uids: Vec<u32> = link.find(&[Piece::Plain(&search)])?.into_iter().filter(fresh).collect();
     uids.truncate(PAGE);
-    let mut page = Page { records: Vec::new(), next: Some(format!("{validity} {}", last.unwrap_or(0))) };
+    let mut page = Page { next: Some(format!("{validity} {}", last.unwrap_or(0))), ..Page::default() };
     for uid in uids {
         // One that was removed meanwhile is nobody's report any more.
         if let Some(fetched) = link.message(uid, &format!("UID INTERNALDATE BODY.PEEK[]<0.{most}>"))? {
-            page.records.extend(record(fetched));
+            put(fetched, &mut page);
         }
         page.next = Some(format!("{validity} {uid}"));
     }
     Ok(page)
 }
 
-/// The message as the intake takes it: what can be seen in it, and no byte of what cannot.
-fn record(fetched: Fetched) -> Option<(String, serde_json::Value)> {
-    let facts = adjutant_mail::facts(&fetched.body?);
-    let at = jiff::Timestamp::from_second(fetched.date.unwrap_or(0)).unwrap_or_default();
-    Some((at.to_string(), serde_json::from_str(&facts.json()).unwrap_or_default()))
+/// Adds the message to the page.
+fn put(Fetched { body, date, .. }: Fetched, page: &mut Page) {
+    match body {
+        Some(body) if body.len() <= RAW_BYTES_MAX && adjutant_mail::is_message(&body) => page.messages.push(body),
+        Some(body) => {
+            let at = jiff::Timestamp::from_second(date.unwrap_or(0)).unwrap_or_default();
+            let seen = serde_json::from_str(&adjutant_mail::facts(&body).json()).unwrap_or_default();
+            page.records.push((at.to_string(), seen));
+        }
+        None => {}
+    }
 }
 
 #[cfg(test)]

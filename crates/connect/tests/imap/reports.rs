@@ -14,18 +14,25 @@ struct Taken {
 }
 
 impl Intake for Taken {
-    fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError> {
-        assert_eq!(source, "mail");
+    fn take(&self, _: &str, records: &[&Value]) -> Result<(), CallError> {
+        panic!("these were messages: {records:?}")
+    }
+
+    fn take_message(&self, message: &[u8]) -> Result<(), CallError> {
         if *self.refuses.lock().unwrap() {
             return Err(CallError::Retry("full".into()));
         }
-        let subject = |record: &&Value| {
-            assert_eq!(record["message_format"], "rfc5322");
-            record["subject"].as_str().unwrap_or_default().to_owned()
-        };
-        self.subjects.lock().unwrap().extend(records.iter().map(subject));
+        let text = std::str::from_utf8(message).unwrap();
+        let subject = text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap();
+        let nth = subject.strip_prefix("report ").unwrap();
+        assert_eq!(message, sent(nth), "as it stands");
+        self.subjects.lock().unwrap().push(subject.to_owned());
         Ok(())
     }
+}
+
+fn sent(nth: &str) -> Vec<u8> {
+    super::message(&format!("r{nth}@evil.example"), &format!("report {nth}"))
 }
 
 struct World {
@@ -44,7 +51,7 @@ impl World {
     }
 
     fn report(&mut self, nth: usize, date: &str) {
-        self.phish.append("INBOX", "", date, &message(&format!("r{nth}@evil.example"), &format!("report {nth}"))).unwrap();
+        self.phish.append("INBOX", "", date, &sent(&nth.to_string())).unwrap();
     }
 
     /// Looks as a process does that was just started.

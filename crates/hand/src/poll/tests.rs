@@ -59,7 +59,7 @@ impl Connector for Log {
         let from: usize = next.map_or(0, |next| next.parse().unwrap());
         let next = (from + 3 < records.len()).then(|| (from + 3).to_string());
         let page = records.iter().skip(from).take(3).map(|(at, id)| (Time::from_secs(*at).to_string(), json!({ "id": id })));
-        Ok(Page { records: page.collect(), next })
+        Ok(Page { records: page.collect(), next, ..Page::default() })
     }
 }
 
