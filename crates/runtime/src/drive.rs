@@ -47,7 +47,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Two of a hundred sampled; nobody is told, no plans; a snapshot every 150,000 entries; 40,000 users,
+    /// Two of a hundred sampled; nobody is told, no plans; a snapshot every 150,000 entries; 33,000 users,
     /// addresses and other things remembered each.
     fn default() -> Self {
         Self { sampled_ppm: 20_000, notify: false, plans: false, snapshot_entries: 150_000, memory: remembering(REMEMBERED) }
@@ -55,7 +55,7 @@ impl Default for Settings {
 }
 
 /// Of users, addresses and other things a service remembers so many each, unless it is told otherwise.
-pub const REMEMBERED: usize = 40_000;
+pub const REMEMBERED: usize = 33_000;
 
 /// What memory keeps when it remembers so many users, addresses and other things each: of what is smaller, more.
 pub const fn remembering(each: usize) -> Limits {

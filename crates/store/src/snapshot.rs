@@ -15,8 +15,9 @@ pub const MEMORY: &str = "memory";
 /// Fast, and memory is mostly numbers that are small.
 const LEVEL: i32 = -1;
 
-/// Bytes that are handed over at a time, and how many such pieces may wait.
-const PIECE_BYTES: usize = 256 << 10;
+/// Bytes that are handed over at a time, and how many such pieces may wait. They are freed on the other thread: larger ones would
+/// leave holes in the memory of the one that decides.
+const PIECE_BYTES: usize = 64 << 10;
 const PIECES_MAX: usize = 8;
 
 /// A snapshot that a thread of its own compresses and makes durable: whoever decides stands still only while its bytes are made.
