@@ -127,6 +127,15 @@ impl From<Prepared> for Spare {
     }
 }
 
+/// The source whose senders may send what DNS answered beside a message.
+const MAIL: &str = "mail";
+
+/// Elsewhere such a record may be what a stranger had logged, and it would say who sent a message.
+fn not_taken() -> Problem {
+    let detail = "a message with answers of DNS is taken from senders of the source `mail` alone";
+    Problem { code: "answers-not-taken".into(), field: String::new(), detail: detail.into() }
+}
+
 /// Name spaces of the keyed hash.
 mod space {
     pub(super) const ID: u8 = 200;
@@ -151,6 +160,9 @@ impl Policy {
         (sender, now): (&Arc<str>, Time),
         (scratch, Spare(mut into)): (&mut Scratch, Spare),
     ) -> Result<Prepared, Problem> {
+        if source != Some(MAIL) && adjutant_mail::is_answered(&record.bytes) {
+            return Err(not_taken());
+        }
         let beside = record.beside.as_deref();
         let kind = beside.and_then(|beside| beside.kind.as_deref());
         let known = [source, kind].into_iter().flatten().find_map(|name| self.book.sources.named(name));

@@ -35,6 +35,9 @@ pub(crate) struct MailExplain {
     /// The data of context sources [default: `context/data` of the book].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) context: Option<PathBuf>,
+    /// What DNS answered about the message, as `adjutant mail ask` writes it: who sent it is then verified.
+    #[arg(long, value_name = "ANSWERS", value_hint = ValueHint::FilePath)]
+    pub(crate) dns: Option<PathBuf>,
     /// Print the facts as JSON, one message on each line, and no decision.
     #[arg(long)]
     pub(crate) json: bool,
