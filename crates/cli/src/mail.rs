@@ -2,16 +2,18 @@
 
 mod learn;
 
-use crate::args::mail::{Mail, MailCommand, MailExplain};
+use crate::args::mail::{Mail, MailAsk, MailCommand, MailExplain};
 use crate::exit::Exit;
 use crate::table::painted;
 use crate::{book, term};
+use adjutant_connect::dns::Resolver;
 use adjutant_engine::explain::style::Line;
 use adjutant_mail::dns::Answers;
 use adjutant_mail::{Answered, Aspect, Facts, Finding, Signature, Verified, facts, facts_verified, is_message};
 use adjutant_runtime::alone;
 use adjutant_runtime::read::RECORD_BYTES_MAX;
 use adjutant_runtime::triage::Options;
+use adjutant_server::serve::wall_clock;
 use anyhow::Context as _;
 use std::fs::File;
 use std::io::{self, Read};
@@ -23,8 +25,24 @@ const WIDTH: usize = 100;
 pub(crate) fn run(args: &Mail) -> anyhow::Result<Exit> {
     match &args.command {
         MailCommand::Explain(args) => explain(args),
+        MailCommand::Ask(args) => ask(args),
         MailCommand::Learn(args) => learn::run(args),
     }
+}
+
+/// Asks a resolver about one message.
+fn ask(args: &MailAsk) -> anyhow::Result<Exit> {
+    let mut resolver = Resolver::at(&args.resolver)?;
+    let bytes = read(&args.file)?;
+    let message = Answered::read(&bytes).map_or(bytes, |answered| answered.message);
+    anyhow::ensure!(is_message(&message), "`{}` is no message", args.file);
+    let answers = resolver.answers(&message, wall_clock()());
+    term::output((serde_json::to_string_pretty(&answers)? + "\n").as_bytes())?;
+    let silent = answers.answers.iter().any(|answer| answer.failed.is_some());
+    if silent {
+        eprintln!("adjutant: some questions have no answer; what follows from them is unknown");
+    }
+    Ok(if silent { Exit::Problems } else { Exit::Ok })
 }
 
 fn explain(args: &MailExplain) -> anyhow::Result<Exit> {
