@@ -40,7 +40,7 @@ pub(super) fn verify(parts: &Parts<'_>, zone: &mut Zone<'_>, now: i64) -> Chain 
     };
     let mut sealed_by = Vec::new();
     let judged = chain(&sets, parts, (zone, now), &mut sealed_by).err().unwrap_or(Judged::new(Word::Pass, ""));
-    let first = sets.first().map(|set| String::from_utf8_lossy(set.results.value));
+    let first = sets.first().and_then(|set| set.results.text());
     let words = first.as_deref().and_then(|value| value.split_once(';')).map_or("", |(_, words)| words);
     let dmarc = authentication::read(words, String::new()).dmarc.unwrap_or_default();
     Chain { judged, sealed_by, dmarc }
@@ -78,7 +78,7 @@ fn numbered<'p, 'm>(parts: &'p Parts<'m>, name: &'p str) -> Result<Vec<&'p Field
 
 /// Results begin with it; signatures and seals have it anywhere.
 fn instance(field: &Field<'_>) -> Option<usize> {
-    let text = String::from_utf8_lossy(field.value);
+    let text = field.text()?;
     let find =
         |part: &str| part.split_once('=').filter(|(tag, _)| tag.trim() == "i").and_then(|(_, value)| value.trim().parse().ok());
     text.split(';').find_map(find)
@@ -91,7 +91,7 @@ fn chain(
     sealed_by: &mut Vec<String>,
 ) -> Result<(), Judged> {
     let fail = |why| Judged::new(Word::Fail, why);
-    let texts: Vec<String> = sets.iter().map(|set| String::from_utf8_lossy(set.seal.value).into_owned()).collect();
+    let texts: Vec<String> = sets.iter().map(|set| set.seal.text().unwrap_or_default().into_owned()).collect();
     let seals: Option<Vec<Tags<'_>>> = texts.iter().map(|text| Tags::read(text)).collect();
     let seals = seals.ok_or(fail("a seal cannot be read"))?;
     for (number, seal) in seals.iter().enumerate() {
@@ -113,7 +113,7 @@ fn chain(
 
 /// Whether the message is what the newest forwarder signed.
 fn newest_holds(set: &Set<'_, '_>, parts: &Parts<'_>, zone: &mut Zone<'_>, now: i64) -> Result<(), Judged> {
-    let text = String::from_utf8_lossy(set.signature.value);
+    let text = set.signature.text().unwrap_or_default();
     let tags = Tags::read(&text).filter(|tags| tags.get("v").is_none());
     let claim = tags.ok_or("the newest signature cannot be read").and_then(|tags| Claim::read(&tags));
     let claim = claim.map_err(|why| Judged::new(Word::Fail, why))?;
@@ -135,15 +135,16 @@ fn seal_holds(sets: &[Set<'_, '_>], tags: &Tags<'_>, zone: &mut Zone<'_>) -> Res
     let key = key::key(zone, selector, domain).map_err(as_broken)?;
     let mut data = Vec::new();
     for (number, set) in sets.iter().enumerate() {
+        let length: usize = [set.results, set.signature, set.seal].iter().map(|field| field.raw.len()).sum();
+        if data.len().saturating_add(length) > SIGNED_BYTES_MAX {
+            return Err(Judged::new(Word::Unknown, "the chain covers too much"));
+        }
         canonical::header(Form::Relaxed, set.results, &mut data);
         canonical::header(Form::Relaxed, set.signature, &mut data);
         if number + 1 == sets.len() {
             own_field(Form::Relaxed, set.seal, &mut data);
         } else {
             canonical::header(Form::Relaxed, set.seal, &mut data);
-        }
-        if data.len() > SIGNED_BYTES_MAX {
-            return Err(Judged::new(Word::Unknown, "the chain covers too much"));
         }
     }
     match key.holds(algorithm, &data, &signature) {

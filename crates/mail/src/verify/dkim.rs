@@ -65,9 +65,8 @@ pub(super) fn together(signatures: &[Signature]) -> Word {
 }
 
 fn signature(parts: &Parts<'_>, field: &Field<'_>, zone: &mut Zone<'_>, now: i64) -> (String, String, Judged) {
-    let text = String::from_utf8_lossy(field.value);
-    let read = Tags::read(&text).ok_or("it cannot be read");
-    let claim = match read.and_then(|tags| claim(&tags)) {
+    let text = field.text().unwrap_or_default();
+    let claim = match Tags::read(&text).ok_or("it cannot be read").and_then(|tags| claim(&tags)) {
         Ok(claim) => claim,
         Err(why) => return (String::new(), String::new(), Judged::new(Word::Permerror, why)),
     };
@@ -136,7 +135,7 @@ fn forms(text: &str) -> Result<(Form, Form), &'static str> {
 /// Verifies a DKIM-Signature; the error says why it is not worth a pass.
 fn checked(parts: &Parts<'_>, field: &Field<'_>, claim: &Claim, zone: &mut Zone<'_>, now: i64) -> Result<(), Judged> {
     let key = claim.holds(parts, field, zone, now)?;
-    let text = String::from_utf8_lossy(field.value);
+    let text = field.text().unwrap_or_default();
     let agent =
         Tags::read(&text).and_then(|tags| tags.get("i").and_then(|agent| agent.rsplit_once('@')).map(|(_, domain)| domain));
     if key.exact && agent.is_some_and(|agent| !agent.eq_ignore_ascii_case(&claim.domain)) {
@@ -195,12 +194,11 @@ impl Claim {
         parts.fields.iter().for_each(|field| left.entry(field.name.to_ascii_lowercase()).or_default().push(field));
         let mut data = Vec::new();
         for name in &self.names {
-            if let Some(field) = left.get_mut(name).and_then(Vec::pop) {
-                canonical::header(self.header_form, field, &mut data);
-            }
-            if data.len() > SIGNED_BYTES_MAX {
+            let Some(field) = left.get_mut(name).and_then(Vec::pop) else { continue };
+            if data.len().saturating_add(field.raw.len()) > SIGNED_BYTES_MAX {
                 return Err(Judged::new(Word::Unknown, "it covers too much"));
             }
+            canonical::header(self.header_form, field, &mut data);
         }
         own_field(self.header_form, own, &mut data);
         Ok(data)

@@ -1,7 +1,8 @@
 //! A message as signatures see it: header fields as they stand, and the body.
 
-use crate::limits::HEADER_FIELDS_MAX;
+use crate::limits::{HEADER_FIELDS_MAX, VALUE_BYTES_MAX};
 use memchr::memchr;
+use std::borrow::Cow;
 
 /// One header field.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,11 @@ pub(crate) struct Field<'m> {
 impl Field<'_> {
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The value as text; none when it is too long to be looked at.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        (self.value.len() <= VALUE_BYTES_MAX).then(|| String::from_utf8_lossy(self.value))
     }
 }
 

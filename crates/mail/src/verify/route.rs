@@ -33,7 +33,7 @@ pub(super) fn route(parts: &Parts<'_>) -> Option<Route> {
         if !field.is("received") {
             continue;
         }
-        let value = String::from_utf8_lossy(field.value);
+        let value = field.text()?;
         hops.push(received_by(&value)?);
         match came(&value)? {
             Came::Inside if hops.len() < RESULTS_MAX => {}
