@@ -29,6 +29,7 @@ use adjutant_ledger::{Hash, Tree};
 use adjutant_model::{CaseId, Digest, Outcome, Time};
 use batch::Batch;
 use std::collections::HashMap;
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 /// How the driver decides and keeps.
@@ -244,8 +245,9 @@ impl Driver {
     /// It cannot be written; the snapshot before still stands.
     pub fn snapshot(&mut self) -> Result<(), StoreError> {
         let memory = &self.memory;
-        self.store
-            .keep_memory(self.tree.len(), &mut |out| postcard::to_io(memory, out).map(|_| ()).map_err(std::io::Error::other))?;
+        // Memory is millions of small numbers and everybody waits: they are gathered here and not handed on one by one.
+        let write = &mut |out: &mut dyn Write| postcard::to_io(memory, BufWriter::new(out)).map(|_| ()).map_err(io::Error::other);
+        self.store.keep_memory(self.tree.len(), write)?;
         self.snapshot = self.tree.len();
         Ok(())
     }
