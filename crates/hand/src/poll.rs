@@ -42,7 +42,7 @@ pub struct Polls {
 pub struct Page {
     /// Its records, each with the time that the vendor sorts by; `null` is one that is nobody's business.
     pub records: Vec<(String, Value)>,
-    /// Raw messages of mail, which are handed on as they stand; only with [`Polls::marks`].
+    /// Raw messages of mail, which are handed on as they stand, alone or with what DNS says about each; only with [`Polls::marks`].
     pub messages: Vec<Vec<u8>>,
     /// Where the next one is, for [`Connector::poll`] alone; with [`Polls::marks`] the place up to which this one goes.
     pub next: Option<String>,
@@ -56,7 +56,7 @@ pub trait Intake: Send + Sync {
     /// [`CallError::Permanent`] when it will never take these; what it holds of them otherwise is not known.
     fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError>;
 
-    /// Takes one raw message of mail (RFC 5322), whose bytes are kept.
+    /// Takes one raw message of mail (RFC 5322), whose bytes are kept; or one with what DNS says about it, as one record.
     ///
     /// # Errors
     /// [`CallError::Permanent`] when it will never take this.

@@ -5,8 +5,10 @@ use super::link::{Link, Piece};
 use super::settings::Report;
 use super::trouble::Trouble;
 use super::{Imap, locked};
+use crate::dns::Resolver;
 use adjutant_hand::connector::CallError;
 use adjutant_hand::poll::Page;
+use adjutant_mail::Answered;
 use adjutant_model::Time;
 use std::time::Duration;
 
@@ -43,9 +45,15 @@ impl Imap {
         {
             self.keep(&report.mailbox, link);
         }
-        self.over(&report.mailbox, |link| {
+        let mut page = self.over(&report.mailbox, |link| {
             page(link, report, since, mark, self.settings.message_bytes_max).map_err(Trouble::of_reading)
-        })
+        })?;
+        let resolver = report.resolver.as_deref().map(Resolver::at).transpose();
+        if let Some(mut resolver) = resolver.map_err(|fault| CallError::Permanent(fault.to_string()))? {
+            let messages = std::mem::take(&mut page.messages);
+            page.messages = messages.into_iter().map(|message| answered(message, &mut resolver, (self.clock)())).collect();
+        }
+        Ok(page)
     }
 
     /// Whether something new came within `span`; none when that cannot be waited for.
@@ -87,6 +95,14 @@ fn page(link: &mut Link, report: &Report, since: Time, mark: Option<&str>, most:
         page.next = Some(format!("{validity} {uid}"));
     }
     Ok(page)
+}
+
+/// The message with what DNS says about it; the message alone where both together are longer than the service takes.
+fn answered(message: Vec<u8>, resolver: &mut Resolver, now: Time) -> Vec<u8> {
+    let dns = resolver.answers(&message, now);
+    let answered = Answered { message, dns };
+    let record = answered.write();
+    if record.len() <= RAW_BYTES_MAX { record } else { answered.message }
 }
 
 /// Adds the message to the page.

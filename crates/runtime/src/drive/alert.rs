@@ -57,13 +57,13 @@ impl Driver {
         };
         let answer = self.write(prepared, &observed, (key, revised), (&step, decision), kept.as_ref());
         self.keep_case((kept, case), prepared, (&step, decision), answer.seq);
-        self.batch.know(key, Known { seq: answer.seq, content: prepared.content() });
+        self.batch.know(key, Known { seq: answer.seq, content: prepared.content });
         self.batch.answer(answer);
         Ok(Done::Decided(answer))
     }
 
     fn arrival(&mut self, prepared: &Prepared) -> Result<Arrival, StoreError> {
-        let content = prepared.content();
+        let content = prepared.content;
         let (mut key, mut revised) = (prepared.key, false);
         while let Some(known) = self.known(key)? {
             if known.content == content || key != prepared.key {
