@@ -51,7 +51,11 @@ pub const TESTS: &[Need] = &[
     Need {
         what: "Dovecot",
         why: "the mail connector",
-        probe: &["/bin/sh", "-c", "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp"],
+        probe: &[
+            "/bin/sh",
+            "-c",
+            "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp",
+        ],
         from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd"]),
     },
     Need {
@@ -96,11 +100,22 @@ pub const TESTS: &[Need] = &[
 pub const VALGRIND: &[Need] =
     &[Need { what: "valgrind", why: "counting instructions", probe: &["valgrind", "--version"], from: From::Apt(&["valgrind"]) }];
 
+/// Needed by `cargo xtask quality mail --beside`, which says what is missing and installs nothing: the packages start as services.
+pub const FILTERS: &[Need] = &[
+    Need {
+        what: "SpamAssassin",
+        why: "judging the same mail",
+        probe: &["perl", "-MMail::SpamAssassin", "-e", "1"],
+        from: From::Apt(&["spamassassin"]),
+    },
+    Need { what: "rspamd", why: "judging the same mail", probe: &["rspamd", "--version"], from: From::Apt(&["rspamd"]) },
+];
+
 /// `cargo xtask setup`.
 pub fn run() -> Result<bool> {
     let missing = ensure(TESTS);
     for need in TESTS {
-        println!("{}  {:<22} for {}", if is_there(need) { "ok     " } else { "missing" }, need.what, need.why);
+        println!("{}  {:<22} for {}", if need.is_there() { "ok     " } else { "missing" }, need.what, need.why);
     }
     missing.iter().for_each(|line| println!("{line}"));
     Ok(missing.is_empty())
@@ -108,32 +123,36 @@ pub fn run() -> Result<bool> {
 
 /// Installs what is not there; says of each need that remains how to get it.
 pub fn ensure(needs: &[Need]) -> Vec<String> {
-    let absent: Vec<&Need> = needs.iter().filter(|need| !is_there(need)).collect();
+    let absent: Vec<&Need> = needs.iter().filter(|need| !need.is_there()).collect();
     install(&absent);
-    absent.into_iter().filter(|need| !is_there(need)).map(advice).collect()
+    absent.into_iter().filter(|need| !need.is_there()).map(Need::advice).collect()
 }
 
-fn is_there(need: &Need) -> bool {
-    let Some((name, arguments)) = need.probe.split_first() else { return false };
-    match need.from {
-        From::Unpacked(folder, ..) | From::Whole(folder, ..) => clients::works_in(folder, name, arguments),
-        _ => sh::works(name, arguments),
+impl Need {
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        let Some((name, arguments)) = self.probe.split_first() else { return false };
+        match self.from {
+            From::Unpacked(folder, ..) | From::Whole(folder, ..) => clients::works_in(folder, name, arguments),
+            _ => sh::works(name, arguments),
+        }
     }
-}
 
-fn advice(need: &Need) -> String {
-    let how = match &need.from {
-        From::Apt(packages) => format!("apt-get install {}", packages.join(" ")),
-        From::Unpacked(folder, unpacked, installed) | From::Whole(folder, unpacked, installed) => format!(
-            "apt-get install {}; apt-get download {}; dpkg -x {}_*.deb {}",
-            installed.join(" "),
-            unpacked.join(" "),
-            unpacked.join(" "),
-            clients::folder(folder).display()
-        ),
-        From::Rustup(component) => format!("rustup component add {component}"),
-    };
-    format!("missing: {} (for {}); install it with `{how}`", need.what, need.why)
+    /// How to get it, where it is missing.
+    pub fn advice(&self) -> String {
+        let how = match &self.from {
+            From::Apt(packages) => format!("apt-get install {}", packages.join(" ")),
+            From::Unpacked(folder, unpacked, installed) | From::Whole(folder, unpacked, installed) => format!(
+                "apt-get install {}; apt-get download {}; dpkg -x {}_*.deb {}",
+                installed.join(" "),
+                unpacked.join(" "),
+                unpacked.join(" "),
+                clients::folder(folder).display()
+            ),
+            From::Rustup(component) => format!("rustup component add {component}"),
+        };
+        format!("missing: {} (for {}); install it with `{how}`", self.what, self.why)
+    }
 }
 
 fn install(absent: &[&Need]) {

@@ -145,6 +145,7 @@ mod space {
     pub(super) const CONTENT: u8 = 201;
     pub(super) const REVISION: u8 = 202;
     pub(super) const DRAW: u8 = 203;
+    pub(super) const LOOKED_UP: u8 = 204;
 }
 
 impl Policy {
@@ -211,6 +212,14 @@ impl Policy {
         bytes[..8].copy_from_slice(&key.to_le_bytes());
         bytes[8..].copy_from_slice(&content.to_le_bytes());
         hash(self.key, space::REVISION, &bytes)
+    }
+
+    /// What the decision is known by that follows the entry `seq`, itself known by `key`, with what was looked up since.
+    pub(crate) fn key_looked_up(&self, key: u64, seq: u64) -> u64 {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&key.to_le_bytes());
+        bytes[8..].copy_from_slice(&seq.to_le_bytes());
+        hash(self.key, space::LOOKED_UP, &bytes)
     }
 
     /// Chance, for the decision with this name: below a million, and not to be foreseen without the key.

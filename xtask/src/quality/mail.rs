@@ -26,6 +26,10 @@ mod strip;
 /// Messages that are explained for each kind of error.
 const EXPLAINED: usize = 10;
 
+/// The two forms in which messages are measured.
+const AS_CAME: &str = "as they came";
+const STRIPPED: &str = "stripped of what tells the collections apart";
+
 /// How sure the bounds are.
 const CONFIDENCE: f64 = 0.95;
 
@@ -49,9 +53,9 @@ pub struct Arguments {
     /// Writes the figures as one flat JSON object into this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Lets SpamAssassin judge every so-many-th message, too, where it is installed; 0 for none
-    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
-    beside: usize,
+    /// Lets SpamAssassin and rspamd judge the same messages, where they are installed; with a number, every so-many-th
+    #[arg(long, value_name = "NUMBER", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    beside: Option<std::num::NonZero<usize>>,
     /// Writes every decision as one line of tab-separated values into this file
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
@@ -65,6 +69,9 @@ struct Label {
     source: String,
 }
 
+/// A message with its label.
+type Message = (Label, Vec<u8>);
+
 /// What was decided about one message.
 struct Judged {
     label: Label,
@@ -72,6 +79,8 @@ struct Judged {
     held_out: bool,
     outcome: String,
     score: i32,
+    /// The signals that spoke against it.
+    fired: Vec<String>,
     explanation: String,
 }
 
@@ -101,8 +110,8 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let book =
         Book::load(files).map_err(|faults| anyhow!("the book has {} faults; `adjutant check` shows them", faults.len()))?;
     let messages = messages(arguments)?;
-    let whole = judge(&book, &messages, strip::neutral)?;
-    let stripped = judge(&book, &messages, strip::stripped)?;
+    let (as_came, without) = (prepared(&messages, strip::neutral), prepared(&messages, strip::stripped));
+    let (whole, stripped) = (judge(&book, &as_came)?, judge(&book, &without)?);
     if let Some(path) = &arguments.list {
         let lines: String = [("whole", &whole), ("stripped", &stripped)]
             .into_iter()
@@ -110,18 +119,23 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
             .collect();
         fs::write(path, lines)?;
     }
-    println!("as they came");
+    println!("{AS_CAME}");
     tables(&whole);
-    println!("\nstripped of what tells the collections apart");
+    println!("\n{STRIPPED}");
     tables(&stripped);
     worst(&whole);
-    if arguments.beside > 0 {
-        beside::print(&arguments.dir, &whole, arguments.beside)?;
+    if let Some(nth) = arguments.beside {
+        for (title, messages, judged) in [(AS_CAME, &as_came, &whole), (STRIPPED, &without, &stripped)] {
+            println!("\nbeside others, {title}");
+            let messages: Vec<&[u8]> = messages.iter().step_by(nth.get()).map(|(_, raw)| raw.as_slice()).collect();
+            let judged: Vec<&Judged> = judged.iter().step_by(nth.get()).collect();
+            beside::print(&messages, &judged)?;
+        }
     }
     report(&whole, &stripped, arguments)
 }
 
-fn messages(arguments: &Arguments) -> Result<Vec<(Label, Vec<u8>)>> {
+fn messages(arguments: &Arguments) -> Result<Vec<Message>> {
     let path = arguments.dir.join("labels.csv");
     let mut reader = csv::Reader::from_path(&path).with_context(|| format!("reading {}", path.display()))?;
     let labels = reader.deserialize().collect::<Result<Vec<Label>, _>>()?;
@@ -133,17 +147,21 @@ fn messages(arguments: &Arguments) -> Result<Vec<(Label, Vec<u8>)>> {
     labels.into_iter().map(read).collect()
 }
 
+fn prepared(messages: &[Message], prepare: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Message> {
+    messages.iter().map(|(label, raw)| (label.clone(), prepare(raw))).collect()
+}
+
 /// Judges all messages, on every core.
-fn judge(book: &Book, messages: &[(Label, Vec<u8>)], prepare: impl Fn(&[u8]) -> Vec<u8> + Sync) -> Result<Vec<Judged>> {
+fn judge(book: &Book, messages: &[Message]) -> Result<Vec<Judged>> {
     let context = Snapshot::empty(book.contracts.clone());
     let source = book.sources.named("mail").context("the book has no source `mail`")?;
-    let (next, prepare, context) = (AtomicUsize::new(0), &prepare, &context);
+    let (next, context) = (AtomicUsize::new(0), &context);
     let work = || {
         let mut judged = Vec::new();
         while let Some((at, (label, raw))) =
             Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, messages.get(at)?)))
         {
-            judged.push((at, one(Options { book, context, source: Some(source), now: None }, label, &prepare(raw))));
+            judged.push((at, one(Options { book, context, source: Some(source), now: None }, label, raw)));
         }
         judged
     };
@@ -165,11 +183,17 @@ fn one(options: Options<'_>, label: &Label, raw: &[u8]) -> Judged {
             held_out,
             outcome: alone.record.outcome.clone(),
             score: alone.record.score,
+            fired: alone.record.signals.iter().filter(|signal| signal.points > 0).map(|signal| signal.id.clone()).collect(),
             explanation: style::plain(&alone.explanation),
         },
-        Err(problem) => {
-            Judged { label: label.clone(), held_out, outcome: "refused".into(), score: 0, explanation: problem.to_string() }
-        }
+        Err(problem) => Judged {
+            label: label.clone(),
+            held_out,
+            outcome: "refused".into(),
+            score: 0,
+            fired: Vec::new(),
+            explanation: problem.to_string(),
+        },
     }
 }
 
