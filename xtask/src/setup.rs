@@ -51,11 +51,7 @@ pub const TESTS: &[Need] = &[
     Need {
         what: "Dovecot",
         why: "the mail connector",
-        probe: &[
-            "/bin/sh",
-            "-c",
-            "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp",
-        ],
+        probe: &["/bin/sh", "-c", "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp"],
         from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd"]),
     },
     Need {

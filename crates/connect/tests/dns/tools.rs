@@ -1,6 +1,6 @@
 //! Programs that `cargo xtask setup` gets.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A program, and where it was unpacked.
@@ -29,7 +29,7 @@ impl Tool {
         let libraries = std::fs::read_dir(&unpacked).into_iter().flatten().flatten().map(|entry| entry.path());
         let libraries = libraries.filter(|path| path.to_string_lossy().ends_with("-linux-gnu")).chain([unpacked.clone()]);
         let libraries: Vec<String> = libraries.map(|path| path.display().to_string()).collect();
-        if self.root != PathBuf::from("/") {
+        if self.root.as_path() != Path::new("/") {
             command.env("LD_LIBRARY_PATH", libraries.join(":"));
         }
         command
