@@ -1,10 +1,10 @@
 //! The shipped connectors against servers on this machine that keep a state as the vendors describe it, and that break in
 //! every way in which networks and vendors do. What was really done is in the server's own ledger.
 
+mod abuseipdb;
 mod entra;
 mod faults;
 mod jira;
-mod misp;
 mod okta;
 mod polls;
 mod rt;
