@@ -54,9 +54,9 @@ pub const TESTS: &[Need] = &[
         probe: &[
             "/bin/sh",
             "-c",
-            "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp",
+            "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp && test -e /usr/lib/dovecot/submission",
         ],
-        from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd"]),
+        from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd", "dovecot-submissiond"]),
     },
     Need {
         what: "bubblewrap",

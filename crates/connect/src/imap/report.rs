@@ -1,13 +1,15 @@
 //! The mailbox where people report: each message of it is handed on once, in the order of its numbers.
 
 use super::answer::Fetched;
+use super::copies::{field, halves};
 use super::link::{Link, Piece};
-use super::settings::Report;
+use super::settings::{Report, address};
 use super::trouble::Trouble;
-use super::{Imap, locked};
+use super::{Imap, letters, locked};
 use adjutant_hand::connector::CallError;
-use adjutant_hand::poll::Page;
+use adjutant_hand::poll::{Message, Page};
 use adjutant_model::Time;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Messages of a page.
@@ -43,9 +45,24 @@ impl Imap {
         {
             self.keep(&report.mailbox, link);
         }
-        self.over(&report.mailbox, |link| {
+        let mut page = self.over(&report.mailbox, |link| {
             page(link, report, since, mark, self.settings.message_bytes_max).map_err(Trouble::of_reading)
-        })
+        })?;
+        let people = self.settings.all_mailboxes().unwrap_or_default();
+        page.messages.iter_mut().for_each(|message| message.thanks = self.to_thank(&message.raw, &people));
+        Ok(page)
+    }
+
+    /// Who is to be thanked for this report: one of ours who says that somebody else wrote it, and never a machine.
+    fn to_thank(&self, raw: &[u8], people: &BTreeSet<String>) -> Option<String> {
+        let own = letters::address(self.settings.letters_from.as_deref()?);
+        if is_automatic(halves(raw).0) {
+            return None;
+        }
+        let facts = adjutant_mail::facts_of_text(raw);
+        let reporter = address(facts.reporter.as_deref()?)?;
+        let is_sender = address(&facts.from).is_none_or(|from| from == reporter);
+        (people.contains(&reporter) && !is_sender && !reporter.eq_ignore_ascii_case(own)).then_some(reporter)
     }
 
     /// Whether something new came within `span`; none when that cannot be waited for.
@@ -89,10 +106,27 @@ fn page(link: &mut Link, report: &Report, since: Time, mark: Option<&str>, most:
     Ok(page)
 }
 
+/// Whether a machine wrote the message, which no machine answers (RFC 3834, 2): it would answer again.
+fn is_automatic(head: &[u8]) -> bool {
+    let has = |name: &str, says: &[&str]| {
+        let value = field(head, name).unwrap_or_default().to_ascii_lowercase();
+        says.iter().any(|word| value.starts_with(word))
+    };
+    let automatic = field(head, "auto-submitted").is_some_and(|value| !value.to_ascii_lowercase().starts_with("no"));
+    let of_list = ["list-id", "list-post", "list-unsubscribe"].iter().any(|name| field(head, name).is_some());
+    automatic
+        || of_list
+        || has("precedence", &["bulk", "junk", "list"])
+        || has("return-path", &["<>"])
+        || has("content-type", &["multipart/report"])
+}
+
 /// Adds the message to the page.
 fn put(Fetched { body, date, .. }: Fetched, page: &mut Page) {
     match body {
-        Some(body) if body.len() <= RAW_BYTES_MAX && adjutant_mail::is_message(&body) => page.messages.push(body),
+        Some(body) if body.len() <= RAW_BYTES_MAX && adjutant_mail::is_message(&body) => {
+            page.messages.push(Message { raw: body, thanks: None });
+        }
         Some(body) => {
             let at = jiff::Timestamp::from_second(date.unwrap_or(0)).unwrap_or_default();
             let seen = serde_json::from_str(&adjutant_mail::facts(&body).json()).unwrap_or_default();
@@ -105,6 +139,25 @@ fn put(Fetched { body, date, .. }: Fetched, page: &mut Page) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_machine_is_thanked() {
+        for head in [
+            "Auto-Submitted: auto-replied",
+            "auto-submitted: Auto-Generated; x",
+            "Precedence: bulk",
+            "X: y\r\nPrecedence: LIST",
+            "List-Id: <all.corp.example>",
+            "Return-Path: <>",
+            "Content-Type: multipart/report; report-type=delivery-status",
+        ] {
+            assert!(is_automatic(head.as_bytes()), "{head}");
+        }
+        for head in ["From: ana@corp.example", "Auto-Submitted: no", "Precedence: first-class", "Return-Path: <ana@corp.example>"]
+        {
+            assert!(!is_automatic(head.as_bytes()), "{head}");
+        }
+    }
 
     #[test]
     fn a_place_is_two_numbers() {
