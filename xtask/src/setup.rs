@@ -70,6 +70,28 @@ pub const TESTS: &[Need] = &[
         probe: &["/bin/sh", "-c", "test -e usr/share/request-tracker5/libexec/rt-server && test -e usr/share/perl5/Plack.pm"],
         from: From::Whole("rt", &["request-tracker5", "rt5-db-sqlite", "rt5-standalone"], &["perl"]),
     },
+    Need {
+        what: "NSD",
+        why: "DNS that says who sent a message",
+        probe: &["/bin/sh", "-c", "LD_LIBRARY_PATH=$(echo usr/lib/*-linux-gnu) usr/sbin/nsd -v"],
+        from: From::Whole("nsd", &["nsd"], &["openssl"]),
+    },
+    Need {
+        what: "OpenDKIM",
+        why: "signatures of mail",
+        probe: &["/bin/sh", "-c", "LD_LIBRARY_PATH=$(echo usr/lib/*-linux-gnu):usr/lib usr/sbin/opendkim -V"],
+        from: From::Whole("opendkim", &["opendkim", "opendkim-tools"], &["perl", "openssl"]),
+    },
+    Need {
+        what: "dkimpy",
+        why: "seals and Ed25519 signatures of mail",
+        probe: &[
+            "/bin/sh",
+            "-c",
+            "PYTHONPATH=usr/lib/python3/dist-packages /usr/bin/python3 -c 'import authres, dkim, dns, nacl.signing'",
+        ],
+        from: From::Whole("dkimpy", &["python3-dkim", "python3-authres"], &["python3"]),
+    },
     Need { what: "rustfmt", why: "the format check", probe: &["cargo", "fmt", "--version"], from: From::Rustup("rustfmt") },
     Need { what: "clippy", why: "the lints", probe: &["cargo", "clippy", "--version"], from: From::Rustup("clippy") },
 ];

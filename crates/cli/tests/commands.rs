@@ -352,3 +352,26 @@ fn a_full_disk_leaves_nothing_half_kept() {
     assert!(told.contains("No space left on device") && told.contains("nothing of this run is kept"), "{told}");
     assert!(!told.contains("left: "), "{told}");
 }
+
+#[test]
+fn who_sent_a_message_is_verified_with_answers_of_dns() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../mail/tests/data");
+    let (message, dns) = (format!("{data}/rfc8463.eml"), format!("{data}/rfc8463.json"));
+    let plain = text(&run(&["mail", "explain", &message]).stdout);
+    assert!(!plain.contains("verified"), "{plain}");
+    let verified = text(&run(&["mail", "explain", &message, "--dns", &dns]).stdout);
+    assert!(verified.contains("verified   SPF unknown, DKIM pass, DMARC pass, ARC none, by signatures"), "{verified}");
+    assert!(verified.contains("signature  brisbane of football.example.com  pass"), "{verified}");
+    let facts = run(&["mail", "explain", "--json", &message, "--dns", &dns]);
+    let facts: serde_json::Value = serde_json::from_slice(&facts.stdout).unwrap();
+    assert_eq!((&facts["verified"][0]["by"], &facts["verified"][0]["wish"]), (&"adjutant".into(), &"reject".into()));
+    expect(&run(&["mail", "explain", &message, "--dns", &message]), 3);
+    expect(&run(&["mail", "ask", &message, "--resolver", "resolver.example"]), 3);
+    // Nobody is there: each question is answered by why not, and nothing is taken for known.
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let asked = run(&["mail", "ask", &message, "--resolver", &nobody]);
+    expect(&asked, 1);
+    let answers: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap();
+    assert_eq!(answers["answers"].as_array().map(Vec::len), Some(4), "{answers}");
+    assert_eq!(answers["answers"][0]["failed"], "the resolver does not answer");
+}

@@ -1,5 +1,6 @@
 //! Connectors: one vendor or protocol per file, each behind [`adjutant_hand::connector::Connector`].
 
+pub mod dns;
 pub mod http;
 pub mod imap;
 pub mod ldap;

@@ -7,6 +7,7 @@
 
 use adjutant_model::Why;
 use hashbrown::HashTable;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const NONE: u32 = u32::MAX;
@@ -103,16 +104,6 @@ impl<T: Default> Bounded<T> {
         self.nodes.is_empty()
     }
 
-    /// Every entry from the least to the most recently used, for a snapshot.
-    fn oldest_first(&self) -> impl Iterator<Item = &Node<T>> {
-        let mut at = self.oldest;
-        std::iter::from_fn(move || {
-            let node = self.nodes.get(at as usize)?;
-            at = node.newer;
-            Some(node)
-        })
-    }
-
     /// What [`touch`](Self::touch) forgot since this was last asked; only the latest.
     pub fn take_forgotten(&mut self) -> Option<T> {
         self.last_forgotten.take()
@@ -194,6 +185,15 @@ impl<T: Default> Bounded<T> {
         self.newest = at;
     }
 
+    /// Whether the order leads through every node once, and back.
+    fn is_in_order(&self) -> bool {
+        let (mut at, mut older, mut seen) = (self.oldest, NONE, 0);
+        while let Some(node) = self.nodes.get(at as usize).filter(|node| node.older == older && seen < self.nodes.len()) {
+            (older, at, seen) = (at, node.newer, seen + 1);
+        }
+        at == NONE && older == self.newest && seen == self.nodes.len()
+    }
+
     /// Takes a node out of the order; a node that is not in it is left alone.
     fn unlink(&mut self, at: u32) {
         let Some((newer, older)) = self.nodes.get(at as usize).map(|node| (node.newer, node.older)) else { return };
@@ -217,27 +217,39 @@ fn has_key<T>(nodes: &[Node<T>], at: u32, key: u64) -> bool {
     nodes.get(at as usize).is_some_and(|node| node.key == key)
 }
 
-/// As entries from the least to the most recently used, each with when it was moved, so that what is read back forgets
-/// in the same order.
-impl<T: Default + Serialize> Serialize for Bounded<T> {
+/// As the nodes stand in memory, with their order: whoever writes a snapshot stands still meanwhile, and following the order itself
+/// would be a wait for memory at each. What is read back forgets in the same order.
+impl<T: Serialize> Serialize for Bounded<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries: Vec<(u64, u32, &T)> = self.oldest_first().map(|node| (node.key, node.moved, &node.value)).collect();
-        (self.limit, self.uses, self.forgotten, entries).serialize(serializer)
+        (self.limit, self.uses, self.forgotten, self.newest, self.oldest, Nodes(&self.nodes)).serialize(serializer)
     }
 }
 
+struct Nodes<'n, T>(&'n [Node<T>]);
+
+impl<T: Serialize> Serialize for Nodes<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|node| (node.key, node.newer, node.older, node.moved, &node.value)))
+    }
+}
+
+/// What was written of a [`Bounded`].
+type Written<T> = (usize, u32, u64, u32, u32, Vec<(u64, u32, u32, u32, T)>);
+
 impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Bounded<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (limit, uses, forgotten, entries) = <(usize, u32, u64, Vec<(u64, u32, T)>)>::deserialize(deserializer)?;
-        let mut bounded = Self::new(limit);
-        for (key, moved, value) in entries {
-            *bounded.touch(key).0 = value;
-            if let Some(node) = bounded.nodes.last_mut().filter(|node| node.key == key) {
-                node.moved = moved;
-            }
+        let (limit, uses, forgotten, newest, oldest, nodes) = Written::<T>::deserialize(deserializer)?;
+        let mut bounded = Self { newest, oldest, uses, forgotten, ..Self::new(limit) };
+        let node = |(key, newer, older, moved, value)| Node { key, newer, older, moved, value };
+        bounded.nodes = nodes.into_iter().map(node).collect();
+        if bounded.nodes.len() > bounded.limit || !bounded.is_in_order() {
+            return Err(D::Error::custom("entries that are in no order"));
         }
-        (bounded.uses, bounded.forgotten) = (uses, forgotten);
-        bounded.last_forgotten = None;
+        let hash = |at: &u32| bounded.nodes.get(*at as usize).map_or(0, |node| node.key);
+        bounded.index.reserve(bounded.nodes.len(), hash);
+        for (at, node) in (0..).zip(&bounded.nodes) {
+            bounded.index.insert_unique(node.key, at, hash);
+        }
         Ok(bounded)
     }
 }
@@ -247,7 +259,8 @@ mod tests {
     use super::*;
 
     fn keys(map: &Bounded<u32>) -> Vec<u64> {
-        map.oldest_first().map(|node| node.key).collect()
+        let at = |at: u32| map.nodes.get(at as usize);
+        std::iter::successors(at(map.oldest), |node| at(node.newer)).map(|node| node.key).collect()
     }
 
     #[test]
@@ -319,6 +332,25 @@ mod tests {
         map.touch(9);
         assert_eq!(map.take_forgotten(), Some(40));
         assert_eq!(map.take_forgotten(), None);
+    }
+
+    #[test]
+    fn what_is_in_no_order_is_not_read() {
+        let mut map = Bounded::<u32>::new(3);
+        for key in [1, 2, 3, 1] {
+            map.touch(key);
+        }
+        // The newest, the oldest, and of each node its key, the newer, the older, when it was moved, its value.
+        let written = serde_json::to_value(&map).unwrap();
+        assert_eq!(written, serde_json::json!([3, 4, 0, 0, 1, [[1, NONE, 2, 4, 0], [2, 2, NONE, 2, 0], [3, 0, 1, 3, 0]]]));
+        for (at, wrong) in
+            [("/3", 2), ("/4", 0), ("/4", NONE), ("/5/0/1", 1), ("/5/1/1", 1), ("/5/1/1", 7), ("/5/2/2", 0), ("/0", 2)]
+        {
+            let mut damaged = written.clone();
+            *damaged.pointer_mut(at).unwrap() = wrong.into();
+            assert!(serde_json::from_value::<Bounded<u32>>(damaged).is_err(), "{at} {wrong}");
+        }
+        assert_eq!(keys(&serde_json::from_value(written).unwrap()), [2, 3, 1]);
     }
 
     #[test]

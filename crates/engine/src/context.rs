@@ -5,9 +5,9 @@
 //! not found, nobody to look for. It never overwrites what the alert itself says, and a table that broke its contract
 //! or grew too old says nothing at all.
 
+mod answers;
 mod build;
 mod calendar;
-
 mod index;
 mod members;
 mod mmdb;
@@ -17,6 +17,7 @@ mod ranges;
 mod recorded;
 mod table;
 
+pub use answers::{ANSWERS_MAX, Answers, Said, Thing, asked_name};
 pub use build::{Builder, CELL_BYTES_MAX, ROWS_MAX, Raw, check, short};
 pub use calendar::{Calendar, Freeze, Holiday, Hours, Zone};
 
@@ -38,7 +39,9 @@ use table::{Body, Rows};
 #[derive(Debug, Default)]
 pub struct Snapshot {
     contracts: Arc<[Contract]>,
-    tables: Vec<Table>,
+    tables: Arc<[Table]>,
+    /// What connectors answered, where a contract has no table.
+    answers: Arc<Answers>,
     /// What every context fact is as long as nobody was looked for.
     base: Shared,
 }
@@ -62,9 +65,12 @@ impl Snapshot {
     /// The sources of `contracts`, in their order; a contract without a table has no source.
     pub fn new(contracts: Arc<[Contract]>, mut tables: Vec<Table>) -> Self {
         tables.resize_with(contracts.len(), Table::absent);
+        for (table, _) in tables.iter_mut().zip(contracts.iter()).filter(|(_, contract)| contract.lookup().is_some()) {
+            *table = Table::asked();
+        }
         quality::compare(&contracts, &mut tables);
         let base = Shared::new(&base(&contracts, &tables));
-        Self { contracts, tables, base }
+        Self { contracts, tables: tables.into(), answers: Arc::default(), base }
     }
 
     /// No source for any of `contracts`: all their facts are unknown.
@@ -92,7 +98,7 @@ impl Snapshot {
     pub fn fill(&self, row: &mut Row, now: Time, scratch: &mut Scratch) -> Touched {
         let mut touched = Touched::default();
         row.share(&self.base);
-        for (number, (contract, table)) in self.contracts.iter().zip(&self.tables).enumerate() {
+        for (number, (contract, table)) in self.contracts.iter().zip(&*self.tables).enumerate() {
             if table.state() == State::Absent {
                 continue;
             }
@@ -120,6 +126,7 @@ impl Snapshot {
         }
         match &table.body {
             Body::Nothing => filling.all_unknown(Why::NoSource),
+            Body::Asked => self.fill_from_answers(filling, now, scratch),
             Body::Rows(rows) => return self.fill_from_rows(filling, (rows, table.as_of), now, scratch),
             Body::Geo(database) => filling.fill_from_database(database, table.as_of),
             Body::Calendar(calendar) => filling.fill_from_calendar(calendar, table.as_of, now, scratch),
@@ -314,9 +321,9 @@ const fn gravity(why: Why) -> u8 {
     match why {
         Why::Breach | Why::Disputed => 5,
         Why::Stale => 4,
-        Why::Unreadable | Why::NotComparable | Why::Error => 3,
+        Why::Unreadable | Why::NotComparable | Why::Error | Why::Asked | Why::Budget => 3,
         Why::NotFound | Why::NotStated | Why::NoHistory | Why::Evicted => 2,
-        Why::NoSubject => 1,
+        Why::NoSubject | Why::NotAsked => 1,
         Why::NoSource => 0,
     }
 }

@@ -116,15 +116,23 @@ impl<'b> Desk<'b> {
     /// Looks up again, as of `now`, every fact of a recorded alert that came from context, and what follows from them. What
     /// the alert itself said and what history knew stays.
     pub fn refresh(&self, alert: &mut Alert, now: Time, scratch: &mut Scratch) -> Touched {
-        let of_then = |origin: Origin| matches!(origin, Origin::Context(_));
+        // Nobody is asked for this: what a connector answered then stands until it answered anew.
+        let asked = |number: u16| self.options.book.look_ups.contains(&number);
+        let of_then = |origin: Origin| matches!(origin, Origin::Context(number) if !asked(number));
         let slots: Vec<Slot> = alert.row.cells().filter(|(_, cell)| of_then(cell.origin)).map(|(slot, _)| slot).collect();
         for slot in slots {
             alert.row.set_unknown(slot, Why::default(), Origin::Nothing);
         }
         let touched = self.options.context.fill(&mut alert.row, now, &mut scratch.context);
+        self.answered(alert, now, scratch);
+        touched
+    }
+
+    /// Brings into a recorded alert what connectors answered by `now`, and what follows from it. Everything else stays.
+    pub fn answered(&self, alert: &mut Alert, now: Time, scratch: &mut Scratch) {
+        self.options.context.fill_answered(&mut alert.row, now, &mut scratch.context);
         enrich::place(&mut alert.row);
         enrich::travel(&mut alert.row);
-        touched
     }
 
     /// Decides again about a recorded alert as it stands, for the case and revision of then.

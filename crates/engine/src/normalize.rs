@@ -128,7 +128,7 @@ impl Work<'_> {
     /// Reads bytes; true when a source took them.
     fn bytes(&mut self, raw: &[u8], stage: &mut Stage, rest: &mut [Stage]) -> Result<bool, Problem> {
         let mut tape = Tape(std::mem::take(&mut stage.nodes)).reset();
-        let format = stage.reader.read(raw, &mut tape, self.problems);
+        let format = stage.reader.read((raw, self.inside), &mut tape, self.problems);
         let taken = format.map(|format| self.nodes(&tape.0, format, &mut stage.found, rest));
         stage.nodes = tape.reset().0;
         taken

@@ -237,7 +237,8 @@ pub fn id(decision: &Decision) -> String {
     Name::of(decision).under(decision.book)
 }
 
-/// The name of a decision: the first eight bytes of a digest of alert, book, case and revision.
+/// The name of a decision: the first eight bytes of a digest of alert, book, case and revision, and of how often it was decided
+/// before where it was.
 pub fn id_bytes(decision: &Decision) -> [u8; 8] {
     Name::of(decision).bytes(decision.book)
 }
@@ -248,13 +249,14 @@ pub struct Name {
     alert: AlertId,
     case: CaseId,
     revision: Revision,
+    again: u32,
 }
 
 impl Name {
     /// The name of `decision`.
     pub fn of(decision: &Decision) -> Self {
-        let Decision { alert, case, revision, .. } = *decision;
-        Self { alert, case, revision }
+        let Decision { alert, case, revision, again, .. } = *decision;
+        Self { alert, case, revision, again }
     }
 
     /// The name as records write it; `book` is the digest of the book that decided.
@@ -265,8 +267,10 @@ impl Name {
 
     fn bytes(&self, book: Digest) -> [u8; 8] {
         let Revision(revision) = self.revision;
-        let parts: [&[u8]; 4] = [&self.alert.0, &book.0, &self.case.0, &revision.to_be_bytes()];
-        let Digest(digest) = Digest::of_parts(parts);
+        let (revision, again) = (revision.to_be_bytes(), self.again.to_be_bytes());
+        let parts: [&[u8]; 5] = [&self.alert.0, &book.0, &self.case.0, &revision, &again];
+        // What was decided once has the name of old.
+        let Digest(digest) = Digest::of_parts(parts.into_iter().take(if self.again == 0 { 4 } else { 5 }));
         digest.first_chunk().copied().unwrap_or_default()
     }
 }

@@ -41,5 +41,8 @@ pub const fn why_name(why: Why) -> &'static str {
         Why::Evicted => "evicted",
         Why::NotComparable => "not-comparable",
         Why::Error => "error",
+        Why::NotAsked => "not-asked",
+        Why::Asked => "asked",
+        Why::Budget => "budget",
     }
 }

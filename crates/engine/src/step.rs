@@ -7,9 +7,10 @@
 use crate::autonomy::{CLOSE, Ladder, Pause};
 use crate::context::Touched;
 use crate::correlate::Joined;
-use crate::decide::decide;
+use crate::decide::{decide, decide_about};
 use adjutant_model::{Alert, Autonomy, CaseId, Decision, Outcome, Revision, Time};
 use adjutant_rules::Book;
+use adjutant_rules::contract::Subject;
 use serde::{Deserialize, Serialize};
 
 /// What is known of one case.
@@ -87,6 +88,19 @@ pub enum Input<'a> {
         /// What may be done by itself.
         leave: Option<Leave<'a>>,
     },
+    /// A connector answered about one of its alerts, whose row holds that now: it is decided again.
+    LookedUp {
+        /// The alert.
+        alert: &'a Alert,
+        /// What was decided about it.
+        then: &'a Decision,
+        /// When this is decided.
+        now: Time,
+        /// What may be done by itself.
+        leave: Leave<'a>,
+        /// Nothing else was said of the case since: no other alert joined it, and nobody took it up.
+        alone: bool,
+    },
     /// A person judged it.
     Judged(Verdict),
     /// Somebody who was asked said that it was not they, said nothing, or could not be asked: a person looks.
@@ -107,6 +121,13 @@ pub enum Event {
         /// What it is.
         to: Outcome,
     },
+    /// The case's only alert was decided again, and this is what stands of the case now.
+    Stands {
+        /// Its outcome.
+        outcome: Outcome,
+        /// And its score.
+        score: i32,
+    },
     /// The case would have been closed by itself, and chance drew it for people.
     Sampled,
     /// It has this status now.
@@ -122,6 +143,13 @@ pub enum Effect {
     ProposeClose(CaseId),
     /// Propose the response to a person.
     ProposeResponse(CaseId),
+    /// Ask a connector about a subject of the alert.
+    LookUp {
+        /// The number of the contract that says whom.
+        contract: u16,
+        /// The number of its subject.
+        subject: u16,
+    },
 }
 
 /// What one input led to.
@@ -158,6 +186,7 @@ impl Case {
                 self.score = self.score.max(decision.score);
             }
             Event::Rose { to, .. } => self.outcome = Some(*to),
+            Event::Stands { outcome, score } => (self.outcome, self.score) = (Some(*outcome), *score),
             Event::Sampled => self.sampled = true,
             Event::Became(status) => self.status = *status,
         }
@@ -172,9 +201,20 @@ pub fn step(case: &Case, input: &Input<'_>, book: &Book) -> Result<Step, Refusal
     match input {
         Input::Joined { alert, joined, now, leave } if joined.case == case.id => {
             let decision = decide(alert, joined, book, *now, Decision::undecided(book.digest));
-            Ok(joined_by(case, decided_as_allowed(decision, alert, leave.as_ref(), book), leave.as_ref()))
+            let decision = decided_as_allowed(decision, alert, leave.as_ref(), book);
+            let asks = look_ups(&decision, alert, leave.as_ref(), book);
+            Ok(asking(joined_by(case, decision, leave.as_ref()), asks))
         }
         Input::Joined { joined, .. } => Err(Refusal::OtherCase(joined.case)),
+        Input::LookedUp { alert, then, now, leave, alone } if then.case == case.id => {
+            let about = (alert.id(), then.case, then.revision);
+            let mut decision = decide_about(&alert.row, about, book, *now, Decision::undecided(book.digest));
+            (decision.links, decision.again) = (then.links.clone(), then.again.saturating_add(1));
+            let decision = decided_as_allowed(decision, alert, Some(leave), book);
+            let asks = look_ups(&decision, alert, Some(leave), book);
+            Ok(asking(looked_up(case, decision, leave, *alone), asks))
+        }
+        Input::LookedUp { then, .. } => Err(Refusal::OtherCase(then.case)),
         Input::Judged(verdict) => judged(case, *verdict),
         Input::Raised => Ok(reconsidered(case, Outcome::Escalate)),
         Input::Reconsidered(outcome) => Ok(reconsidered(case, *outcome)),
@@ -209,6 +249,59 @@ fn joined_by(case: &Case, decision: Decision, leave: Option<&Leave<'_>>) -> Step
     }
     if rises && !matches!(step.events.last(), Some(Event::Became(Status::ClosedItself))) {
         step.effects.push(effect(case.id, outcome));
+    }
+    step
+}
+
+/// What is known now is added to the case. Its outcome rises by that as by any alert; it falls only where nothing else was said
+/// of the case, and is then closed as the ladder lets a first decision be. Nothing is done to a case that a person took up.
+fn looked_up(case: &Case, decision: Decision, leave: &Leave<'_>, alone: bool) -> Step {
+    let (to, score) = (decision.outcome, decision.score);
+    let is_first = alone && case.revision == decision.revision && case.status == Status::Open && !case.sampled;
+    if is_first && case.outcome >= Some(to) {
+        let before = Case { outcome: None, ..case.clone() };
+        let mut step = joined_by(&before, decision, Some(leave));
+        step.effects.clear();
+        for event in &mut step.events {
+            if matches!(event, Event::Rose { .. }) {
+                *event = Event::Stands { outcome: to, score };
+            }
+        }
+        return step;
+    }
+    let taken = matches!(case.status, Status::ClosedByPerson | Status::Escalated);
+    let mut step = joined_by(&Case { sampled: true, ..case.clone() }, decision, Some(leave));
+    if taken {
+        step.events.retain(|event| !matches!(event, Event::Became(_)));
+        step.effects.clear();
+    }
+    step
+}
+
+/// Who could be asked what is unknown of an alert that goes to a person. Nobody is asked about what is closed by itself, or
+/// while everything is off.
+fn look_ups<'b>(
+    decision: &Decision,
+    alert: &'b Alert,
+    leave: Option<&Leave<'_>>,
+    book: &'b Book,
+) -> impl Iterator<Item = Effect> + use<'b> {
+    let playbook = book.playbooks.get(usize::from(decision.playbook));
+    let may = leave.zip(playbook).is_some_and(|(leave, playbook)| leave.ladder.paused(&playbook.name) != Pause::Off);
+    let outcome = decision.outcome;
+    let asked =
+        book.look_ups.iter().filter(move |_| may).filter_map(|number| Some((*number, book.contracts.get(usize::from(*number))?)));
+    let asked = asked.filter(move |(_, contract)| contract.lookup().is_some_and(|lookup| lookup.outcome <= outcome));
+    asked.flat_map(move |(contract, of)| {
+        let is_unknown = |subject: &&Subject| subject.slots.iter().any(|slot| !alert.row.value(*slot).is_known());
+        let unknown = (0_u16..).zip(&of.subjects).filter(move |(_, subject)| is_unknown(subject));
+        unknown.map(move |(subject, _)| Effect::LookUp { contract, subject })
+    })
+}
+
+fn asking(mut step: Step, asks: impl Iterator<Item = Effect>) -> Step {
+    if !step.events.contains(&Event::Became(Status::ClosedItself)) {
+        step.effects.extend(asks);
     }
     step
 }

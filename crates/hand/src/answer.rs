@@ -49,7 +49,9 @@ impl Hand {
                 Ok(Reply::Journal { lines: self.store().journal(after, JOURNAL_LINES_MAX)? })
             }
             Request::Check { verb, kind, name } => Ok(self.check(&verb, kind, &name)),
-            Request::Facts { kind, name, age_seconds_max } => self.facts(kind, &name, age_seconds_max),
+            Request::Facts { kind, name, age_seconds_max, connector } => {
+                self.facts((kind, &name), age_seconds_max, connector.as_deref())
+            }
             Request::Keys => Ok(Reply::Keys { keys: self.store().approvers()? }),
             Request::Health { connector } => self.health(connector.as_deref()),
         }
@@ -93,7 +95,8 @@ impl Hand {
     }
 
     /// What each connector knows; one that does not answer is told beside the others.
-    fn facts(&self, kind: EntityKind, name: &str, age_seconds_max: u32) -> Result<Reply, Refused> {
+    fn facts(&self, (kind, name): (EntityKind, &str), age_seconds_max: u32, only: Option<&str>) -> Result<Reply, Refused> {
+        self.is_there(only)?;
         let name = name.trim();
         if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
             return Err(Refused::Form("the name is empty, too long or no text".into()));
@@ -107,13 +110,20 @@ impl Hand {
                 Err(error) => Known { unknown: error.to_string(), ..known },
             }
         };
-        Ok(Reply::Facts { known: self.connectors().iter().map(of_one).collect() })
+        let asked = self.connectors().iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        Ok(Reply::Facts { known: asked.map(of_one).collect() })
+    }
+
+    /// Refuses a connector that there is not.
+    fn is_there(&self, asked: Option<&str>) -> Result<(), Refused> {
+        match asked.filter(|name| !self.connectors().contains_key(*name)) {
+            Some(name) => Err(StoreError::None(format!("connector `{name}`")).into()),
+            None => Ok(()),
+        }
     }
 
     fn health(&self, asked: Option<&str>) -> Result<Reply, Refused> {
-        if let Some(name) = asked.filter(|name| !self.connectors().contains_key(*name)) {
-            return Err(StoreError::None(format!("connector `{name}`")).into());
-        }
+        self.is_there(asked)?;
         let of_one = |(name, connector): (&String, &std::sync::Arc<dyn crate::connector::Connector>)| {
             let offers = connector.verbs().iter().map(|offer| OfferShown {
                 verb: offer.verb.to_owned(),

@@ -44,7 +44,7 @@ pub struct Polls {
 pub struct Page {
     /// Its records, each with the time that the vendor sorts by; `null` is one that is nobody's business.
     pub records: Vec<(String, Value)>,
-    /// Messages of mail, which are handed on as they stand; only with [`Polls::marks`].
+    /// Messages of mail, which are handed on as they stand, alone or with what DNS says about each; only with [`Polls::marks`].
     pub messages: Vec<Message>,
     /// Where the next one is, for [`Connector::poll`] alone; with [`Polls::marks`] the place up to which this one goes.
     pub next: Option<String>,
@@ -53,10 +53,10 @@ pub struct Page {
 /// A message of mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// Its bytes (RFC 5322).
+    /// Its bytes (RFC 5322), alone or with what DNS says.
     pub raw: Vec<u8>,
-    /// Who reported it, where that is one of ours and a machine may answer.
-    pub thanks: Option<String>,
+    /// Who reported it, where that is one of ours and a machine may answer; with the digest of the report alone.
+    pub thanks: Option<(String, Digest)>,
 }
 
 /// What the service made of a message that it took.
@@ -77,7 +77,7 @@ pub trait Intake: Send + Sync {
     /// [`CallError::Permanent`] when it will never take these; what it holds of them otherwise is not known.
     fn take(&self, source: &str, records: &[&Value]) -> Result<(), CallError>;
 
-    /// Takes one raw message of mail (RFC 5322), whose bytes are kept.
+    /// Takes one raw message of mail (RFC 5322), whose bytes are kept; or one with what DNS says about it, as one record.
     ///
     /// # Errors
     /// [`CallError::Permanent`] when it will never take this.
@@ -195,8 +195,8 @@ impl Poller {
     }
 
     fn owe(&self, message: &Message, taken: Taken) {
-        if let (Some(thanks), Some(reporter)) = (&self.thanks, &message.thanks) {
-            thanks.owe(reporter, &message.raw, taken);
+        if let (Some(thanks), Some((reporter, digest))) = (&self.thanks, &message.thanks) {
+            thanks.owe(reporter, *digest, taken);
         }
     }
 

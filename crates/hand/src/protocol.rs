@@ -98,6 +98,9 @@ pub enum Request {
         name: String,
         /// How old an answer may be.
         age_seconds_max: u32,
+        /// The connector that is asked; each when none.
+        #[serde(default)]
+        connector: Option<String>,
     },
     /// Who may approve.
     Keys,

@@ -63,15 +63,10 @@ impl Thanks {
     }
 
     /// Somebody of ours reported this message, and the service has it.
-    pub(crate) fn owe(&self, reporter: &str, raw: &[u8], taken: Taken) {
+    pub(crate) fn owe(&self, reporter: &str, digest: Digest, taken: Taken) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.waiting.len() < WAITING_MAX {
-            state.waiting.push_back(Report {
-                reporter: reporter.to_owned(),
-                digest: Digest::of(raw),
-                taken,
-                came: self.hand.now(),
-            });
+            state.waiting.push_back(Report { reporter: reporter.to_owned(), digest, taken, came: self.hand.now() });
         }
     }
 

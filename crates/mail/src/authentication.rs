@@ -58,7 +58,8 @@ pub(crate) fn received_by(value: &str) -> Option<String> {
     words.get(by + 1).map(|host| host.trim_end_matches('.').to_lowercase())
 }
 
-fn read(value: &str, below: String) -> Results {
+/// Reads one header field; `below` is its server where it names none.
+pub(crate) fn read(value: &str, below: String) -> Results {
     let plain = without_comments(value);
     let mut parts = plain.split(';').map(str::trim);
     let mut results = Results { server: below, ..Results::default() };

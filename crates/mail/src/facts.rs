@@ -4,6 +4,7 @@ use crate::attachments;
 use crate::authentication::{self, Results};
 use crate::bulk;
 use crate::content;
+use crate::dns::Answers;
 use crate::finding::{Aspect, Finding, Notes, Unread};
 use crate::hidden;
 use crate::html::{Page, page};
@@ -16,6 +17,7 @@ use crate::sender;
 use crate::sketch::{self, Traits};
 use crate::structure;
 use crate::thread;
+use crate::verify::{self, Signature, Verified};
 use adjutant_model::Digest;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -55,6 +57,12 @@ pub struct Facts {
     pub reporter: Option<String>,
     /// What servers wrote about its authentication.
     pub results: Vec<Results>,
+    /// What was verified of it with answers of DNS, the most telling first; nothing where there are no answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<Verified>,
+    /// Signatures that were verified.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Signature>,
     /// Hosts that links go to.
     pub link_hosts: Vec<String>,
     /// Links.
@@ -95,15 +103,20 @@ impl Facts {
 
 /// Reads a message. What is no message at all is unread, too.
 pub fn facts(raw: &[u8]) -> Facts {
-    inspect(raw, true)
+    inspect(raw, true, None)
+}
+
+/// The same, verifying who sent it with what DNS answered.
+pub fn facts_verified(raw: &[u8], answers: &Answers) -> Facts {
+    inspect(raw, true, Some(answers))
 }
 
 /// The same without a look into pictures and PDFs, whose codes and links are then unknown: for measuring what that costs.
 pub fn facts_of_text(raw: &[u8]) -> Facts {
-    inspect(raw, false)
+    inspect(raw, false, None)
 }
 
-fn inspect(raw: &[u8], pictures: bool) -> Facts {
+fn inspect(raw: &[u8], pictures: bool, answers: Option<&Answers>) -> Facts {
     let mut notes = Notes::default();
     let parsed = message::parse(raw, &mut notes);
     let Some(parsed) = parsed else {
@@ -115,6 +128,10 @@ fn inspect(raw: &[u8], pictures: bool) -> Facts {
     let pages: Vec<Page> = opened.bodies.iter().map(read).collect();
     add_inline(&mut opened, &pages);
     let mut facts = of_headers(&opened);
+    if let Some(answers) = answers.filter(|_| whole) {
+        let found = verify::verify(&opened, answers);
+        (facts.verified, facts.signatures) = (found.verified, found.signatures);
+    }
     aspects((&opened, &pages), pictures, &mut facts, &mut notes);
     facts.aspects = names(&notes.found, whole);
     if !whole {

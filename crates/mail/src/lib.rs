@@ -7,11 +7,13 @@
 //! [`facts()`] is the one way in. Its result is one flat record: the book's source `mail` maps it like any other.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod answered;
 mod attachments;
 mod authentication;
 mod bulk;
 mod container;
 mod content;
+pub mod dns;
 mod facts;
 pub mod familiar;
 mod finding;
@@ -32,9 +34,12 @@ mod sketch;
 mod structure;
 mod thread;
 mod url;
+mod verify;
 
+pub use answered::{Answered, NotAnswered, is_answered};
 pub use authentication::Results;
-pub use facts::{Facts, facts, facts_of_text};
+pub use facts::{Facts, facts, facts_of_text, facts_verified};
 pub use finding::{Aspect, Finding, KNOWN, Unread};
 pub use recognise::{Verdict, is_message, verdict};
 pub use sketch::PLACES as SKETCH_PLACES;
+pub use verify::{Signature, Verified, Wish, Word, questions};

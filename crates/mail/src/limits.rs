@@ -72,3 +72,27 @@ pub const PDF_STREAMS_MAX: usize = 500;
 
 /// Bytes that are unpacked of one PDF.
 pub const PDF_UNPACKED_BYTES_MAX: usize = 4 << 20;
+
+/// Signatures of domains (DKIM) that are verified, from the top; whether one of those below holds is unknown.
+pub const SIGNATURES_MAX: usize = 10;
+
+/// Header fields that a signature may cover.
+pub const SIGNED_FIELDS_MAX: usize = 256;
+
+/// Bytes of header fields that a signature or seal may cover.
+pub const SIGNED_BYTES_MAX: usize = 1 << 20;
+
+/// Terms of a policy of SPF. Every one that can be written in the 450 bytes that such a policy should have (RFC 7208, 3.4).
+pub const SPF_TERMS_MAX: usize = 150;
+
+/// Questions to DNS about one message.
+pub const QUESTIONS_MAX: usize = 64;
+
+/// Answers of DNS about one message that are looked at.
+pub const ANSWERS_MAX: usize = 256;
+
+/// Records of one answer. One with more is unknown.
+pub const RECORDS_MAX: usize = 200;
+
+/// Bytes of one record; a key of RSA with 8,192 bits takes 1,400. An answer with a longer one is unknown.
+pub const RECORD_BYTES_MAX: usize = 8 << 10;

@@ -93,6 +93,8 @@ pub(crate) struct Opened<'m> {
     pub(crate) levels: Vec<Level>,
     pub(crate) bodies: Vec<Body<'m>>,
     pub(crate) files: Vec<File<'m>>,
+    /// The bytes of the innermost level that has some of its own.
+    pub(crate) raw: &'m [u8],
 }
 
 impl Opened<'_> {
@@ -124,23 +126,36 @@ pub(crate) fn parse_headers(raw: &[u8]) -> Option<Headers> {
 /// Opens a parsed message.
 pub(crate) fn open<'m>(message: &'m Message<'m>, notes: &mut Notes) -> Opened<'m> {
     let mut opened = Opened::default();
-    open_level(message, Kind::Arrived, &mut opened, notes);
+    open_level(message, (Kind::Arrived, message.raw_message.as_ref()), &mut opened, notes);
     opened
 }
 
 /// Messages are nested at most [`NESTED_MAX`](crate::limits::NESTED_MAX) deep, which `shape` has seen to.
-fn open_level<'m>(message: &'m Message<'m>, kind: Kind, opened: &mut Opened<'m>, notes: &mut Notes) {
+fn open_level<'m>(message: &'m Message<'m>, (kind, raw): (Kind, &'m [u8]), opened: &mut Opened<'m>, notes: &mut Notes) {
     opened.levels.push(Level { kind, headers: headers(message) });
+    opened.raw = raw;
     for (number, part) in message.parts.iter().enumerate() {
         let place = format!("part {number} of the {}", kind.name());
         if part.is_encoding_problem {
             notes.cannot_read("broken-encoding", &place);
         }
-        open_part(part, place, opened, notes);
+        open_part((message, part), place, opened, notes);
     }
 }
 
-fn open_part<'m>(part: &'m MessagePart<'m>, place: String, opened: &mut Opened<'m>, notes: &mut Notes) {
+/// The bytes of the message that `part` of `outer` holds. One that was encoded has its own; others stand in the outer one.
+fn inner_bytes<'m>(outer: &'m Message<'m>, part: &MessagePart<'_>, inner: &'m Message<'m>) -> &'m [u8] {
+    let (start, end) = (part.offset_body as usize, part.offset_end as usize);
+    let encoded = part.encoding != mail_parser::Encoding::None;
+    if encoded { &inner.raw_message } else { outer.raw_message.get(start..end).unwrap_or(&[]) }
+}
+
+fn open_part<'m>(
+    (outer, part): (&'m Message<'m>, &'m MessagePart<'m>),
+    place: String,
+    opened: &mut Opened<'m>,
+    notes: &mut Notes,
+) {
     let named = part.attachment_name().is_some();
     let attached = part.content_disposition().is_some_and(mail_parser::ContentType::is_attachment);
     match &part.body {
@@ -153,7 +168,7 @@ fn open_part<'m>(part: &'m MessagePart<'m>, place: String, opened: &mut Opened<'
         PartType::Binary(bytes) | PartType::InlineBinary(bytes) => file(part, place, bytes.as_ref(), opened, notes),
         PartType::Message(message) => {
             file(part, place, &[], opened, notes);
-            open_level(message, Kind::Attached, opened, notes);
+            open_level(message, (Kind::Attached, inner_bytes(outer, part, message)), opened, notes);
         }
         PartType::Multipart(_) => {}
     }

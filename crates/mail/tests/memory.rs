@@ -1,6 +1,7 @@
 //! Reading a message takes at most three times its size, and a constant: counted by the allocator, for mail that means no good, too.
 
-use adjutant_mail::facts;
+use adjutant_mail::dns::{Answer, Answers, Kind};
+use adjutant_mail::{Word, facts, facts_verified};
 use cap::Cap;
 use std::alloc::System;
 
@@ -69,5 +70,44 @@ fn a_message_takes_three_times_its_size_and_a_constant() {
         let found = facts(raw);
         ALLOCATOR.set_limit(usize::MAX).unwrap();
         drop(found);
+    }
+    verified();
+}
+
+/// What verifying takes besides: the fields that a signature covers, written down once while they double.
+const BESIDE_VERIFIED: usize = BESIDE + (4 << 20);
+
+/// In the same test, for the limit is the whole process's.
+fn verified() {
+    let key = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let answer = Answer { name: "k._domainkey.b.example".into(), kind: Kind::Txt, records: vec![key.into()], failed: None };
+    let answers = Answers { at: "2026-03-02T09:05:00Z".into(), answers: vec![answer] };
+    // The hash of an empty text, so that it comes to the fields, too.
+    let tags = "a=ed25519-sha256; c=relaxed/relaxed; d=b.example; s=k; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AA==";
+    let names = format!("from:x-long:{}", "to:".repeat(200));
+    let signatures = format!("DKIM-Signature: v=1; {tags}; h={names}from\r\n").repeat(500);
+    let long = |length: usize| format!("X-Long: {}\r\n", "x ".repeat(length / 2));
+    let set = |i: usize| {
+        let (cv, pad) = (if i == 1 { "none" } else { "pass" }, "p".repeat(7_000));
+        format!(
+            "ARC-Authentication-Results: i={i}; b.example; x={pad}\r\nARC-Message-Signature: i={i}; {tags}; h=from; z={pad}\r\n\
+             ARC-Seal: i={i}; cv={cv}; a=ed25519-sha256; d=b.example; s=k; b=AA==; z={pad}\r\n"
+        )
+    };
+    let chain: String = (1..=50).map(set).collect();
+    let cases = [
+        ("many signatures", format!("{signatures}{HEAD}\r\n"), Word::Unknown, Word::None),
+        ("a long field that is signed", format!("{signatures}{}{HEAD}\r\n", long(1_000_000)), Word::Unknown, Word::None),
+        ("a field that is too long", format!("{signatures}{}{HEAD}\r\n", long(8 << 20)), Word::Unknown, Word::None),
+        ("a long text", format!("{signatures}{HEAD}\r\n{}", "word  \r\n".repeat(1 << 20)), Word::Unknown, Word::None),
+        ("a long chain", format!("{chain}{HEAD}\r\n"), Word::None, Word::Fail),
+    ];
+    for (name, raw, dkim, arc) in &cases {
+        println!("verifying {name}: {} bytes", raw.len());
+        ALLOCATOR.set_limit(ALLOCATOR.allocated() + raw.len() * 3 + BESIDE_VERIFIED).unwrap();
+        let found = facts_verified(raw.as_bytes(), &answers);
+        ALLOCATOR.set_limit(usize::MAX).unwrap();
+        let words = found.verified.last().map(|one| (one.dkim, one.arc));
+        assert_eq!(words, Some((*dkim, *arc)), "{name}");
     }
 }

@@ -107,6 +107,8 @@ pub struct Decision {
     pub case: CaseId,
     /// Which revision of the case.
     pub revision: Revision,
+    /// How often it was decided before, without what was looked up since.
+    pub again: u32,
     /// Links that the alert made known, of this case and of others.
     pub links: Vec<Link>,
     /// Digest of the book that decided.
@@ -136,6 +138,7 @@ impl Decision {
             alert: AlertId::default(),
             case: CaseId::default(),
             revision: Revision(1),
+            again: 0,
             links: Vec::new(),
             book,
             playbook: 0,

@@ -38,11 +38,17 @@ pub enum Why {
     NotComparable,
     /// Evaluating an expression failed (overflow, division by zero, no such key).
     Error,
+    /// A connector could be asked about it, and was not.
+    NotAsked,
+    /// A connector is asked, and has not answered yet.
+    Asked,
+    /// A connector could be asked, and no more questions may be put to it now.
+    Budget,
 }
 
 impl Why {
     /// Every reason, in the order of their codes.
-    pub const ALL: [Why; 12] = [
+    pub const ALL: [Why; 15] = [
         Why::NotStated,
         Why::Unreadable,
         Why::NoSubject,
@@ -55,6 +61,9 @@ impl Why {
         Why::Evicted,
         Why::NotComparable,
         Why::Error,
+        Why::NotAsked,
+        Why::Asked,
+        Why::Budget,
     ];
 
     /// The reason with code `code`, as stored on disk.
@@ -77,6 +86,9 @@ impl Why {
             Why::Evicted => "the history was forgotten to stay in bounds",
             Why::NotComparable => "the two ends cannot be compared",
             Why::Error => "it could not be computed",
+            Why::NotAsked => "nobody was asked",
+            Why::Asked => "it was asked for, and no answer has come yet",
+            Why::Budget => "it was not asked for: the budget of look-ups is spent",
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Book {
     pub sources: Sources,
     /// The contracts of context sources, in the order of their files' names.
     pub contracts: Arc<[Contract]>,
+    /// The numbers of the contracts without a table, whose connectors are asked.
+    pub look_ups: Vec<u16>,
     /// The playbooks, in the order of their files' names.
     pub playbooks: Vec<Playbook>,
     /// The number of the playbook for what no other takes.
@@ -58,7 +60,9 @@ impl Book {
         let digest = digest(&files);
         let lists = lists(&files);
         let mut schema = Schema::built_in();
-        let contracts = contract::load::load(yaml_in(&files, "context/"), &mut schema, &mut faults).into();
+        let contracts: Arc<[Contract]> = contract::load::load(yaml_in(&files, "context/"), &mut schema, &mut faults).into();
+        let look_ups = (0..).zip(contracts.iter()).filter(|(_, contract)| contract.lookup().is_some()).map(|(number, _)| number);
+        let look_ups = look_ups.collect();
         let sources = sources(&files, &schema, &lists, &mut faults);
         let playbooks = each(&files, "playbooks/", &mut faults, |file, text| playbook::load(file, text, &schema, &lists));
         let generic = generic(&playbooks, &mut faults);
@@ -71,7 +75,20 @@ impl Book {
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             return Err(faults);
         }
-        Ok(Book { digest, schema, lists, sources, contracts, playbooks, generic, questions, correlate, guardrails, files })
+        Ok(Book {
+            digest,
+            schema,
+            lists,
+            sources,
+            contracts,
+            look_ups,
+            playbooks,
+            generic,
+            questions,
+            correlate,
+            guardrails,
+            files,
+        })
     }
 
     /// The contracts of `files` alone, as far as they can be read: whoever loads context needs not wait for the rest.

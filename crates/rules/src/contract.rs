@@ -10,7 +10,7 @@ pub mod known;
 pub mod load;
 
 use adjutant_model::schema::Levels;
-use adjutant_model::{Duration, EntityKind, Slot, Time, Type};
+use adjutant_model::{Duration, EntityKind, Outcome, Slot, Time, Type};
 use known::Known;
 use std::sync::Arc;
 
@@ -102,7 +102,27 @@ pub enum From {
         /// The file.
         path: String,
     },
+    /// No table: a connector of the hand is asked about one subject at a time.
+    Lookup(Lookup),
 }
+
+/// Who is asked about single subjects, when, and how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The connector's name in the hand's settings.
+    pub connector: String,
+    /// What kind of thing it is asked about.
+    pub kind: EntityKind,
+    /// Of a decision that goes to a person, the least outcome for which it is asked.
+    pub outcome: Outcome,
+    /// Questions put in an hour.
+    pub per_hour: u32,
+    /// Questions that wait for an answer.
+    pub waiting_max: u32,
+}
+
+/// What a connector says of whatever it knows; beside it are the facts that it knows by their own names.
+pub const LOOKUP_COLUMNS: [&str; 4] = ["id", "name", "aliases", "groups"];
 
 /// What a key is compared as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -170,6 +190,8 @@ pub enum Reading {
     /// In the names of the lists that hold the subject: true when one matches one of these patterns (`*` is any text),
     /// else what it is when the table does not know the subject.
     Lists(Vec<String>),
+    /// In the names of the groups that the subject is in: true when one of them is one of these, without case (`*` is any text).
+    Groups(Vec<String>),
 }
 
 /// When a table's data was true.
@@ -216,7 +238,7 @@ impl Default for Sanity {
 }
 
 impl From {
-    /// The file or directory, relative to the directory of context data.
+    /// The file or directory, relative to the directory of context data; the connector that is asked instead of a table.
     pub fn path(&self) -> &str {
         match self {
             From::Csv { path, .. }
@@ -228,6 +250,7 @@ impl From {
             | From::Warninglists { path }
             | From::Stix { path }
             | From::Calendar { path } => path,
+            From::Lookup(lookup) => &lookup.connector,
         }
     }
 
@@ -235,6 +258,7 @@ impl From {
     pub fn columns(&self) -> Option<&'static [&'static str]> {
         match self {
             From::Csv { .. } | From::Json { .. } | From::JsonLines { .. } | From::Sqlite { .. } | From::Mmdb { .. } => None,
+            From::Lookup(_) => None,
             From::List { .. } => Some(&["entry", "note"]),
             From::Warninglists { .. } => Some(&["lists", "count"]),
             From::Stix { .. } => Some(&STIX_COLUMNS),
@@ -253,21 +277,30 @@ pub const fn calendar_columns() -> &'static [&'static str] {
 }
 
 impl Contract {
+    /// Who is asked about single subjects; none where a table says it.
+    pub fn lookup(&self) -> Option<&Lookup> {
+        match &self.from {
+            From::Lookup(lookup) => Some(lookup),
+            _ => None,
+        }
+    }
+
     /// The columns that rows must have, each once, in a fixed order.
     pub fn columns(&self) -> Vec<&str> {
-        let keys = self.keys.iter().flat_map(|key| &key.columns);
+        let keys = self.keys.iter().flat_map(|key| key.columns.iter().map(String::as_str));
         let facts = self.facts.iter().filter_map(|fact| match &fact.reading {
-            Reading::Column(column) => Some(column),
+            Reading::Column(column) => Some(column.as_str()),
+            Reading::Groups(_) => Some("groups"),
             Reading::Constant(_) | Reading::Lists(_) => None,
         });
         let as_of = match &self.as_of {
-            AsOf::Column(column) => Some(column),
+            AsOf::Column(column) => Some(column.as_str()),
             AsOf::File | AsOf::Value(_) | AsOf::Given(_) => None,
         };
-        let valid = self.valid.from.iter().chain(&self.valid.until);
+        let named = self.valid.from.iter().chain(&self.valid.until).chain(&self.sanity.required).map(String::as_str);
         let mut columns: Vec<&str> = Vec::new();
-        for column in keys.chain(facts).chain(as_of).chain(valid).chain(&self.sanity.required) {
-            if !columns.contains(&column.as_str()) {
+        for column in keys.chain(facts).chain(as_of).chain(named) {
+            if !columns.contains(&column) {
                 columns.push(column);
             }
         }

@@ -11,10 +11,12 @@
 mod alert;
 mod batch;
 mod command;
+mod lookups;
 mod restart;
 
 pub(crate) use alert::entry_at;
 pub use command::{Command, NOTE_CHARS_MAX, Refused, Reply, kind};
+pub use lookups::{Asking, LookupCount, LookupCounts, asking};
 pub(crate) use restart::slots;
 
 use crate::event::Slots;
@@ -29,6 +31,7 @@ use adjutant_ledger::{Hash, Tree};
 use adjutant_model::{CaseId, Digest, Outcome, Time};
 use batch::Batch;
 use std::collections::HashMap;
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 /// How the driver decides and keeps.
@@ -44,13 +47,22 @@ pub struct Settings {
     pub snapshot_entries: u64,
     /// How much memory keeps.
     pub memory: Limits,
+    /// Where look-ups are counted.
+    pub lookups: Arc<LookupCounts>,
 }
 
 impl Default for Settings {
     /// Two of a hundred sampled; nobody is told, no plans; a snapshot every 150,000 entries; 33,000 users,
     /// addresses and other things remembered each.
     fn default() -> Self {
-        Self { sampled_ppm: 20_000, notify: false, plans: false, snapshot_entries: 150_000, memory: remembering(REMEMBERED) }
+        Self {
+            sampled_ppm: 20_000,
+            notify: false,
+            plans: false,
+            snapshot_entries: 150_000,
+            memory: remembering(REMEMBERED),
+            lookups: Arc::default(),
+        }
     }
 }
 
@@ -125,6 +137,8 @@ pub struct Driver {
     settings: Settings,
     /// Where the facts of each book's decisions are in the policy's rows.
     slots: HashMap<Digest, Slots>,
+    /// What connectors are asked.
+    lookups: lookups::Lookups,
     /// The time of the latest entry.
     at: Time,
     /// The number of entries at the latest snapshot of memory.
@@ -244,8 +258,9 @@ impl Driver {
     /// It cannot be written; the snapshot before still stands.
     pub fn snapshot(&mut self) -> Result<(), StoreError> {
         let memory = &self.memory;
-        self.store
-            .keep_memory(self.tree.len(), &mut |out| postcard::to_io(memory, out).map(|_| ()).map_err(std::io::Error::other))?;
+        // Memory is millions of small numbers and everybody waits: they are gathered here and not handed on one by one.
+        let write = &mut |out: &mut dyn Write| postcard::to_io(memory, BufWriter::new(out)).map(|_| ()).map_err(io::Error::other);
+        self.store.keep_memory(self.tree.len(), write)?;
         self.snapshot = self.tree.len();
         Ok(())
     }

@@ -7,9 +7,10 @@ use crate::archive::bytes::{Damaged, Put, Take};
 use crate::archive::entry::{Entry, Keep, put_entry, skip_entry, take_entry};
 use crate::archive::row::SlotMap;
 use adjutant_engine::autonomy::{Pause, Rung};
+use adjutant_engine::context::Said;
 use adjutant_engine::record::id_bytes;
 use adjutant_engine::step::{Status, Verdict};
-use adjutant_model::{Autonomy, CaseId, Digest, Outcome, Revision, Time};
+use adjutant_model::{Autonomy, CaseId, Digest, EntityKind, Outcome, Revision, Time};
 use adjutant_rules::question::{Choice, Meaning, Way};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,8 @@ pub mod flag {
     pub const REVISED: u8 = 4;
     /// Context that should have spoken could not.
     pub const TOUCHED: u8 = 8;
+    /// The alert was decided before, without what was looked up since; nothing new arrived.
+    pub const AGAIN: u8 = 16;
 }
 
 /// Something that happened, other than a decision about an alert.
@@ -218,6 +221,8 @@ pub enum What {
         /// What it says.
         body: serde_json::Value,
     },
+    /// A connector was asked about a subject of the case, and this came of it.
+    LookedUp(Box<LookedUp>),
     /// A person was asked a question.
     Questioned(Box<Questioned>),
     /// Nobody can be asked a question: a person looks at the case instead.
@@ -292,6 +297,25 @@ pub enum What {
         /// How many entries the backup held.
         entries: u64,
     },
+}
+
+/// What a connector was asked, and answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedUp {
+    /// The context contract that asks.
+    pub contract: String,
+    /// The connector.
+    pub connector: String,
+    /// What kind of thing it was asked about.
+    pub of: EntityKind,
+    /// Its name.
+    pub name: String,
+    /// What it answered; none when it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Said>,
+    /// Why it was given up.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// A question as it was put.

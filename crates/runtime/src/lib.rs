@@ -13,6 +13,7 @@ pub mod drive;
 pub mod event;
 pub mod failpoint;
 pub mod learn;
+pub mod lookups;
 pub mod pipeline;
 #[cfg(feature = "planted")]
 pub mod planted;

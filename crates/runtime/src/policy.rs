@@ -9,6 +9,7 @@ use adjutant_engine::desk::{Desk, Options, Scratch};
 use adjutant_engine::entities::{HashKey, hash};
 use adjutant_engine::memory::Keys;
 use adjutant_engine::normalize;
+use adjutant_mail::Answered;
 use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, Digest, Place, Problem, RawAlert, Time};
 use adjutant_rules::Book;
@@ -85,6 +86,8 @@ pub struct Prepared {
     pub touched: Touched,
     /// What it is known by.
     pub key: u64,
+    /// The first eight bytes of the digest of what was sent: under the same key another content is another alert.
+    pub content: u64,
     /// As of when it is decided; its own time when none.
     pub now: Option<Time>,
     /// How grave its source says it is, as the number of the level.
@@ -127,12 +130,22 @@ impl From<Prepared> for Spare {
     }
 }
 
+/// The source whose senders may send what DNS answered beside a message.
+const MAIL: &str = "mail";
+
+/// Elsewhere such a record may be what a stranger had logged, and it would say who sent a message.
+fn not_taken() -> Problem {
+    let detail = "a message with answers of DNS is taken from senders of the source `mail` alone";
+    Problem { code: "answers-not-taken".into(), field: String::new(), detail: detail.into() }
+}
+
 /// Name spaces of the keyed hash.
 mod space {
     pub(super) const ID: u8 = 200;
     pub(super) const CONTENT: u8 = 201;
     pub(super) const REVISION: u8 = 202;
     pub(super) const DRAW: u8 = 203;
+    pub(super) const LOOKED_UP: u8 = 204;
 }
 
 impl Policy {
@@ -151,6 +164,9 @@ impl Policy {
         (sender, now): (&Arc<str>, Time),
         (scratch, Spare(mut into)): (&mut Scratch, Spare),
     ) -> Result<Prepared, Problem> {
+        if source != Some(MAIL) && adjutant_mail::is_answered(&record.bytes) {
+            return Err(not_taken());
+        }
         let beside = record.beside.as_deref();
         let kind = beside.and_then(|beside| beside.kind.as_deref());
         let known = [source, kind].into_iter().flatten().find_map(|name| self.book.sources.named(name));
@@ -165,14 +181,16 @@ impl Policy {
         }
         let touched = desk.context(alert, scratch);
         *keys = desk.keys(alert, scratch);
-        let key = self.key_of(alert, source, beside);
+        let content = content(&record.bytes, alert);
+        let key = self.key_of((alert, content), source, beside);
         let severity = autonomy::severity(&alert.row).unwrap_or(0);
         raw.extend_from_slice(&record.bytes);
-        Ok(Prepared { policy: Arc::clone(self), sender: Arc::clone(sender), read: into, touched, key, now, severity })
+        let content = u64::from_be_bytes(*content.0.first_chunk().unwrap_or(&[0; 8]));
+        Ok(Prepared { policy: Arc::clone(self), sender: Arc::clone(sender), read: into, touched, key, content, now, severity })
     }
 
     /// What an alert is known by: its source and the identifier that the source gave it, or else its content.
-    fn key_of(&self, alert: &Alert, source: Option<&str>, beside: Option<&Beside>) -> u64 {
+    fn key_of(&self, (alert, content): (&Alert, Digest), source: Option<&str>, beside: Option<&Beside>) -> u64 {
         let read = self.book.sources.get(alert.source).map_or("", |source| source.name.as_str());
         let source = source.unwrap_or(read);
         let scope = hash(self.key, space::ID, source.as_bytes()).to_le_bytes();
@@ -182,7 +200,7 @@ impl Policy {
             Some(id) => hash(HashKey(twice(scope)), space::ID, id.as_bytes()),
             None => {
                 let beside = beside.and_then(Beside::digest);
-                let content = beside.map_or(alert.digest, |beside| Digest::of_parts([&alert.digest.0[..], &beside.0]));
+                let content = beside.map_or(content, |beside| Digest::of_parts([&content.0[..], &beside.0]));
                 hash(HashKey(twice(scope)), space::CONTENT, &content.0)
             }
         }
@@ -194,6 +212,14 @@ impl Policy {
         bytes[..8].copy_from_slice(&key.to_le_bytes());
         bytes[8..].copy_from_slice(&content.to_le_bytes());
         hash(self.key, space::REVISION, &bytes)
+    }
+
+    /// What the decision is known by that follows the entry `seq`, itself known by `key`, with what was looked up since.
+    pub(crate) fn key_looked_up(&self, key: u64, seq: u64) -> u64 {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&key.to_le_bytes());
+        bytes[8..].copy_from_slice(&seq.to_le_bytes());
+        hash(self.key, space::LOOKED_UP, &bytes)
     }
 
     /// Chance, for the decision with this name: below a million, and not to be foreseen without the key.
@@ -209,9 +235,8 @@ fn twice(half: [u8; 8]) -> [u8; 16] {
     whole
 }
 
-impl Prepared {
-    /// The first eight bytes of the digest of what was sent.
-    pub fn content(&self) -> u64 {
-        u64::from_be_bytes(*self.read.alert.digest.0.first_chunk().unwrap_or(&[0; 8]))
-    }
+/// The digest of what was sent. What DNS says differs whenever it is asked, and the message is the same.
+fn content(raw: &[u8], alert: &Alert) -> Digest {
+    let answered = adjutant_mail::is_answered(raw).then(|| Answered::read(raw).ok()).flatten();
+    answered.map_or(alert.digest, |answered| Digest::of_parts([&b"answered"[..], &answered.message]))
 }

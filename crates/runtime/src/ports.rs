@@ -3,9 +3,11 @@
 //! The product plugs in a database, notifications, and (with the hand) lookups and responders; a simulation plugs in fakes
 //! for all five. Nothing else of the runtime touches the world, and nothing here decides.
 
+use adjutant_engine::context::Said;
 use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
-use adjutant_model::{CaseId, Outcome, Time};
+use adjutant_model::{CaseId, EntityKind, Outcome, Time};
+use adjutant_rules::contract::{self, Contract};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
@@ -40,11 +42,26 @@ pub enum Change {
 
 /// Asks the world something that changes nothing. What it answers is stored with the decision.
 pub trait Lookup: Send + Sync {
-    /// Answers `question`.
+    /// What has the name there that `question` asks about, and when that was known.
     ///
     /// # Errors
     /// A [`CallError`] that says whether to ask again.
-    fn ask(&self, question: &str) -> Result<String, CallError>;
+    fn ask(&self, question: &Question) -> Result<Said, CallError>;
+}
+
+/// What a connector is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The context contract that asks.
+    pub contract: String,
+    /// The connector.
+    pub connector: String,
+    /// What kind of thing it is asked about.
+    pub of: EntityKind,
+    /// Its name.
+    pub name: String,
+    /// How old an answer may be that the connector's side remembers, in seconds.
+    pub age_seconds_max: u32,
 }
 
 /// Changes the world. Held by the hand alone; a process that only decides has none.
@@ -68,6 +85,14 @@ pub enum CallError {
     /// It may have been done.
     #[error("{0}; whether it was done is not known")]
     Unclear(String),
+}
+
+impl Question {
+    /// Whether `contract` still asks this, of the same connector.
+    pub fn is_of(&self, contract: &Contract) -> bool {
+        let is_so = |lookup: &contract::Lookup| lookup.connector == self.connector && lookup.kind == self.of;
+        contract.name == self.contract && contract.lookup().is_some_and(is_so)
+    }
 }
 
 /// Something to tell the world, written with what made it necessary and delivered afterwards.

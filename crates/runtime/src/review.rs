@@ -5,13 +5,13 @@
 
 use crate::archive::Entry;
 use crate::drive::{Command, Reply, slots};
-use crate::event::{self, Kind, What};
+use crate::event::{self, Kind, What, flag};
 use crate::policy::Policy;
 use crate::ports::{Parts, Read, StoreError};
 use crate::service::{Failed, Service};
 use crate::view::within;
 use adjutant_engine::desk::Scratch;
-use adjutant_model::{CaseId, Origin, Outcome, Time};
+use adjutant_model::{CaseId, Origin, Outcome, Revision, Time};
 
 /// What to review.
 #[derive(Clone, Debug)]
@@ -101,6 +101,7 @@ fn look(service: &Service, reader: &mut dyn Read, policy: &Policy, question: &Qu
     let mut others = service.other_reader()?;
     let (mut found, mut entry, mut scratch) = (Found::default(), Entry::default(), Scratch::default());
     let now = service.clock().now();
+    let mut flips: Vec<(Revision, Flip)> = Vec::new();
     reader.blocks(first, Parts::Entries, &mut |block| {
         if block.at >= question.to {
             return Ok(false);
@@ -112,6 +113,10 @@ fn look(service: &Service, reader: &mut dyn Read, policy: &Policy, question: &Qu
                 continue;
             }
             found.decisions += 1;
+            if head.flags & flag::AGAIN != 0 {
+                // What was decided before, without what was looked up, stands no longer.
+                flips.retain(|(revision, flip)| (flip.case, *revision) != (head.case, head.revision));
+            }
             let slots = slots(&mut *others, head.book, policy)?;
             event::decided(&head, rest, &slots, &mut entry).map_err(broken)?;
             let then_book = service.library().book(head.book, policy, &mut *others)?;
@@ -121,10 +126,11 @@ fn look(service: &Service, reader: &mut dyn Read, policy: &Policy, question: &Qu
                 continue;
             }
             found.used += 1;
-            found.flips.extend(flip(policy, seq, &mut entry, now, &mut scratch));
+            flips.extend(flip(policy, seq, &mut entry, now, &mut scratch).map(|flip| (head.revision, flip)));
         }
         Ok(true)
     })?;
+    found.flips = flips.into_iter().map(|(_, flip)| flip).collect();
     Ok(found)
 }
 

@@ -182,7 +182,7 @@ impl Service {
         let reader = driver.store().reader()?;
         let inner = Inner {
             queue: Queue::new(parts.limits),
-            policy: RwLock::new(Arc::clone(&parts.policy)),
+            policy: RwLock::new(Arc::clone(driver.policy())),
             ladder: RwLock::new(Arc::new(driver.ladder().clone())),
             head: Mutex::new(driver.head()),
             marks: settle::Marks::default(),
@@ -376,6 +376,11 @@ impl Service {
     /// How many alerts may wait.
     pub fn limits(&self) -> queue::Limits {
         self.0.queue.limits()
+    }
+
+    /// What became of look-ups since the process began, by the contract that asks.
+    pub fn lookups(&self) -> std::collections::BTreeMap<String, crate::drive::LookupCount> {
+        self.0.parts.settings.lookups.all()
     }
 
     /// The clock.

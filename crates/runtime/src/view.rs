@@ -2,10 +2,12 @@
 
 use crate::archive::Entry;
 use crate::drive::{entry_at, kind};
-use crate::event::{self, Evidence, Head, Kind, Noted, Slots, What};
+use crate::event::flag;
+use crate::event::{self, Evidence, Head, Kind, LookedUp, Noted, Slots, What};
 use crate::policy::Policy;
 use crate::ports::{Kept, Parts, Read, StoreError};
 use crate::service::Service;
+use adjutant_engine::context::Said;
 use adjutant_engine::explain::{self, style::Line};
 use adjutant_engine::flip;
 use adjutant_engine::record::{Parts as RecordParts, Record, Signal};
@@ -14,6 +16,9 @@ use adjutant_model::{Digest, Outcome, Time};
 use adjutant_rules::Book;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Characters of what a look-up found that a story shows.
+const LOOKED_UP_CHARS_MAX: usize = 400;
 
 /// Books of the past that are kept compiled.
 const BOOKS_KEPT: usize = 4;
@@ -107,19 +112,7 @@ impl Service {
     /// # Errors
     /// It cannot be read.
     pub fn raw(&self, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(|reader| {
-            let mut raw = None;
-            reader.blocks(seq, Parts::Raw, &mut |block| {
-                let nth = usize::try_from(seq.saturating_sub(block.first)).unwrap_or(usize::MAX);
-                // Raw alerts are stored in the order of the decisions of their commit.
-                let is_decision =
-                    |piece: &Result<&[u8], _>| piece.as_ref().is_ok_and(|piece: &&[u8]| piece.first() == Some(&event::DECIDED));
-                let before = event::pieces(&block.entries).take(nth).filter(is_decision).count();
-                raw = event::pieces(&block.raw).nth(before).and_then(Result::ok).map(<[u8]>::to_vec);
-                Ok(false)
-            })?;
-            Ok(raw)
-        })
+        self.read(|reader| raw_at(reader, seq))
     }
 
     /// The story of a case, the latest moment first: at most `most`, beginning with the entry `last` minus one. The second
@@ -144,11 +137,27 @@ impl Service {
     }
 }
 
+/// The raw alert of the decision that is the entry `seq`; none when retention removed it.
+pub(crate) fn raw_at(reader: &mut dyn Read, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut raw = None;
+    reader.blocks(seq, Parts::Raw, &mut |block| {
+        let nth = usize::try_from(seq.saturating_sub(block.first)).unwrap_or(usize::MAX);
+        // Raw alerts are stored in the order of the decisions of their commit.
+        let is_decision =
+            |piece: &Result<&[u8], _>| piece.as_ref().is_ok_and(|piece: &&[u8]| piece.first() == Some(&event::DECIDED));
+        let before = event::pieces(&block.entries).take(nth).filter(is_decision).count();
+        raw = event::pieces(&block.raw).nth(before).and_then(Result::ok).map(<[u8]>::to_vec);
+        Ok(false)
+    })?;
+    Ok(raw)
+}
+
 fn moment(seq: u64, what: Kind<'_>, blind: bool) -> (Moment, u64) {
     match what {
         Kind::Decided(head, sender, _) => {
             let came = if blind { "decided".into() } else { format!("{} with score {}", head.outcome(), head.score) };
-            let text = format!("{came} (revision {}, from {sender})", head.revision.0);
+            let again = if head.flags & flag::AGAIN == 0 { "" } else { ", again with what was looked up" };
+            let text = format!("{came} (revision {}, from {sender}{again})", head.revision.0);
             let (at, kind, decision) = (head.at.to_string(), "decided".into(), Some(hex(&head.decision)));
             (Moment { seq, at, by: String::new(), kind, text, decision }, head.previous)
         }
@@ -208,6 +217,7 @@ pub fn in_words(what: &What) -> (&'static str, String) {
         }
         What::Signed { note } => ("signed", note.lines().take(2).collect::<Vec<_>>().join(" ")),
         What::Hand { says, body, .. } => ("hand", of_hand(says, body)),
+        What::LookedUp(looked) => ("looked-up", of_lookup(looked)),
         What::Questioned(asked) => {
             let instead = if asked.instead.is_empty() { String::new() } else { format!(" ({})", asked.instead) };
             let of = if asked.to == asked.of { String::new() } else { format!(" about {}", asked.of) };
@@ -237,6 +247,20 @@ pub fn in_words(what: &What) -> (&'static str, String) {
         }
         What::Restored { entries } => ("restored", format!("from a backup of {entries} entries")),
     }
+}
+
+/// What came of a look-up as a sentence.
+fn of_lookup(looked: &LookedUp) -> String {
+    let LookedUp { connector, of, name, said, why, .. } = looked;
+    let Some(Said { at, found }) = said else { return format!("{connector} did not say who {of} {name} is: {why}") };
+    let [one] = &**found else {
+        let many = if found.is_empty() { "knows no" } else { "knows more than one" };
+        return format!("{connector} {many} {of} {name} (at {at})");
+    };
+    let groups = one.groups.as_ref().filter(|groups| !groups.is_empty()).map(|groups| format!("groups {}", groups.join(", ")));
+    let facts = one.facts.iter().map(|(fact, value)| format!("{fact} {value}")).chain(groups).collect::<Vec<_>>();
+    let short: String = facts.join("; ").chars().take(LOOKED_UP_CHARS_MAX).collect();
+    format!("{connector} knows {of} {name} as {}: {short} (at {at})", one.name)
 }
 
 /// A line of the hand's journal as a sentence.

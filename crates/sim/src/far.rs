@@ -1,8 +1,9 @@
 //! The far side of the ports that touch the world: who is told, who answers, who acts. It fails, and it counts.
 
 use crate::{Clock, Rng};
+use adjutant_engine::context::{Said, Thing};
 use adjutant_model::Time;
-use adjutant_runtime::ports::{self, CallError, Change, Outgoing};
+use adjutant_runtime::ports::{self, CallError, Change, Outgoing, Question};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -93,9 +94,9 @@ impl ports::Bus for Far {
 }
 
 impl ports::Lookup for Far {
-    fn ask(&self, question: &str) -> Result<String, CallError> {
+    fn ask(&self, question: &Question) -> Result<Said, CallError> {
         self.come().asked += 1;
-        self.call().1.map(|()| format!("about {question}: nothing is known"))
+        self.call().1.map(|()| said(&question.name))
     }
 }
 
@@ -113,10 +114,25 @@ impl ports::Responder for Far {
     }
 }
 
+/// What is known of a name: of some nothing, of some one thing, of some two.
+fn said(name: &str) -> Said {
+    let sum: usize = name.bytes().map(usize::from).sum();
+    let groups = if sum.is_multiple_of(2) { vec!["admins".to_owned()] } else { Vec::new() };
+    let facts = BTreeMap::from([("department".to_owned(), "Finance".to_owned())]);
+    let thing = Thing { id: format!("id-{name}"), name: name.to_owned(), groups: Some(groups), facts, ..Thing::default() };
+    Said { at: Time(0), found: vec![thing; sum % 3] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adjutant_model::EntityKind;
     use adjutant_runtime::ports::{Bus, Lookup, Responder};
+
+    fn question() -> Question {
+        let (contract, connector, name) = ("people".into(), "directory".into(), "ana".into());
+        Question { contract, connector, of: EntityKind::User, name, age_seconds_max: 60 }
+    }
 
     fn message(id: i64, body: &str) -> Outgoing {
         Outgoing { id, topic: "case".into(), body: body.into(), attempts: 0, due: Time(0) }
@@ -126,7 +142,7 @@ mod tests {
     fn one_name_is_one_thing_however_often_it_comes() {
         let far = Far::new(Rng::new(1), 0);
         assert!(far.deliver(&message(1, "a")).is_ok() && far.deliver(&message(1, "a")).is_ok());
-        assert!(far.act("k", "block").is_ok() && far.act("k", "block").is_ok() && far.ask("?").is_ok());
+        assert!(far.act("k", "block").is_ok() && far.act("k", "block").is_ok() && far.ask(&question()).is_ok());
         assert_eq!((far.messages().len(), far.counts(), far.confused()), (1, (1, 1, 0), None));
         assert!(far.deliver(&message(1, "b")).is_ok());
         assert!(far.confused().is_some());

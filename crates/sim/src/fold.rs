@@ -41,10 +41,23 @@ pub struct Fold {
     pub told: BTreeSet<String>,
     /// Every decision's name.
     pub names: BTreeSet<String>,
+    /// Decisions that were made again with what was looked up.
+    pub again: u64,
+    /// Cases of one alert of which nobody but who was asked about it has said anything.
+    alone: BTreeSet<CaseId>,
     /// Cases that were closed by themselves, and that the sample drew.
     pub closed: u64,
     /// See `closed`.
     pub sampled: u64,
+}
+
+/// What an entry did to its case.
+struct How {
+    again: bool,
+    stands: bool,
+    rises: bool,
+    sampled: bool,
+    closed: bool,
 }
 
 fn holds(holds: bool, says: impl FnOnce() -> String) -> Result<(), String> {
@@ -67,6 +80,8 @@ impl Fold {
             known: BTreeMap::new(),
             told: BTreeSet::new(),
             names: BTreeSet::new(),
+            again: 0,
+            alone: BTreeSet::new(),
             closed: 0,
             sampled: 0,
         }
@@ -116,27 +131,35 @@ impl Fold {
         self.scored(seq, head, &entry)?;
         let in_force = self.allowed(seq, head, &entry, &book)?;
         let case = self.case(seq, head);
-        let (rises, by_itself) = {
-            let before = (head.revision.0 > 1).then_some(case.outcome);
-            let highest = before.max(Some(head.outcome()));
-            let open = case.status == Status::Open && !case.sampled;
-            (before < Some(head.outcome()), in_force == Autonomy::Act && open && highest == Some(Outcome::Close))
+        let again = head.flags & flag::AGAIN != 0;
+        let open = case.status == Status::Open && !case.sampled;
+        let (rises, by_itself, stands) = {
+            let before = (head.revision.0 > 1 || again).then_some(case.outcome);
+            let rises = before < Some(head.outcome());
+            let stands = again && !rises && open && self.alone.contains(&head.case);
+            let closes =
+                if again { stands } else { open } && before.filter(|_| !stands).max(Some(head.outcome())) == Some(Outcome::Close);
+            (rises, in_force == Autonomy::Act && closes, stands)
         };
         holds(case.last == head.previous, || format!("entry {seq} does not follow {} of its case", case.last))?;
-        holds(case.alerts + 1 == head.revision.0, || {
-            format!("entry {seq} is revision {} after {}", head.revision.0, case.alerts)
-        })?;
+        let follows = if again { head.revision.0 <= case.alerts } else { case.alerts + 1 == head.revision.0 };
+        holds(follows, || format!("entry {seq} is revision {} after {}", head.revision.0, case.alerts))?;
         let (sampled, closed) = self.chance(seq, head, by_itself)?;
         let playbook = book.playbooks.get(usize::from(entry.decision.playbook)).map_or("", |playbook| &playbook.name);
         let severity = autonomy::severity(&entry.alert.row).unwrap_or(0);
-        self.kept(seq, head, (playbook, severity), (rises, sampled, closed));
+        self.kept(seq, head, (playbook, severity), &How { again, stands, rises, sampled, closed });
         let name = record::id(&entry.decision);
-        if rises && head.outcome() != Outcome::Close {
+        let taken = again && matches!(case.status, Status::ClosedByPerson | Status::Escalated);
+        if rises && !taken && head.outcome() != Outcome::Close {
             self.told.insert(name.clone());
         }
         self.names.insert(name);
         let content = u64::from_be_bytes(*head.alert.0.first_chunk().unwrap_or(&[0; 8]));
         self.known.insert(head.key, Known { seq, content });
+        if again {
+            self.again += 1;
+            return holds(self.decided.contains_key(&head.alert), || format!("entry {seq} decides again what nobody decided"));
+        }
         let answer = Answer {
             seq,
             decision: head.decision,
@@ -210,23 +233,26 @@ impl Fold {
         })
     }
 
-    fn kept(&mut self, seq: u64, head: &Head, (playbook, severity): (&str, u8), (rises, sampled, closed): (bool, bool, bool)) {
+    fn kept(&mut self, seq: u64, head: &Head, (playbook, severity): (&str, u8), how: &How) {
+        let How { again, stands, rises, sampled, closed } = *how;
         let mut kept = self.case(seq, head);
-        if kept.alerts == 0 || (head.outcome(), head.score) > (kept.outcome, kept.score) {
+        let (is, was) = ((head.outcome(), head.score), (kept.outcome, kept.score));
+        let is_alone = if again { stands } else { kept.alerts == 0 };
+        let _ = if is_alone { self.alone.insert(head.case) } else { self.alone.remove(&head.case) };
+        if kept.alerts == 0 || is > was || stands || (again && is == was) {
             (kept.worst, kept.playbook) = (seq, playbook.to_owned());
         }
         if closed {
             kept.status = Status::ClosedItself;
-        } else if rises && matches!(kept.status, Status::ClosedItself | Status::ClosedByPerson) {
+        } else if rises && (kept.status == Status::ClosedItself || (kept.status == Status::ClosedByPerson && !again)) {
             kept.status = Status::Open;
         }
         self.closed += u64::from(closed);
         self.sampled += u64::from(sampled);
-        kept.outcome = kept.outcome.max(head.outcome());
-        kept.score = kept.score.max(head.score);
+        (kept.outcome, kept.score) = if stands { is } else { (was.0.max(is.0), was.1.max(is.1)) };
         kept.severity = kept.severity.max(severity);
         kept.sampled |= sampled;
-        (kept.alerts, kept.updated, kept.last) = (head.revision.0, self.at, seq + 1);
+        (kept.alerts, kept.updated, kept.last) = (kept.alerts.max(head.revision.0), self.at, seq + 1);
         self.cases.insert(head.case, kept);
     }
 
@@ -238,6 +264,9 @@ impl Fold {
             let kept = of_case.ok_or_else(|| format!("entry {seq} is about a case that is not there"))?;
             holds(kept.last == previous, || format!("entry {seq} does not follow {} of its case", kept.last))?;
             (kept.last, kept.updated) = (seq + 1, at);
+            if !matches!(&what, What::LookedUp(looked) if looked.said.is_some()) {
+                self.alone.remove(&kept.id);
+            }
             return about_case(kept, what);
         }
         match what {

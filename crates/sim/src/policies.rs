@@ -8,6 +8,22 @@ use adjutant_runtime::context::{self, Embedded};
 use adjutant_runtime::policy::Policy;
 use std::sync::{Arc, OnceLock};
 
+/// Who is asked about single accounts: few at a time, so that the bounds are met.
+const PEOPLE: &str = r#"
+context: people
+title: Who is asked about single accounts
+owner: iam@corp.example
+from: { connector: directory, lookup: user, outcome: close, per_hour: 12, waiting: 4 }
+lookup: { user: [user.id, user.email, user.name] }
+max_age: 12h
+facts:
+  privileged: { type: bool, groups: [admins], about: "Whether the account has administrative rights." }
+  department: { type: text, about: "The department." }
+"#;
+
+/// Questions that wait, and that are put in an hour, at most.
+pub const ASKED_MAX: (usize, u32) = (4, 12);
+
 /// Policies to decide under: the first everywhere; the second has another book, the third the first's book and no context.
 pub const POLICIES: usize = 3;
 
@@ -44,6 +60,7 @@ fn book(close_below: u32) -> Arc<Book> {
             *text = text.replace("close_below: 20", &format!("close_below: {close_below}"));
         }
     }
+    files.insert("context/people.yaml".into(), PEOPLE.into());
     match Book::load(files) {
         Ok(book) => Arc::new(book),
         Err(problems) => panic!("the shipped book does not load: {problems:?}"),

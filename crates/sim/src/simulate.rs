@@ -38,6 +38,8 @@ pub struct Simulated {
     pub closed: u64,
     /// See `closed`.
     pub sampled: u64,
+    /// Decisions made again with what was looked up.
+    pub again: u64,
     /// Messages that people were told.
     pub told: u64,
     /// Worlds that were made twice.
@@ -48,7 +50,7 @@ pub struct Simulated {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lived {
     trace: Digest,
-    counts: [u64; 4],
+    counts: [u64; 5],
 }
 
 /// Simulates the worlds of so many seeds, beginning with `first`, until `enough` says so.
@@ -70,11 +72,12 @@ pub fn simulate(first: u64, seeds: u64, mut enough: impl FnMut(&Simulated) -> bo
 
 impl Simulated {
     fn count(&mut self, lived: &Lived) {
-        let [entries, closed, sampled, told] = lived.counts;
+        let [entries, closed, sampled, told, again] = lived.counts;
         self.entries += entries;
         self.closed += closed;
         self.sampled += sampled;
         self.told += told;
+        self.again += again;
     }
 }
 
@@ -114,7 +117,8 @@ pub fn world(seed: u64) -> Result<Lived, Broken> {
     }
     world.finish()?;
     let fold = world.fold();
-    Ok(Lived { trace: world.trace(), counts: [fold.head().0, fold.closed, fold.sampled, fold.told.len() as u64] })
+    let counts = [fold.head().0, fold.closed, fold.sampled, fold.told.len() as u64, fold.again];
+    Ok(Lived { trace: world.trace(), counts })
 }
 
 fn step(world: &mut World, rng: &mut Rng) -> Result<(), Broken> {
@@ -127,6 +131,10 @@ fn step(world: &mut World, rng: &mut Rng) -> Result<(), Broken> {
         2..5 => {
             let trouble = if rng.percent(30) { world.trouble() } else { Trouble::None };
             world.courier(trouble).map(|_| ())
+        }
+        9..12 => {
+            let trouble = if rng.percent(30) { world.trouble() } else { Trouble::None };
+            world.librarian(trouble).map(|_| ())
         }
         5..9 => {
             let (jobs, trouble) = (world.jobs(), world.trouble());

@@ -14,11 +14,11 @@ use crate::disk::Fault;
 use crate::far::Far;
 use crate::fold::Fold;
 use crate::memory_store::MemoryStore;
-use crate::policies::policy;
+use crate::policies::{ASKED_MAX, policy};
 use crate::records::Records;
 use crate::{Clock, Disk, Rng};
 use adjutant_model::{Digest, Duration, Time};
-use adjutant_runtime::drive::{Answer, Done, Driver, Reply, Settings, Work};
+use adjutant_runtime::drive::{Answer, Done, Driver, Reply, Settings, Work, asking, kind};
 use adjutant_runtime::ports::{Parts, Read, Settle, Store, StoreError};
 use adjutant_store::{Options, Sqlite};
 use std::collections::HashMap;
@@ -257,7 +257,7 @@ impl World {
         read.map_err(|error| Broken::Rule(format!("what was just written cannot be read: {error}")))?;
         wrong?;
         let (len, _) = self.fold.head();
-        if len > from {
+        if len > from || jobs.iter().any(Job::is_asked) {
             self.applied.push((self.fold.at, self.policy, jobs.to_vec()));
         }
         self.policy = crowd::adopted(jobs).unwrap_or(self.policy);
@@ -335,6 +335,29 @@ impl World {
             self.turn(vec![Job::machine(adjutant_runtime::drive::Command::Delivered(results))], trouble)?;
         }
         Ok(due.len())
+    }
+}
+
+impl World {
+    /// Asks about some of what waits for an answer; what came of it is written while `trouble` happens.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn librarian(&mut self, trouble: Trouble) -> Result<usize, Broken> {
+        let Some(running) = &mut self.running else { return Ok(0) };
+        let waiting = asking(&mut *running.reader).map_err(|error| error.to_string())?;
+        rule(waiting.len() <= ASKED_MAX.0, || format!("{} questions wait", waiting.len()))?;
+        for (contract, spent) in running.reader.documents(kind::SPENT).map_err(|error| error.to_string())? {
+            let asked = serde_json::from_str::<serde_json::Value>(&spent).unwrap_or_default()["asked"].as_u64();
+            rule(asked.is_some_and(|asked| asked <= ASKED_MAX.1.into()), || format!("`{contract}` spent {spent}"))?;
+        }
+        let jobs: Vec<Job> = waiting.iter().take(3).map(|asking| crowd::answered(&asking.question, &self.far)).collect();
+        // That nobody answered makes no entry: where nobody would see whether it was written, it is not said.
+        let is_seen = trouble == Trouble::None && !self.dark;
+        if is_seen && !jobs.is_empty() || jobs.iter().any(Job::is_answered) {
+            self.turn(jobs, trouble)?;
+        }
+        Ok(waiting.len())
     }
 }
 

@@ -74,6 +74,8 @@ const LOOKED_AT: &[&str] = &[
     "miette",
     "psl",
     "regex",
+    // Verifies signatures and hashes; its random numbers are not named by us.
+    "ring",
     // Finds and reads QR codes in a picture that it is given; what saves pictures is off.
     "rqrr",
     "schemars",

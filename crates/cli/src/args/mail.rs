@@ -14,6 +14,7 @@ pub(crate) struct Mail {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MailCommand {
     Explain(MailExplain),
+    Ask(MailAsk),
     Learn(MailLearn),
 }
 
@@ -25,6 +26,7 @@ Nothing is fetched, opened or run. What could not be read is named, and is never
 Examples:
   adjutant mail explain suspicious.eml
   adjutant mail explain --json suspicious.eml | jq .found
+  adjutant mail explain --dns answers.json suspicious.eml
   adjutant triage --source mail reported/*.eml       many at once, into the queue")]
 pub(crate) struct MailExplain {
     /// Messages as they arrived, were reported or exported (RFC 5322); `-` is standard input.
@@ -35,9 +37,30 @@ pub(crate) struct MailExplain {
     /// The data of context sources [default: `context/data` of the book].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) context: Option<PathBuf>,
+    /// What DNS answered about the message, as `adjutant mail ask` writes it: who sent it is then verified.
+    #[arg(long, value_name = "ANSWERS", value_hint = ValueHint::FilePath)]
+    pub(crate) dns: Option<PathBuf>,
     /// Print the facts as JSON, one message on each line, and no decision.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Ask DNS what is needed to verify who sent a message (DKIM, ARC, SPF, DMARC), and print the answers as JSON.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Only this resolver is asked, for names that the message holds: whoever wrote it may see that somebody asked, as with every server that \
+mail passes. Ask soon: after five days a missing key says nothing any more.
+
+Examples:
+  adjutant mail ask --resolver 127.0.0.53 suspicious.eml > answers.json
+  adjutant mail explain --dns answers.json suspicious.eml")]
+pub(crate) struct MailAsk {
+    /// A message as it arrived, was reported or exported (RFC 5322); `-` is standard input.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: String,
+    /// The resolver: an IP address, with a port or without.
+    #[arg(long, required = true, value_name = "ADDRESS")]
+    pub(crate) resolver: String,
 }
 
 /// Learn who writes to whom from past mail: since when, how often, and who wrote first.

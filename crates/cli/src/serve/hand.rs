@@ -1,13 +1,14 @@
 //! Has the hand make the plans that decisions propose, and copies its journal into the ledger, line by line and once each: what
 //! it ruled, heard and did is part of a case's story, and nobody can change it there unseen.
 
-use adjutant_hand::protocol::{Reply, Request};
+use adjutant_engine::context::{Said, Thing};
+use adjutant_hand::protocol::{self, Known, Reply, Request};
 use adjutant_hand::socket::Client;
 use adjutant_hand::store::Line;
 use adjutant_model::CaseId;
 use adjutant_runtime::drive::{Command, kind};
 use adjutant_runtime::event::What;
-use adjutant_runtime::ports::CallError;
+use adjutant_runtime::ports::{CallError, Lookup, Question};
 use adjutant_runtime::service::Service;
 use adjutant_server::api::plans;
 use adjutant_server::app::App;
@@ -43,6 +44,34 @@ pub(super) fn look_at(app: &App, hand: &Client) {
         _ => None,
     };
     *app.hand_health.lock().unwrap_or_else(PoisonError::into_inner) = Some((app.service.clock().now(), health));
+}
+
+/// Asks the hand's connectors what the book wants to know of somebody or something.
+pub(super) struct Asks<'h>(pub(super) &'h Client);
+
+impl Lookup for Asks<'_> {
+    fn ask(&self, question: &Question) -> Result<Said, CallError> {
+        let Question { connector, of, name, age_seconds_max, .. } = question.clone();
+        let request = Request::Facts { kind: of, name, age_seconds_max, connector: Some(connector) };
+        let reply = self.0.ask(&request).map_err(|error| CallError::Retry(format!("the hand does not answer: {error}")))?;
+        match reply {
+            Reply::Facts { known } => said(known),
+            Reply::Refused { why, .. } => Err(CallError::Retry(why)),
+            _ => Err(CallError::Retry("the hand answered something else".into())),
+        }
+    }
+}
+
+fn said(known: Vec<Known>) -> Result<Said, CallError> {
+    let Some(Known { at: Some(at), found, .. }) = known.first().cloned() else {
+        let why = known.into_iter().next().map(|known| known.unknown).unwrap_or_default();
+        return Err(CallError::Retry(why));
+    };
+    let thing = |found: protocol::Identity| {
+        let protocol::Identity { id, name, aliases, groups, facts } = found;
+        Thing { id, name, aliases, groups, facts }
+    };
+    Ok(Said { at, found: found.into_iter().map(thing).collect() })
 }
 
 /// Has the hand make a plan for a case, where the ladder lets the playbook prepare one.

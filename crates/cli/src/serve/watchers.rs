@@ -6,6 +6,7 @@ use super::teller::Teller;
 use adjutant_model::{Duration as Span, Time};
 use adjutant_runtime::drive::{Command, Reply};
 use adjutant_runtime::failpoint::reach;
+use adjutant_runtime::lookups;
 use adjutant_runtime::ports::{Bus, CallError, Outgoing, PLAN};
 use adjutant_runtime::seal::Seal;
 use adjutant_runtime::service::{Service, State};
@@ -89,6 +90,11 @@ pub(super) fn spawn(
     let letters = every("letters", POST_EVERY, stop, move |_| drop(tend(&tended, &*teller)))?;
     let mut watchers = vec![context, sealing, posting, retaining, letters];
     if let Some(client) = app.hand.clone() {
+        let (service, asks, stopping) = (app.service.clone(), Arc::clone(&client), Arc::clone(stop));
+        // What cannot be read now is asked at the next look.
+        watchers.push(every("look up", HAND_EVERY, stop, move |_| {
+            drop(lookups::tend(&service, &hand::Asks(&asks), &|| stopping.load(Ordering::SeqCst)));
+        })?);
         let service = app.service.clone();
         // A hand that does not answer is looked for again; `adjutant connect list` says so meanwhile.
         let asked = app.clone();

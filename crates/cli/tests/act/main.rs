@@ -4,6 +4,7 @@
 #[path = "../../../connect/tests/imap/dovecot.rs"]
 #[expect(dead_code, reason = "the connector's own tests need more of it")]
 mod dovecot;
+mod facts;
 mod launch;
 mod letters;
 #[path = "../doors/receiver.rs"]

@@ -59,3 +59,37 @@ fn what_is_no_message_is_a_problem_and_counted() {
     let bound = served.token(r#"{"name":"mailbox","role":"source","source":"mail","days":1}"#);
     assert_eq!(served.ask("POST", "/v1/mail", &[("authorization", &format!("Bearer {bound}"))], PHISH).status, 200);
 }
+
+/// The message with what DNS answers about it, as the hand sends it.
+fn answered(message: &[u8], at: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    let message = base64::engine::general_purpose::STANDARD.encode(message);
+    format!(r#"{{"message/rfc822":"{message}","dns":{{"at":"{at}","answers":[]}}}}"#).into_bytes()
+}
+
+#[test]
+fn a_message_with_answers_of_dns_is_taken_from_who_sends_mail_and_is_the_same_however_often_dns_is_asked() {
+    let served = Served::start("");
+    let record = answered(PHISH, "2026-03-02T09:00:00Z");
+    let answer = post(&served, &record).json();
+    assert_eq!(answer["known"], false, "{answer}");
+    let decision = answer["decision"].as_str().unwrap();
+    assert_eq!(get(&served, &format!("/v1/decisions/{decision}")).json()["playbook"], "phishing");
+    assert_eq!(get(&served, &format!("/v1/decisions/{decision}/raw")).body, record, "with the answers, as they came");
+    let again = post(&served, &answered(PHISH, "2026-03-02T10:00:00Z")).json();
+    assert_eq!((&again["known"], &again["decision"]), (&json!(true), &answer["decision"]));
+    let plain = post(&served, PHISH).json();
+    assert_eq!((&plain["known"], &plain["case"]), (&json!(false), &answer["case"]), "without them it is an alert of its own");
+    // Elsewhere it may be what a stranger had logged.
+    let token = format!("Bearer {}", served.source);
+    for path in ["/v1/alerts", "/v1/alerts/okta"] {
+        let refused = served.ask("POST", path, &[("authorization", &token)], &answered(HONEST, "2026-03-02T09:00:00Z"));
+        assert_eq!(refused.status, 400, "{path}: {}", String::from_utf8_lossy(&refused.body));
+    }
+    for broken in
+        [&record[..record.len() - 1], br#"{"message/rfc822":"!","dns":{"at":"","answers":[]}}"#, br#"{"message/rfc822":""}"#]
+    {
+        assert_eq!(post(&served, broken).status, 400, "{}", String::from_utf8_lossy(broken));
+    }
+    assert_eq!(served.decided(), 2);
+}

@@ -257,7 +257,8 @@ impl poll::Intake for Intake {
     }
 
     fn take_message(&self, message: &[u8]) -> Result<poll::Taken, CallError> {
-        let body = ("message/rfc822", Zeroizing::new(message.to_vec()));
+        let kind = if adjutant_mail::is_answered(message) { "application/json" } else { "message/rfc822" };
+        let body = (kind, Zeroizing::new(message.to_vec()));
         let answer = self.0.ask_with("POST", "/v1/mail", Some(body))?;
         Self::taken("mail", answer.status)?;
         // It is taken, whatever else is said.

@@ -6,9 +6,11 @@ use super::link::{Link, Piece};
 use super::settings::{Report, address};
 use super::trouble::Trouble;
 use super::{Imap, letters, locked};
+use crate::dns::Resolver;
 use adjutant_hand::connector::CallError;
 use adjutant_hand::poll::{Message, Page};
-use adjutant_model::Time;
+use adjutant_mail::Answered;
+use adjutant_model::{Digest, Time};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -50,11 +52,17 @@ impl Imap {
         })?;
         let people = self.settings.all_mailboxes().unwrap_or_default();
         page.messages.iter_mut().for_each(|message| message.thanks = self.to_thank(&message.raw, &people));
+        let resolver = report.resolver.as_deref().map(Resolver::at).transpose();
+        if let Some(mut resolver) = resolver.map_err(|fault| CallError::Permanent(fault.to_string()))? {
+            for message in &mut page.messages {
+                message.raw = answered(std::mem::take(&mut message.raw), &mut resolver, (self.clock)());
+            }
+        }
         Ok(page)
     }
 
     /// Who is to be thanked for this report: one of ours who says that somebody else wrote it, and never a machine.
-    fn to_thank(&self, raw: &[u8], people: &BTreeSet<String>) -> Option<String> {
+    fn to_thank(&self, raw: &[u8], people: &BTreeSet<String>) -> Option<(String, Digest)> {
         let own = letters::address(self.settings.letters_from.as_deref()?);
         if is_automatic(halves(raw).0) {
             return None;
@@ -62,7 +70,7 @@ impl Imap {
         let facts = adjutant_mail::facts_of_text(raw);
         let reporter = address(facts.reporter.as_deref()?)?;
         let is_sender = address(&facts.from).is_none_or(|from| from == reporter);
-        (people.contains(&reporter) && !is_sender && !reporter.eq_ignore_ascii_case(own)).then_some(reporter)
+        (people.contains(&reporter) && !is_sender && !reporter.eq_ignore_ascii_case(own)).then(|| (reporter, Digest::of(raw)))
     }
 
     /// Whether something new came within `span`; none when that cannot be waited for.
@@ -119,6 +127,14 @@ fn is_automatic(head: &[u8]) -> bool {
         || has("precedence", &["bulk", "junk", "list"])
         || has("return-path", &["<>"])
         || has("content-type", &["multipart/report"])
+}
+
+/// The message with what DNS says about it; the message alone where both together are longer than the service takes.
+fn answered(message: Vec<u8>, resolver: &mut Resolver, now: Time) -> Vec<u8> {
+    let dns = resolver.answers(&message, now);
+    let answered = Answered { message, dns };
+    let record = answered.write();
+    if record.len() <= RAW_BYTES_MAX { record } else { answered.message }
 }
 
 /// Adds the message to the page.

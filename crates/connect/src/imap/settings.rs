@@ -1,5 +1,6 @@
 //! How the mail server is reached, who asks it, and whose mail it may be asked about.
 
+use crate::dns::Resolver;
 use crate::http::origin::Origin;
 use crate::trust;
 use adjutant_hand::secret_ref::SecretRef;
@@ -117,6 +118,10 @@ pub struct Report {
     /// The folder in it.
     #[serde(default = "inbox")]
     pub folder: String,
+    /// The resolver that is asked who sent what is reported: an IP address, with a port or without. Without it nobody is asked, and
+    /// what no server of ours checked is unknown.
+    #[serde(default)]
+    pub resolver: Option<String>,
 }
 
 /// What is wrong with the settings.
@@ -231,6 +236,7 @@ impl Settings {
         if let Some(report) = &self.report {
             address(&report.mailbox).ok_or_else(|| Fault::Mailbox(report.mailbox.clone()))?;
             is_text(&report.folder).then_some(()).ok_or(Fault::Text("report.folder"))?;
+            report.resolver.as_deref().map(Resolver::at).transpose().map_err(|_| Fault::Text("report.resolver"))?;
         }
         if self.mailboxes.is_empty() && self.mailboxes_file.is_none() {
             return Err(Fault::Nobody);

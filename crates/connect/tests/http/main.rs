@@ -4,6 +4,7 @@
 mod entra;
 mod faults;
 mod jira;
+mod misp;
 mod okta;
 mod polls;
 mod rt;

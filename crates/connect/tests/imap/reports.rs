@@ -128,3 +128,49 @@ fn who_waits_is_told_when_a_report_comes_and_reads_on_over_the_same_connection()
     assert_eq!(world.subjects(), reports([0]));
     assert_eq!(world.imap.news(Duration::from_millis(10)), Some(false));
 }
+
+/// Keeps the records that it takes.
+#[derive(Default)]
+struct Kept(Mutex<Vec<Vec<u8>>>);
+
+impl Intake for Kept {
+    fn take(&self, _: &str, records: &[&Value]) -> Result<(), CallError> {
+        panic!("these were messages: {records:?}")
+    }
+
+    fn take_message(&self, message: &[u8]) -> Result<poll::Taken, CallError> {
+        self.0.lock().unwrap().push(message.to_vec());
+        Ok(poll::Taken::default())
+    }
+}
+
+#[test]
+fn a_report_goes_on_with_what_dns_says_though_nobody_answers() {
+    let mut world = World::new(server!());
+    let raw =
+        [b"DKIM-Signature: v=1; a=rsa-sha256; d=evil.example; s=k; h=from; bh=AA==; b=AA==\r\n".to_vec(), sent("0")].concat();
+    world.phish.append("INBOX", "", DATE, &raw).unwrap();
+    // Nobody is at this port any more.
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = settings(world.server.port, "");
+    settings.report.as_mut().unwrap().resolver = Some(nobody.to_string());
+    let clock = Arc::new(|| Time::from_secs(1_772_323_200));
+    let imap = Imap::new(settings, Secret::new(PASSWORD.to_owned()), None, clock.clone()).unwrap();
+    let kept = Arc::new(Kept::default());
+    let poller = Poller {
+        name: "mail".into(),
+        connector: Arc::new(imap),
+        intake: kept.clone(),
+        file: world.folder.path().join("mail.polled"),
+        first: adjutant_model::Duration::from_hours(24 * 366 * 10),
+        clock,
+        thanks: None,
+    };
+    assert_eq!(poller.look(&mut Between::default()).map(|looked| looked.taken), Ok(1));
+    let records = kept.0.lock().unwrap();
+    let answered = adjutant_mail::Answered::read(&records[0]).unwrap();
+    assert_eq!((answered.message, answered.dns.at.as_str()), (raw, "2026-03-01T00:00:00Z"));
+    let asked: Vec<&str> = answered.dns.answers.iter().map(|answer| answer.name.as_str()).collect();
+    assert_eq!(asked, ["_dmarc.evil.example", "k._domainkey.evil.example"]);
+    assert!(answered.dns.answers.iter().all(|answer| answer.failed.is_some() && answer.records.is_empty()));
+}

@@ -185,6 +185,12 @@ impl<'c> Builder<'c> {
         let column = match &fact.reading {
             Reading::Constant(known) => return Ok(self.keep(known)),
             Reading::Lists(_) => return Ok(Value::default()),
+            groups @ Reading::Groups(_) => {
+                return Ok(match record.cell("groups") {
+                    Raw::List(names) => Value::Bool(super::answers::is_in(groups, names)),
+                    Raw::Missing | Raw::Text(_) | Raw::Unreadable => Value::Unknown(Why::NotStated),
+                });
+            }
             Reading::Column(column) => column,
         };
         match record.cell(column) {
@@ -290,7 +296,7 @@ impl<'c> Builder<'c> {
                 }
             }
         }
-        if claimed.is_empty() {
+        if claimed.is_empty() && self.contract.lookup().is_none() {
             return Err("it has no key".into());
         }
         Ok(claimed)

@@ -158,6 +158,7 @@ impl<'c> Members<'c> {
                 Reading::Lists(_) => fact.absent.as_ref().map_or(Value::Unknown(Why::NotFound), |known| store(known, arena)),
                 Reading::Column(column) if column == "count" => Value::Int(set.len() as i64),
                 Reading::Column(_) => store(&Known::Texts(self.titles(set)), arena),
+                Reading::Groups(_) => Value::default(),
                 Reading::Constant(known) => store(known, arena),
             };
             sets.sets.iter().map(|set| value(set, &mut arena)).collect()

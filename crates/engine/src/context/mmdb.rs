@@ -40,7 +40,7 @@ impl GeoDatabase {
         let reader = Reader::from_source(bytes).map_err(|error| error.to_string())?;
         let paths = contract.facts.iter().map(|fact| match &fact.reading {
             Reading::Column(path) => steps(path),
-            Reading::Constant(_) | Reading::Lists(_) => Vec::new(),
+            Reading::Constant(_) | Reading::Lists(_) | Reading::Groups(_) => Vec::new(),
         });
         let paths = paths.collect();
         Ok(Self { reader, paths })

@@ -132,8 +132,12 @@ fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
 impl Snapshot {
     /// What every source holds and whether it could be used at `now`, with what `tally` counted.
     pub fn quality(&self, now: Time, tally: &Tally) -> Vec<Quality> {
-        let pairs = self.contracts.iter().zip(&self.tables).enumerate();
-        pairs.map(|(number, (contract, table))| quality(contract, table, now, tally.of(number))).collect()
+        let pairs = self.contracts.iter().zip(&*self.tables).enumerate();
+        let of_one = |(number, (contract, table)): (usize, (&Contract, &Table))| {
+            let quality = quality(contract, table, now, tally.of(number));
+            Quality { rows: quality.rows.saturating_add(self.answers().count(&contract.name) as u64), ..quality }
+        };
+        pairs.map(of_one).collect()
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) enum Body {
     Geo(Box<GeoDatabase>),
     /// From rules about instants.
     Calendar(Box<Calendar>),
+    /// By what connectors answered; see [`super::Answers`].
+    Asked,
 }
 
 /// Rows in memory, one column for each fact of the contract.
@@ -83,6 +85,11 @@ impl Table {
         Self { rows, as_of, body: Body::Calendar(Box::new(calendar)), ..Self::default() }
     }
 
+    /// No table: whoever is asked about a subject answers.
+    pub fn asked() -> Self {
+        Self { body: Body::Asked, ..Self::default() }
+    }
+
     /// Says that the table broke its contract.
     pub fn breach(&mut self, sentence: String) {
         self.state = State::Broken;
@@ -116,7 +123,7 @@ impl Table {
     pub(super) fn body_rows(&self) -> Option<&Rows> {
         match &self.body {
             Body::Rows(rows) => Some(rows),
-            Body::Nothing | Body::Geo(_) | Body::Calendar(_) => None,
+            Body::Nothing | Body::Geo(_) | Body::Calendar(_) | Body::Asked => None,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Reads a record's bytes into a tree of nodes, whatever it is written in.
 //!
 //! The format is told from the bytes: a `{` begins JSON, `CEF:` and `LEEF:` stand behind a syslog header or
-//! not, header lines begin a message, and everything else is text. Strict JSON takes the fast parser; what that refuses is read again by the
+//! not, header lines begin a message (which may also stand in a JSON object, with what DNS answered about it), and everything else is text. Strict JSON takes the fast parser; what that refuses is read again by the
 //! forgiving one before it is given up. The bytes themselves are never changed.
 
 use super::builder::Builder;
 use super::{cef, loose, pairs, problem, syslog};
+use adjutant_mail::{Answered, Facts};
 use adjutant_model::Problem;
 use adjutant_rules::source::Format;
 use simd_json::{Buffers, INPUT_PADDING, Node, Tape};
@@ -29,19 +30,21 @@ struct Json {
 }
 
 impl Reader {
-    /// Reads `raw` into `tape`.
+    /// Reads `raw` into `tape`; `inside` says that it stands in another record.
     pub(super) fn read<'s>(
         &'s mut self,
-        raw: &[u8],
+        (raw, inside): (&[u8], bool),
         tape: &mut Tape<'s>,
         problems: &mut Vec<Problem>,
     ) -> Result<Format, Problem> {
         let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii();
         let Some(first) = raw.first() else { return Err(problem("empty", "", "the record is empty")) };
         match first {
+            // What stands in a record that somebody else wrote is no answer of DNS.
+            b'{' if !inside && adjutant_mail::is_answered(raw) => self.answered(raw, tape, problems),
             b'{' => self.json.read(raw, tape, problems).map(|()| Format::Json),
             b'[' if is_list(raw) => self.list(raw, tape, problems),
-            _ if adjutant_mail::is_message(raw) => self.message(raw, tape, problems),
+            _ if adjutant_mail::is_message(raw) => self.message(&adjutant_mail::facts(raw), tape, problems),
             _ => self.line(raw, tape, problems),
         }
     }
@@ -61,9 +64,14 @@ impl Reader {
         Ok(Format::Json)
     }
 
+    /// Of a message with what DNS answered, the facts that it shows and who sent it.
+    fn answered<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
+        let answered = Answered::read(raw).map_err(|error| problem("not-answered", "", &error.to_string()))?;
+        self.message(&adjutant_mail::facts_verified(&answered.message, &answered.dns), tape, problems)
+    }
+
     /// Of a message, the facts that it shows.
-    fn message<'s>(&'s mut self, raw: &[u8], tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
-        let facts = adjutant_mail::facts(raw);
+    fn message<'s>(&'s mut self, facts: &Facts, tape: &mut Tape<'s>, problems: &mut Vec<Problem>) -> Result<Format, Problem> {
         let unread = facts.unread.iter().map(|unread| problem(unread.why, "", &format!("could not be read: {}", unread.place)));
         problems.extend(unread);
         self.json.read(facts.json().as_bytes(), tape, problems).map(|()| Format::Mail)

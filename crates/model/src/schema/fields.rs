@@ -241,10 +241,10 @@ names! {
     MAIL_RETURN_PATH field "mail.return_path" Plain::Text, "Address that bounces go to.";
     MAIL_REPORTED field "mail.reported" Plain::Text, "Where the message was found: `arrived`, `attached` to a report, or `inline` in its text.";
     MAIL_REPORTER field "mail.reporter" Plain::Text, "Address of whoever forwarded or reported it.";
-    MAIL_SPF field "mail.spf" MAIL_RESULT, "SPF as a server of ours checked it.";
-    MAIL_DKIM field "mail.dkim" MAIL_RESULT, "DKIM as a server of ours checked it.";
-    MAIL_DMARC field "mail.dmarc" MAIL_RESULT, "DMARC as a server of ours checked it.";
-    MAIL_SIGNED_BY field "mail.signed_by" Plain::Texts, "Domains whose signatures held, as a server of ours checked them.";
+    MAIL_SPF field "mail.spf" MAIL_RESULT, "SPF as a server of ours checked it, or as it was verified here over hops of ours.";
+    MAIL_DKIM field "mail.dkim" MAIL_RESULT, "DKIM as a server of ours checked it, or as it was verified here.";
+    MAIL_DMARC field "mail.dmarc" MAIL_RESULT, "DMARC as a server of ours checked it, or as it was verified here.";
+    MAIL_SIGNED_BY field "mail.signed_by" Plain::Texts, "Domains whose signatures held, as they were verified here or a server of ours checked them.";
     MAIL_LINKS field "mail.links" Plain::Int, "Links in the message.";
     MAIL_LINK_HOSTS field "mail.link_hosts" Plain::Texts, "Hosts that its links go to.";
     MAIL_ATTACHMENTS field "mail.attachments" Plain::Texts, "Names of its attachments.";
@@ -260,6 +260,8 @@ names! {
     MAIL_UNREAD field "mail.unread" Plain::Int, "How many things in it could not be read.";
     MAIL_PAIRS field "mail.pairs" Plain::Texts, "Each recipient with the sender, as tables of past mail name them.";
     MAIL_CODES field "mail.codes" Plain::Texts, "What codes in its pictures and PDFs say; unknown when some could not be read.";
+    MAIL_CHECKED_BY field "mail.checked_by" Plain::Text, "Who checked DMARC: a server of ours, or `adjutant` itself.";
+    MAIL_VOUCHED_BY field "mail.vouched_by" Plain::Text, "A forwarder of `lists/mail-sealers` whose chain of seals (ARC) holds and says that DMARC held before it changed the message.";
     MAIL_SKETCH field "mail.sketch" Plain::Text, "Sketch of the message: nearly the same messages have nearly the same.";
     CHANGE_KIND field "change.kind" CHANGE, "What kind of change to an identity, a mailbox or its permissions it is.";
     CHANGE_NAME field "change.name" Plain::Text, "Name of the setting, policy or rule that was changed.";

@@ -8,10 +8,13 @@ use super::{AsOf, CONTRACTS_MAX, Contract, Fact, From, Key, KeyKind, Reading, Sa
 use crate::diagnostic::{Diagnostic, Located, Span, read_yaml};
 use crate::lang::nearest;
 use adjutant_model::schema::{Field, Kind};
-use adjutant_model::{Schema, Slot, Type};
+use adjutant_model::{Outcome, Schema, Slot, Type};
 use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
+
+mod lookup;
+mod order;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +49,11 @@ struct RawFrom {
     warninglists: Option<String>,
     stix: Option<String>,
     calendar: Option<String>,
+    connector: Option<Located<String>>,
+    lookup: Option<Located<String>>,
+    outcome: Option<Located<Outcome>>,
+    per_hour: Option<Located<u32>>,
+    waiting: Option<Located<u32>>,
     delimiter: Option<Located<String>>,
     at: Option<String>,
     table: Option<String>,
@@ -74,6 +82,7 @@ struct RawFact {
     #[serde(rename = "value")]
     constant: Option<Located<Scalar>>,
     lists: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
     absent: Option<Located<Scalar>>,
     #[serde(default)]
     words: BTreeMap<String, Located<Scalar>>,
@@ -225,6 +234,8 @@ fn declare(raw: RawContract, schema: &mut Schema, reader: &mut Reader<'_>) -> Op
     };
     let lookups = raw.lookup.into_values().map(|fields| fields.value).collect();
     check_columns(&contract, raw.from.span, reader);
+    let agrees = agreements.first().map(|(_, other)| other.span);
+    lookup::check(&contract, raw.from.span, (agrees, raw.as_of.as_ref().map(|text| text.span)), reader);
     Some(Declared { contract, lookups, agreements })
 }
 
@@ -254,16 +265,21 @@ fn from(raw: &Located<RawFrom>, reader: &mut Reader<'_>) -> Option<From> {
     found.extend(raw.warninglists.clone().map(|path| From::Warninglists { path }));
     found.extend(raw.stix.clone().map(|path| From::Stix { path }));
     found.extend(raw.calendar.clone().map(|path| From::Calendar { path }));
+    found.extend(raw.connector.as_ref().and_then(|connector| lookup::read(raw, connector, reader)).map(From::Lookup));
     let several = found.len() != 1;
     let from = found.pop();
     if several {
-        let help = "write one of csv, json, jsonl, sqlite, mmdb, list, warninglists, stix or calendar, with a path";
+        let help =
+            "write one of csv, json, jsonl, sqlite, mmdb, list, warninglists, stix or calendar, with a path, or a connector";
         reader.fault("context-from", raw.span, "the contract must name exactly one kind of data".into(), help);
         return None;
     }
     let from = from?;
     if matches!(&from, From::Sqlite { query, .. } if query.is_empty()) {
         reader.fault("context-from", raw.span, "nothing says what to read from the database".into(), "add `table:` or `query:`");
+    }
+    if matches!(from, From::Lookup(_)) {
+        return Some(from);
     }
     let outside = from.path().starts_with('/') || from.path().split(['/', '\\']).any(|part| part == "..");
     if outside || from.path().is_empty() {
@@ -294,6 +310,7 @@ fn default_keys(from: &From) -> Vec<Key> {
         From::Stix { .. } => {
             vec![key(Address, "address"), key(Domain, "domain"), key(Url, "url"), key(File, "file"), key(Mailbox, "mailbox")]
         }
+        From::Lookup(lookup) => vec![column(lookup.kind)],
         _ => Vec::new(),
     }
 }
@@ -325,21 +342,27 @@ fn read_fact(name: &str, raw: &Located<RawFact>, from: &From, reader: &mut Reade
         }
         known
     };
-    let reading = match (&raw.column, &raw.constant, &raw.lists) {
-        (Some(column), None, None) => Reading::Column(column.value.clone()),
-        (None, Some(value), None) => Reading::Constant(known(value, reader)?),
-        (None, None, Some(patterns)) if matches!(from, From::Warninglists { .. }) => Reading::Lists(patterns.clone()),
-        (None, None, Some(_)) => {
+    let reading = match (&raw.column, &raw.constant, &raw.lists, &raw.groups) {
+        (Some(column), None, None, None) => Reading::Column(column.value.clone()),
+        (None, Some(value), None, None) => Reading::Constant(known(value, reader)?),
+        (None, None, Some(patterns), None) if matches!(from, From::Warninglists { .. }) => Reading::Lists(patterns.clone()),
+        (None, None, None, Some(names)) if matches!(from, From::Lookup(_)) && ty == Type::Bool => Reading::Groups(names.clone()),
+        (None, None, None, Some(_)) => {
+            let message = "only yes or no of what a connector is asked is read in `groups`".into();
+            reader.fault("context-fact", raw.span, message, "");
+            return None;
+        }
+        (None, None, Some(_), None) => {
             reader.fault("context-fact", raw.span, "only warning lists have `lists`".into(), "");
             return None;
         }
-        (None, None, None) => Reading::Column(name.into()),
+        (None, None, None, None) => Reading::Column(name.into()),
         _ => {
             reader.fault(
                 "context-fact",
                 raw.span,
                 format!("`{name}` is read in two ways"),
-                "keep one of `column`, `value` and `lists`",
+                "keep one of `column`, `value`, `lists` and `groups`",
             );
             return None;
         }
@@ -485,7 +508,7 @@ fn resolve(mut declared: Vec<Declared>, schema: &Schema, faults: &mut Vec<Diagno
         }
     }
     agree(&mut declared, faults);
-    order(declared, schema, faults)
+    order::order(declared, schema, faults)
 }
 
 /// How the field called `name` looks up a table whose keys are of `kinds`.
@@ -545,39 +568,4 @@ fn agree(declared: &mut [Declared], faults: &mut Vec<Diagnostic>) {
             }
         }
     }
-}
-
-fn order(declared: Vec<Declared>, schema: &Schema, faults: &mut Vec<Diagnostic>) -> Vec<Contract> {
-    let provides = |one: &Contract, slot: Slot| {
-        let context = schema.field(slot).is_some_and(|field| field.kind == Kind::Context);
-        context && one.subjects.iter().any(|subject| subject.slots.contains(&slot))
-    };
-    let needs = |one: &Contract, other: &Contract| {
-        one.subjects.iter().flat_map(|subject| &subject.lookup).any(|(slot, _)| provides(other, *slot))
-    };
-    let mut waiting: Vec<(usize, Contract)> = declared.into_iter().map(|one| one.contract).enumerate().collect();
-    let mut ordered: Vec<(usize, Contract)> = Vec::new();
-    while !waiting.is_empty() {
-        let ready = waiting
-            .iter()
-            .position(|(number, one)| waiting.iter().all(|(other_number, other)| number == other_number || !needs(one, other)));
-        if ready.is_none() {
-            let names: Vec<&str> = waiting.iter().map(|(_, one)| one.name.as_str()).collect();
-            let message = format!("these contracts look each other up: {}", names.join(", "));
-            let path = waiting.first().map_or("", |(_, one)| one.path.as_str());
-            faults.push(Diagnostic::error("context-cycle", path, Span::default(), message));
-        }
-        ordered.push(waiting.remove(ready.unwrap_or(0)));
-    }
-    renumber(ordered)
-}
-
-/// Makes agreements point at the contracts' new places.
-fn renumber(ordered: Vec<(usize, Contract)>) -> Vec<Contract> {
-    let places: BTreeMap<usize, usize> = ordered.iter().enumerate().map(|(new, (old, _))| (*old, new)).collect();
-    let mut contracts: Vec<Contract> = ordered.into_iter().map(|(_, contract)| contract).collect();
-    for fact in contracts.iter_mut().flat_map(|contract| &mut contract.facts) {
-        fact.agrees_with = fact.agrees_with.and_then(|(contract, index)| Some((*places.get(&contract)?, index)));
-    }
-    contracts
 }

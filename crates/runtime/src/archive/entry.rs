@@ -47,13 +47,22 @@ pub struct Keep<'a> {
     pub duplicate: bool,
 }
 
+/// Bits of the byte before a decision: the same bytes arrived before, and it was decided before, so often as the next number
+/// says.
+const DUPLICATE: u8 = 1;
+const AGAIN: u8 = 2;
+
 /// Appends one entry to `out`, preceded by its length. The book is said once for all by whoever keeps the entries.
 pub(crate) fn put_entry(out: &mut Vec<u8>, keep: &Keep<'_>, raw: u32) {
     let Keep { alert, decision, problems, .. } = keep;
     let start = out.len();
     out.put_slice(&[0; 4]);
     put_alert(out, alert, raw);
-    out.put_byte(keep.duplicate.into());
+    let again = decision.again > 0;
+    out.put_byte(u8::from(keep.duplicate) | if again { AGAIN } else { 0 });
+    if again {
+        out.put_uint(decision.again.into());
+    }
     put_decision(out, decision);
     out.put_uint(problems.len() as u64);
     for text in problems.iter().flat_map(|problem| [&problem.code, &problem.field, &problem.detail]) {
@@ -131,7 +140,9 @@ pub(crate) fn take_entry(bytes: &[u8], book: Digest, map: &SlotMap, entry: &mut 
 pub(crate) fn take_decided<'a>(bytes: &'a [u8], book: Digest, entry: &mut Entry) -> Result<Take<'a>, Damaged> {
     let mut from = Take(bytes);
     take_alert(&mut from, entry)?;
-    entry.duplicate = from.byte()? != 0;
+    let marks = from.byte()?;
+    entry.duplicate = marks & DUPLICATE != 0;
+    entry.decision.again = if marks & AGAIN == 0 { 0 } else { from.small()? };
     take_decision(&mut from, &mut entry.decision)?;
     entry.decision.alert = entry.alert.id();
     entry.decision.book = book;
@@ -224,6 +235,7 @@ pub(super) mod tests {
             alert: alert.id(),
             case: CaseId(Digest::of(b"case").prefix()),
             revision: Revision(4),
+            again: u32::from(number == 5),
             links: [Relation::Near, Relation::Before]
                 .map(|relation| Link { strong: CaseId(Digest::of(b"case").prefix()), case: CaseId::default(), relation })
                 .into(),

@@ -27,6 +27,8 @@ struct Folded {
     last: u64,
     worst: u64,
     assignee: String,
+    /// It has one alert, and nobody said anything of it but who was asked about the alert.
+    alone: bool,
     /// Retention removed entries of it: what they said is not known.
     in_part: bool,
 }
@@ -42,18 +44,22 @@ impl Cases {
         if case.last == 0 {
             (case.opened, case.first) = (head.at, seq);
         }
-        let outcome = head.outcome();
+        let (outcome, again) = (head.outcome(), head.flags & flag::AGAIN != 0);
         let rises = case.outcome < Some(outcome);
-        if case.outcome.is_none_or(|highest| (outcome, head.score) > (highest, case.score)) {
+        let came_to = (Some(outcome), head.score);
+        let stands = again && !rises && case.alone && case.status == Status::Open && !case.sampled;
+        let before = (case.outcome, case.score);
+        if stands || before < came_to || case.outcome.is_none() || (again && before == came_to) {
             case.worst = seq;
         }
+        let reopens = case.status == Status::ClosedItself || (case.status == Status::ClosedByPerson && !again);
         if head.flags & flag::CLOSED != 0 {
             case.status = Status::ClosedItself;
-        } else if rises && matches!(case.status, Status::ClosedItself | Status::ClosedByPerson) {
+        } else if rises && reopens {
             case.status = Status::Open;
         }
-        case.outcome = case.outcome.max(Some(outcome));
-        case.score = case.score.max(head.score);
+        (case.outcome, case.score) = if stands { came_to } else { (case.outcome.max(came_to.0), case.score.max(came_to.1)) };
+        case.alone = if again { stands } else { case.last == 0 };
         case.alerts = case.alerts.max(head.revision.0);
         case.sampled |= head.flags & flag::SAMPLED != 0;
         (case.updated, case.last) = (head.at, seq + 1);
@@ -67,6 +73,7 @@ impl Cases {
         let Some(id) = named(&noted.case) else { return Err(Error::Chain(seq)) };
         let case = self.0.entry(id).or_default();
         case.follow(seq, noted.previous, removed)?;
+        case.alone &= matches!(&noted.what, What::LookedUp(looked) if looked.said.is_some());
         match &noted.what {
             What::Verdict { verdict, .. } => {
                 case.review = false;

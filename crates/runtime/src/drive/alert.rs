@@ -6,20 +6,34 @@ use crate::event::{self, Head, Kind, flag, put_decided};
 use crate::failpoint::reach;
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
-use crate::policy::Prepared;
+use crate::policy::{Policy, Prepared};
 use crate::ports::{Kept, Known, Outgoing, PLAN, StoreError};
+use adjutant_engine::context::Touched;
 use adjutant_engine::headline;
 use adjutant_engine::memory::Observation;
 use adjutant_engine::plan;
 use adjutant_engine::record;
 use adjutant_engine::step::{Case, Effect, Event, Input, Leave, Status, Step, step};
-use adjutant_model::{CaseId, Decision, Outcome, Revision};
+use adjutant_model::{CaseId, Decision, Outcome, Revision, Row};
 
 /// Of a turn's alerts, so many leave what they were read into; that of the others is free before the turn ends.
 const SPENT_MAX: usize = 64;
 
 /// Characters of a case's subject and title that are kept.
 const TEXT_CHARS_MAX: usize = 160;
+
+/// What was decided about an alert, with what it takes to keep its case.
+#[derive(Clone, Copy)]
+pub(super) struct Judged<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) row: &'a Row,
+    /// How grave the source says it is.
+    pub(super) severity: u8,
+    pub(super) step: &'a Step,
+    pub(super) decision: &'a Decision,
+    /// The entry.
+    pub(super) seq: u64,
+}
 
 /// Whether something arrived before.
 enum Arrival {
@@ -44,6 +58,10 @@ impl Driver {
             Arrival::New { key, revised } => (key, revised),
         };
         let policy = std::sync::Arc::clone(&prepared.policy);
+        let asks = !policy.book.look_ups.is_empty();
+        if asks {
+            self.take_answers(prepared);
+        }
         reach("observe.before");
         let read = &mut *prepared.read;
         let observed = self.memory.observe(&mut read.alert, &read.keys);
@@ -55,15 +73,23 @@ impl Driver {
         let Some(Event::Decided(decision)) = step.events.first() else {
             return Err(StoreError::Damaged("a step without a decision; please report this".into()));
         };
-        let answer = self.write(prepared, &observed, (key, revised), (&step, decision), kept.as_ref());
-        self.keep_case((kept, case), prepared, (&step, decision), answer.seq);
-        self.batch.know(key, Known { seq: answer.seq, content: prepared.content() });
+        if asks {
+            self.ask_connectors(&policy, &step, &mut prepared.read.alert.row, (case.id, kept.is_none()));
+        }
+        let read = &*prepared.read;
+        let keep = Keep { raw: &read.raw, alert: &read.alert, decision, problems: &read.problems, duplicate: observed.duplicate };
+        let marks = if revised { flag::REVISED } else { 0 } | if prepared.touched.is_empty() { 0 } else { flag::TOUCHED };
+        let last = kept.as_ref().map_or(0, |case| case.last);
+        let answer = self.write(&keep, &prepared.sender, (key, last, marks), &step);
+        let (row, severity) = (&read.alert.row, prepared.severity);
+        self.keep_case(kept, case, &Judged { policy: &policy, row, severity, step: &step, decision, seq: answer.seq });
+        self.batch.know(key, Known { seq: answer.seq, content: prepared.content });
         self.batch.answer(answer);
         Ok(Done::Decided(answer))
     }
 
     fn arrival(&mut self, prepared: &Prepared) -> Result<Arrival, StoreError> {
-        let content = prepared.content();
+        let content = prepared.content;
         let (mut key, mut revised) = (prepared.key, false);
         while let Some(known) = self.known(key)? {
             if known.content == content || key != prepared.key {
@@ -108,62 +134,50 @@ impl Driver {
     fn step(&self, case: &Case, prepared: &Prepared, observed: &Observation) -> Result<Step, StoreError> {
         let desk = prepared.policy.desk();
         let joined = &observed.joined;
-        // Drawn by the case and its revision, so that a replay draws the same.
-        let mut about = [0; 8];
-        for (place, byte) in about.iter_mut().zip(joined.case.0) {
-            *place = byte;
-        }
-        let draw = prepared.policy.draw((u64::from_be_bytes(about) ^ u64::from(joined.revision.0)).to_be_bytes());
-        let leave = Leave { ladder: &self.ladder, touched: prepared.touched, draw, sampled_below: self.settings.sampled_ppm };
+        let leave = self.leave(&prepared.policy, (joined.case, joined.revision), prepared.touched);
         let now = prepared.now.unwrap_or_else(|| desk.now(&prepared.read.alert));
         let input = Input::Joined { alert: &prepared.read.alert, joined, now, leave: Some(leave) };
         step(case, &input, &prepared.policy.book).map_err(|refusal| StoreError::Damaged(refusal.to_string()))
     }
 
-    fn write(
-        &mut self,
-        prepared: &Prepared,
-        observed: &Observation,
-        (key, revised): (u64, bool),
-        (step, decision): (&Step, &Decision),
-        kept: Option<&Kept>,
-    ) -> Answer {
-        let keep = Keep {
-            raw: &prepared.read.raw,
-            alert: &prepared.read.alert,
-            decision,
-            problems: &prepared.read.problems,
-            duplicate: observed.duplicate,
-        };
-        let mut head = Head::of(&keep, self.at, kept.map_or(0, |case| case.last), key);
+    /// What may be done by itself about a revision of a case.
+    pub(super) fn leave(&self, policy: &Policy, (case, revision): (CaseId, Revision), touched: Touched) -> Leave<'_> {
+        // Drawn by the case and its revision, so that a replay draws the same.
+        let mut about = [0; 8];
+        for (place, byte) in about.iter_mut().zip(case.0) {
+            *place = byte;
+        }
+        let draw = policy.draw((u64::from_be_bytes(about) ^ u64::from(revision.0)).to_be_bytes());
+        Leave { ladder: &self.ladder, touched, draw, sampled_below: self.settings.sampled_ppm }
+    }
+
+    /// Appends the entry of what a step decided, known by `key` and following the entry before `last` of its case.
+    pub(super) fn write(&mut self, keep: &Keep<'_>, sender: &str, (key, last, marks): (u64, u64, u8), step: &Step) -> Answer {
+        let mut head = Head::of(keep, self.at, last, key);
         let sampled = step.events.contains(&Event::Sampled);
         let closed = step.events.contains(&Event::Became(Status::ClosedItself));
-        head.flags = if sampled { flag::SAMPLED } else { 0 }
-            | if closed { flag::CLOSED } else { 0 }
-            | if revised { flag::REVISED } else { 0 }
-            | if prepared.touched.is_empty() { 0 } else { flag::TOUCHED };
+        head.flags = marks | if sampled { flag::SAMPLED } else { 0 } | if closed { flag::CLOSED } else { 0 };
         head.sampled_ppm = if sampled || closed { self.settings.sampled_ppm } else { 0 };
-        let raw = self.batch.raw(&prepared.read.raw);
-        let seq = self.batch.entry(head.decision, |out| put_decided(out, &head, &prepared.sender, &keep, raw));
+        let raw = self.batch.raw(keep.raw);
+        let seq = self.batch.entry(head.decision, |out| put_decided(out, &head, sender, keep, raw));
         answer(&head, seq)
     }
 
     /// The case as the step left it, and what people are to be told of it.
-    fn keep_case(
-        &mut self,
-        (kept, mut case): (Option<Kept>, Case),
-        prepared: &Prepared,
-        (step, decision): (&Step, &Decision),
-        seq: u64,
-    ) {
-        let worse = kept.as_ref().is_none_or(|kept| (decision.outcome, decision.score) > (kept.outcome, kept.score));
+    pub(super) fn keep_case(&mut self, kept: Option<Kept>, mut case: Case, judged: &Judged<'_>) {
+        let Judged { step, decision, seq, .. } = *judged;
+        let came_to = (decision.outcome, decision.score);
+        let worse = kept.as_ref().is_none_or(|kept| came_to > (kept.outcome, kept.score));
+        // Of two decisions alike people see the one that knows more.
+        let as_bad = decision.again > 0 && kept.as_ref().is_some_and(|kept| came_to == (kept.outcome, kept.score));
+        let stands = step.events.iter().any(|event| matches!(event, Event::Stands { .. }));
         step.events.iter().for_each(|event| case.apply(event));
         let mut kept = kept.unwrap_or_else(|| opened(case.id, seq, self.at));
-        if worse {
-            describe(&mut kept, prepared, decision, seq);
+        if worse || as_bad || stands {
+            describe(&mut kept, judged);
         }
-        self.ask(&kept, prepared, (step, decision));
-        kept.severity = kept.severity.max(prepared.severity);
+        self.ask(&kept, judged);
+        kept.severity = kept.severity.max(judged.severity);
         kept.updated = self.at;
         kept.last = seq + 1;
         take(&mut kept, &case);
@@ -172,7 +186,7 @@ impl Driver {
             kept.status = Status::ClosedItself;
         }
         if self.settings.notify {
-            let told = step.effects.iter().filter(|effect| !matches!(effect, Effect::ProposeClose(_)));
+            let told = step.effects.iter().filter(|effect| matches!(effect, Effect::Escalate(_) | Effect::ProposeResponse(_)));
             self.batch.outbox.extend(told.map(|_| message(&kept, decision)));
         }
         // The plan follows from the case's worst decision: what makes it no worse changes nothing in it.
@@ -186,9 +200,9 @@ impl Driver {
 
 impl Driver {
     /// Leaves word of what is to be asked about a case that its playbook now responds to, where it may ask by itself.
-    fn ask(&mut self, kept: &Kept, prepared: &Prepared, (step, decision): (&Step, &Decision)) {
+    fn ask(&mut self, kept: &Kept, &Judged { policy, row, step, decision, .. }: &Judged<'_>) {
         let responds = step.effects.iter().any(|effect| matches!(effect, Effect::ProposeResponse(_)));
-        let (book, row) = (&prepared.policy.book, &prepared.read.alert.row);
+        let book = &policy.book;
         let Some(playbook) = book.playbooks.get(usize::from(decision.playbook)).filter(|_| responds) else { return };
         // Context that could not answer does not hold a question back: it changes nothing, and may say what is missing.
         if !plan::asks_alone(&self.ladder, (book, playbook), row) {
@@ -245,15 +259,15 @@ fn opened(id: CaseId, first: u64, at: adjutant_model::Time) -> Kept {
     }
 }
 
-fn describe(kept: &mut Kept, prepared: &Prepared, decision: &Decision, seq: u64) {
+fn describe(kept: &mut Kept, &Judged { policy, row, decision, seq, .. }: &Judged<'_>) {
     let short = |text: String| match text.char_indices().nth(TEXT_CHARS_MAX) {
         Some((end, _)) => text[..end].to_owned(),
         None => text,
     };
-    let playbook = prepared.policy.book.playbooks.get(usize::from(decision.playbook));
+    let playbook = policy.book.playbooks.get(usize::from(decision.playbook));
     kept.playbook = playbook.map_or_else(String::new, |playbook| playbook.name.clone());
-    kept.subject = short(headline::subject(&prepared.read.alert.row));
-    kept.title = short(headline::title(&prepared.read.alert.row));
+    kept.subject = short(headline::subject(row));
+    kept.title = short(headline::title(row));
     kept.worst = seq;
 }
 

@@ -127,6 +127,11 @@ impl Batch {
         self.raws - 1
     }
 
+    /// A raw alert of this transaction.
+    pub(super) fn raw_bytes(&self, number: u32) -> Option<&[u8]> {
+        crate::event::pieces(&self.raw).nth(number as usize)?.ok()
+    }
+
     pub(super) fn know(&mut self, key: u64, known: Known) {
         self.known.push((key, known));
         let all = &self.known;

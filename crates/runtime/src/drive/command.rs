@@ -8,6 +8,7 @@ use crate::planted::{Bug, is};
 use crate::policy::Policy;
 use crate::ports::{Kept, Outgoing, StoreError};
 use adjutant_engine::autonomy::{self, Ladder, Pause, Rung};
+use adjutant_engine::context::Said;
 use adjutant_engine::memory::Keys;
 use adjutant_engine::step::{self, Case, Event, Input, Refusal, Verdict};
 use adjutant_model::{Alert, Autonomy, CaseId, Duration, Outcome, Time};
@@ -50,6 +51,12 @@ pub mod kind {
     pub const TO_ASK: &str = "to-ask";
     /// Questions that were put, by the case and the question.
     pub const QUESTION: &str = "question";
+    /// What connectors are asked and have not answered, by contract and name.
+    pub const ASKING: &str = "asking";
+    /// What connectors answered, by contract and name.
+    pub const ANSWER: &str = "answer";
+    /// How many questions each contract put in its hour.
+    pub const SPENT: &str = "spent";
 }
 
 /// Something wanted.
@@ -157,6 +164,15 @@ pub enum Command {
         /// At most so many commits.
         blocks_max: u32,
     },
+    /// A connector that was asked answered, or why it did not.
+    LookedUp {
+        /// The context contract that asks.
+        contract: String,
+        /// About whom or what.
+        name: String,
+        /// What it answered; an error is tried again.
+        answer: Result<Said, String>,
+    },
     /// Messages were delivered, or are due again.
     Delivered(Vec<(i64, Option<Outgoing>)>),
     /// Tell the world something.
@@ -232,6 +248,7 @@ impl Driver {
                     None => self.note(by, what),
                 }))
             }
+            Command::LookedUp { contract, name, answer } => Ok(self.looked_up(&contract, &name, answer)?),
             Command::Delivered(messages) => {
                 self.batch.delivered.extend(messages);
                 Ok(Reply::Kept)
@@ -267,7 +284,7 @@ impl Driver {
     }
 
     /// Notes something about a case, which then leads to the entry.
-    fn note_case(&mut self, by: &str, mut kept: Kept, what: What) -> u64 {
+    pub(super) fn note_case(&mut self, by: &str, mut kept: Kept, what: What) -> u64 {
         let at = self.at.to_string();
         let case = hex(&kept.id.0);
         let seq = self.batch.note(&Noted { at, by: by.into(), case, previous: kept.last, what });
@@ -469,6 +486,6 @@ fn raised(kept: &Kept, what: &What, at: Time) -> Outgoing {
     Outgoing { id: 0, topic: "case".into(), body: body.to_string(), attempts: 0, due: at }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }

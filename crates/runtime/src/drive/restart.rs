@@ -3,10 +3,11 @@
 
 use super::batch::Batch;
 use super::command::{Reply, kind};
+use super::lookups::{Lookups, answers};
 use super::{Done, Driver, Settings, Work};
 use crate::archive::Entry;
 use crate::archive::row::{Name, SlotMap, names};
-use crate::event::{self, Kind, Slots, What};
+use crate::event::{self, Kind, Slots, What, flag};
 use crate::failpoint::reach;
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
@@ -38,6 +39,7 @@ impl Driver {
         #[cfg(feature = "planted")]
         let ladder = if is(Bug::PauseForgotten) { running(ladder) } else { ladder };
         let slots = HashMap::new();
+        let (lookups, answers) = (Lookups::open(&mut *reader)?, answers(&mut *reader, &policy.book.contracts)?);
         let mut driver = Self {
             store,
             reader,
@@ -47,6 +49,7 @@ impl Driver {
             ladder,
             settings,
             slots,
+            lookups,
             at,
             snapshot,
             forgetting: None,
@@ -54,6 +57,7 @@ impl Driver {
             begun: false,
             spent: Vec::new(),
         };
+        driver.answer_as_before(&answers);
         driver.replay(snapshot)?;
         driver.know_book(now)?;
         Ok(driver)
@@ -68,6 +72,8 @@ impl Driver {
                 let damaged = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
                 reach("replay");
                 match event::kind(bytes.map_err(damaged)?).map_err(damaged)? {
+                    // Nothing arrived: memory saw the alert when it did.
+                    Kind::Decided(head, ..) if head.flags & flag::AGAIN != 0 => {}
                     Kind::Decided(head, _, rest) => {
                         let slots = self.slots(head.book)?;
                         event::decided(&head, rest, &slots, &mut entry).map_err(damaged)?;
@@ -124,7 +130,9 @@ impl Driver {
         }
         let changed = is_new || self.policy.book.digest != book.digest;
         self.slots.clear();
+        let answers = self.policy.context.answers().clone();
         self.policy = policy;
+        self.answer_as_before(&answers);
         Ok(if changed { Reply::Done(self.note(by, What::Book { book: digest })) } else { Reply::Kept })
     }
 }

@@ -3,9 +3,10 @@
 //! The one place where a raw message becomes a record, whoever brings it: a request, or a mailbox that is read.
 
 use super::{Fault, RECORD_BYTES_MAX, Record};
-use adjutant_mail::is_message;
+use adjutant_mail::{is_answered, is_message};
 
-/// Takes all of `bytes` as one message. They stay as they are: its name is the digest of every byte.
+/// Takes all of `bytes` as one message, with what DNS answered about it or without. They stay as they are: its name is the digest
+/// of every byte.
 ///
 /// # Errors
 /// There is nothing, more than [`RECORD_BYTES_MAX`], or something that does not begin like a message.
@@ -17,7 +18,7 @@ pub fn message(bytes: &[u8]) -> Result<Record, Fault> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return fault("input-empty", "there is nothing in it".into());
     }
-    if !is_message(bytes) {
+    if !is_message(bytes) && !is_answered(bytes) {
         let detail = "this does not begin as a message (RFC 5322) does, with three header fields such as From, Subject and Date";
         return fault("no-message", detail.into());
     }

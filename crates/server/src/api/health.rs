@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use adjutant_engine::binomial;
 use adjutant_engine::context::Tally;
-use adjutant_runtime::drive::kind;
+use adjutant_runtime::drive::{LookupCount, kind};
 use adjutant_runtime::service::{Service, State};
 use adjutant_runtime::watch;
 use schemars::JsonSchema;
@@ -155,6 +155,9 @@ pub fn prometheus(service: &Service, unread: u64) -> String {
         "Alerts that context touched which could not answer.",
         &[("", get(&counters.touched))],
     );
+    let lookups = lookups(service);
+    let lookups: Vec<(&str, u64)> = lookups.iter().map(|(labels, value)| (labels.as_str(), *value)).collect();
+    one("lookups_total", "counter", "Questions to connectors about subjects of alerts, by what became of them.", &lookups);
     one("commits_total", "counter", "Transactions.", &[("", get(&counters.commits))]);
     one("commit_microseconds_total", "counter", "Time that transactions took.", &[("", get(&counters.commit_micros))]);
     one("waiting_alerts", "gauge", "Alerts that wait for a decision.", &[("", waiting as u64)]);
@@ -172,4 +175,22 @@ pub fn prometheus(service: &Service, unread: u64) -> String {
     let broken: Vec<(&str, u64)> = broken.iter().map(|(labels, value)| (labels.as_str(), *value)).collect();
     one("context_unusable", "gauge", "Whether a source of context is broken or stale.", &broken);
     text
+}
+
+/// What became of look-ups, by contract.
+fn lookups(service: &Service) -> Vec<(String, u64)> {
+    let of_one = |(contract, count): (String, LookupCount)| {
+        let LookupCount { asked, answered, nobody, failed, given_up, refused, remembered } = count;
+        let fates = [
+            ("asked", asked),
+            ("answered", answered),
+            ("nobody", nobody),
+            ("failed", failed),
+            ("given-up", given_up),
+            ("refused", refused),
+            ("remembered", remembered),
+        ];
+        fates.map(|(fate, count)| (format!("{{contract=\"{contract}\",fate=\"{fate}\"}}"), count))
+    };
+    service.lookups().into_iter().flat_map(of_one).collect()
 }

@@ -213,7 +213,7 @@ pub struct Lookup {
 /// There is no such kind, or the hand does not answer.
 pub fn lookup(app: &App, lookup: Lookup) -> Result<Reply, Problem> {
     let kind = kind(&lookup.kind)?;
-    ask(app, &Request::Facts { kind, name: lookup.name, age_seconds_max: lookup.age_seconds_max })
+    ask(app, &Request::Facts { kind, name: lookup.name, age_seconds_max: lookup.age_seconds_max, connector: None })
 }
 
 fn kind(name: &str) -> Result<EntityKind, Problem> {

@@ -12,7 +12,7 @@ use adjutant_model::{Autonomy, CaseId, Outcome, Time};
 use adjutant_runtime::drive::{Command, Work};
 use adjutant_runtime::event::Evidence;
 use adjutant_runtime::policy::Incoming;
-use adjutant_runtime::ports::{Bus, CallError, Outgoing};
+use adjutant_runtime::ports::{Bus, CallError, Lookup, Outgoing, Question};
 use std::sync::Arc;
 
 /// Alerts and commands in one turn at most.
@@ -35,6 +35,16 @@ pub enum Job {
 }
 
 impl Job {
+    /// Whether it is what came of asking.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self, Job::Command { command: Command::LookedUp { .. }, .. })
+    }
+
+    /// Whether it is an answer.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self, Job::Command { command: Command::LookedUp { answer: Ok(_), .. }, .. })
+    }
+
     /// What the machine itself wants.
     #[must_use]
     pub fn machine(command: Command) -> Self {
@@ -78,6 +88,12 @@ pub(super) fn delivered(due: &[Outgoing], far: &Far, fold: &Fold) -> Result<Vec<
         });
     }
     Ok(results)
+}
+
+/// What comes of asking.
+pub(super) fn answered(question: &Question, far: &Far) -> Job {
+    let Question { contract, name, .. } = question.clone();
+    Job::machine(Command::LookedUp { contract, name, answer: far.ask(question).map_err(|error| error.to_string()) })
 }
 
 /// The decision that a message is about.

@@ -19,7 +19,7 @@ const CUT_AGAIN_PERCENT: u64 = 40;
 const ROUNDS_MAX: usize = 10_000;
 
 /// Kinds of documents that a run without interruptions must leave in the same words.
-const SAME: [&str; 4] = [kind::LADDER, kind::ASKED, kind::SAMPLE, kind::CONTEXT];
+const SAME: [&str; 7] = [kind::LADDER, kind::ASKED, kind::SAMPLE, kind::CONTEXT, kind::ASKING, kind::ANSWER, kind::SPENT];
 
 /// Whether the stored case is what the entries come to; subject and title are not in the fold.
 pub(super) fn same_case(folded: &Kept, stored: Option<&Kept>) -> Result<(), Broken> {
@@ -164,6 +164,15 @@ impl World {
     /// # Errors
     /// What does not hold.
     pub fn finish(&mut self) -> Result<(), Broken> {
+        for _ in 0..ROUNDS_MAX {
+            if self.courier(super::Trouble::None)? == 0 {
+                break;
+            }
+        }
+        // What nobody answers is given up in the end.
+        let mut rounds = 0..ROUNDS_MAX;
+        while rounds.next().is_some() && self.librarian(super::Trouble::None)? > 0 {}
+        rule(rounds.next().is_some(), || "questions wait for ever".into())?;
         for _ in 0..ROUNDS_MAX {
             if self.courier(super::Trouble::None)? == 0 {
                 break;

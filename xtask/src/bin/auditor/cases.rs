@@ -27,6 +27,8 @@ struct Folded {
     last: u64,
     worst: u64,
     assignee: String,
+    /// It has one alert, and nothing else was said of it than what was looked up.
+    alone: bool,
 }
 
 /// All of them.
@@ -41,18 +43,20 @@ impl Cases {
             (case.opened, case.first) = (decided.at, seq);
         }
         let rises = case.outcome < Some(decided.outcome);
-        let worse = case.outcome.is_none_or(|outcome| (decided.outcome, decided.score) > (outcome, case.score));
-        if worse {
+        let (came_to, before) = ((Some(decided.outcome), decided.score), (case.outcome, case.score));
+        let stands = decided.again && !rises && case.alone && case.status == OPEN && !case.sampled;
+        let worse = case.outcome.is_none() || came_to > before;
+        if worse || stands || (decided.again && came_to == before) {
             case.worst = seq;
         }
         if decided.closed {
             ensure!(case.status == OPEN && !case.sampled, "entry {seq} closed a case that it may not");
             case.status = CLOSED_ITSELF;
-        } else if rises && matches!(case.status, CLOSED_ITSELF | CLOSED_BY_PERSON) {
+        } else if rises && (case.status == CLOSED_ITSELF || (case.status == CLOSED_BY_PERSON && !decided.again)) {
             case.status = OPEN;
         }
-        case.outcome = case.outcome.max(Some(decided.outcome));
-        case.score = case.score.max(decided.score);
+        (case.outcome, case.score) = if stands { came_to } else { (before.0.max(came_to.0), before.1.max(came_to.1)) };
+        case.alone = if decided.again { stands } else { case.last == 0 };
         case.alerts = case.alerts.max(decided.revision);
         case.sampled |= decided.sampled;
         (case.updated, case.last) = (decided.at, seq + 1);
@@ -69,6 +73,7 @@ impl Cases {
         let case = self.0.get_mut(text("case")).with_context(|| format!("entry {seq} is about a case that is not there"))?;
         let previous = noted["previous"].as_u64().unwrap_or(0);
         ensure!(previous == case.last, "entry {seq} follows {previous}, its case is at {}", case.last);
+        case.alone &= text("kind") == "looked-up" && noted.get("said").is_some();
         match (text("kind"), text("verdict")) {
             ("verdict", "close") => (case.status, case.review) = (CLOSED_BY_PERSON, false),
             ("verdict", "reopen") => (case.status, case.review) = (OPEN, false),

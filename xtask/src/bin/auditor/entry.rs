@@ -15,6 +15,8 @@ pub(crate) struct Decided {
     pub(crate) score: i32,
     pub(crate) sampled: bool,
     pub(crate) closed: bool,
+    /// The alert was decided before, without what was looked up since.
+    pub(crate) again: bool,
     pub(crate) key: u64,
 }
 
@@ -60,7 +62,8 @@ fn decided(head: &[u8]) -> Result<Decided> {
     ensure!(!(sampled && closed), "it is closed, and drawn for people");
     ensure!((sampled || closed) == (sampled_ppm > 0), "its flags are {flags} and {sampled_ppm} of a million are drawn");
     ensure!(!closed || outcome == 0, "it closed a case with outcome {outcome}");
-    Ok(Decided { at, previous, decision, alert, case, revision, outcome, score, sampled, closed, key })
+    let again = flags & 16 != 0;
+    Ok(Decided { at, previous, decision, alert, case, revision, outcome, score, sampled, closed, again, key })
 }
 
 /// Bytes in hexadecimal digits.
