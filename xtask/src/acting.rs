@@ -16,6 +16,7 @@ pub mod http;
 pub mod jira;
 pub mod mailboxes;
 pub mod okta;
+mod proxy;
 pub mod rt;
 pub mod slack;
 pub mod trial;

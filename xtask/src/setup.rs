@@ -51,8 +51,12 @@ pub const TESTS: &[Need] = &[
     Need {
         what: "Dovecot",
         why: "the mail connector",
-        probe: &["/bin/sh", "-c", "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp"],
-        from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd"]),
+        probe: &[
+            "/bin/sh",
+            "-c",
+            "/usr/sbin/dovecot --version && test -e /usr/lib/dovecot/lmtp && test -e /usr/lib/dovecot/submission",
+        ],
+        from: From::Apt(&["dovecot-imapd", "dovecot-lmtpd", "dovecot-submissiond"]),
     },
     Need {
         what: "bubblewrap",

@@ -10,6 +10,7 @@ use crate::{interrupt, isolation, keys, term};
 use adjutant_hand::hello::{End, Identity};
 use adjutant_hand::socket::own_user;
 use adjutant_hand::store::Store;
+use adjutant_hand::thanks::Thanks;
 use adjutant_hand::{Clock, Connectors, Hand, Parts, Rule, Settings, socket};
 use adjutant_ledger::SigningKey;
 use adjutant_runtime::failpoint::reach;
@@ -28,11 +29,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = settings::load(&args.config)?;
     let stop = interrupt::flag()?;
     let connectors = settings::connectors(&file)?;
-    let pollers = settings::pollers(&file, &connectors)?;
+    let mut pollers = settings::pollers(&file, &connectors)?;
     let tables = tables::of(&file, &connectors)?;
-    let (rule, limits) = settings::guard(&file)?;
+    let (rule, limits, book) = settings::guard(&file)?;
     let hand = Arc::new(open(&file.data_dir, connectors, rule, Settings { limits, ..settings::of(&file) })?);
     reach("hand.opened");
+    if let Some(playbook) = settings::thanks(&file) {
+        let thanks = || Thanks::new(Arc::clone(&hand), playbook.to_owned(), book);
+        pollers.iter_mut().for_each(|(poller, _)| poller.thanks = Some(thanks()));
+    }
     let threads = hand.work()?;
     let path = file.socket.clone();
     let ending = on_stop(&hand, &path, &stop)?;

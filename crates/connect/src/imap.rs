@@ -6,6 +6,8 @@
 
 mod answer;
 mod copies;
+#[doc(hidden)]
+pub mod heard;
 mod letters;
 mod link;
 mod report;

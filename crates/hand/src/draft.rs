@@ -71,6 +71,20 @@ pub struct Wish {
     pub lasts: Option<Duration>,
 }
 
+/// How the guard's clauses about limits begin.
+const LIMIT: &str = "limit";
+
+/// What became of something that was to be done without asking anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// It is being done, by the plan of this digest.
+    Begun(Digest),
+    /// A limit is reached: later it may be done.
+    Later,
+    /// People would have to be asked, or it may not be done, and why.
+    Never(String),
+}
+
 /// On whose behalf something is done.
 pub(crate) struct Whose<'a> {
     /// The playbook.
@@ -104,6 +118,31 @@ impl Hand {
         if let Some(known) = self.proposed(&draft)? {
             return Ok(known);
         }
+        let plan = self.drafted(draft)?;
+        let digest = plan.digest();
+        self.kept(&plan, &digest)?;
+        Ok((digest, plan))
+    }
+
+    /// Does what is wished where that needs nobody. Otherwise nothing is made, and nobody is asked.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn alone(&self, draft: Draft) -> Result<Alone, Refused> {
+        let plan = self.drafted(draft)?;
+        if plan.answer() != Answer::Run {
+            let clauses = || plan.steps.iter().flat_map(|step| &step.ruling.clauses);
+            let held_up = clauses().any(|clause| clause.name.starts_with(LIMIT));
+            let says = || clauses().map(|clause| clause.says.as_str()).collect::<Vec<_>>().join("; ");
+            return Ok(if held_up { Alone::Later } else { Alone::Never(says()) });
+        }
+        let digest = plan.digest();
+        self.kept(&plan, &digest)?;
+        Ok(Alone::Begun(digest))
+    }
+
+    /// The plan of what is wished, which is not kept yet.
+    fn drafted(&self, draft: Draft) -> Result<Plan, Refused> {
         let now = self.now();
         let autonomy = draft.autonomy;
         let mut steps = Vec::with_capacity(draft.steps.len());
@@ -113,7 +152,7 @@ impl Hand {
                 Err(clause) => steps.push(refusal(wish, "", clause)),
             }
         }
-        let plan = Plan {
+        Ok(Plan {
             case: draft.case,
             by: draft.by,
             decision: draft.decision,
@@ -128,10 +167,7 @@ impl Hand {
             expires: now.plus(self.settings().plan_lives),
             nonce: statement::nonce().map_err(|error| Refused::Form(error.to_string()))?,
             epoch: self.epoch()?,
-        };
-        let digest = plan.digest();
-        self.kept(&plan, &digest)?;
-        Ok((digest, plan))
+        })
     }
 
     /// The plan that the machine proposed for this case before, with the same steps: whatever became of it, people are asked

@@ -23,6 +23,7 @@ pub mod statement;
 pub mod steady;
 pub mod store;
 pub mod table;
+pub mod thanks;
 mod under_way;
 mod withdrawn;
 

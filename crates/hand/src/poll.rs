@@ -6,7 +6,9 @@
 
 use crate::connector::{CallError, Connector};
 use crate::hand::Clock;
+use crate::thanks::Thanks;
 use adjutant_model::{Digest, Duration, Time};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::File;
@@ -42,10 +44,29 @@ pub struct Polls {
 pub struct Page {
     /// Its records, each with the time that the vendor sorts by; `null` is one that is nobody's business.
     pub records: Vec<(String, Value)>,
-    /// Raw messages of mail, which are handed on as they stand, alone or with what DNS says about each; only with [`Polls::marks`].
-    pub messages: Vec<Vec<u8>>,
+    /// Messages of mail, which are handed on as they stand, alone or with what DNS says about each; only with [`Polls::marks`].
+    pub messages: Vec<Message>,
     /// Where the next one is, for [`Connector::poll`] alone; with [`Polls::marks`] the place up to which this one goes.
     pub next: Option<String>,
+}
+
+/// A message of mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Its bytes (RFC 5322), alone or with what DNS says.
+    pub raw: Vec<u8>,
+    /// Who reported it, where that is one of ours and a machine may answer; with the digest of the report alone.
+    pub thanks: Option<(String, Digest)>,
+}
+
+/// What the service made of a message that it took.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Taken {
+    /// The case that it joined.
+    pub case: String,
+    /// The decision's name.
+    pub decision: String,
 }
 
 /// Takes records. When it returns, they are held, or known already.
@@ -60,7 +81,7 @@ pub trait Intake: Send + Sync {
     ///
     /// # Errors
     /// [`CallError::Permanent`] when it will never take this.
-    fn take_message(&self, _message: &[u8]) -> Result<(), CallError> {
+    fn take_message(&self, _message: &[u8]) -> Result<Taken, CallError> {
         Err(CallError::Permanent("no messages are taken here".to_owned()))
     }
 }
@@ -79,6 +100,8 @@ pub struct Poller {
     pub first: Duration,
     /// The clock.
     pub clock: Clock,
+    /// Thanks whoever reports something, if anybody does.
+    pub thanks: Option<Thanks>,
 }
 
 /// What is known between two looks; nothing of it is needed for everything to be taken.
@@ -149,8 +172,11 @@ impl Poller {
             between.taken.clear();
             self.hand_on(source, &page, between, &mut looked)?;
             for message in &page.messages {
-                match self.intake.take_message(message) {
-                    Ok(()) => looked.taken += 1,
+                match self.intake.take_message(&message.raw) {
+                    Ok(taken) => {
+                        looked.taken += 1;
+                        self.owe(message, taken);
+                    }
                     Err(CallError::Permanent(_)) => looked.refused += 1,
                     Err(error) => return Err(error),
                 }
@@ -160,10 +186,23 @@ impl Poller {
                 mark = Some(next);
             }
             if page.records.is_empty() && page.messages.is_empty() {
+                self.thank()?;
                 return Ok(looked);
             }
         }
+        self.thank()?;
         Ok(Looked { more: true, ..looked })
+    }
+
+    fn owe(&self, message: &Message, taken: Taken) {
+        if let (Some(thanks), Some((reporter, digest))) = (&self.thanks, &message.thanks) {
+            thanks.owe(reporter, *digest, taken);
+        }
+    }
+
+    fn thank(&self) -> Result<(), CallError> {
+        let unsent = |refused: crate::hand::Refused| CallError::Retry(format!("nobody can be thanked: {refused}"));
+        self.thanks.as_ref().map_or(Ok(()), |thanks| thanks.send().map_err(unsent))
     }
 
     fn mark(&self) -> io::Result<Option<String>> {

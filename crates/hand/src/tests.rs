@@ -5,7 +5,7 @@ mod ended;
 mod proposed;
 mod restored;
 
-use crate::draft::{Draft, Wish};
+use crate::draft::{Alone, Draft, Wish};
 use crate::fixture::{Account, Call, Effect, Fake, Fault};
 use crate::hand::{Clock, Hand, Heard, Parts, Refused, Settings};
 use crate::planted::{self, Bug};
@@ -400,6 +400,22 @@ fn a_playbook_acts_by_itself_only_where_the_hands_own_settings_let_it() {
     assert_eq!(plan.answer(), Answer::Run);
     audit(&bench, &carried_out(&bench, &digest));
     assert!(!bench.enabled("u0"));
+}
+
+#[test]
+fn what_is_done_alone_is_done_where_nobody_is_needed_and_else_nobody_is_asked() {
+    let mut bench = Bench::new(7);
+    assert!(matches!(bench.hand().alone(draft(&["u0"], Autonomy::Act)).unwrap(), Alone::Never(_)));
+    assert_eq!(bench.hand().store().plans_of("c1").unwrap(), [], "nothing waits for anybody");
+    bench.settings.acts.insert(("suspicious-login".into(), "disable-account".into()));
+    for name in ["u0", "u1", "u2", "u3", "u4"] {
+        let Alone::Begun(digest) = bench.hand().alone(draft(&[name], Autonomy::Act)).unwrap() else { panic!("{name}") };
+        audit(&bench, &carried_out(&bench, &digest));
+        assert!(!bench.enabled(name));
+    }
+    assert_eq!(bench.hand().alone(draft(&["u5"], Autonomy::Act)).unwrap(), Alone::Later, "a limit is reached");
+    assert!(matches!(bench.hand().alone(draft(&["admin"], Autonomy::Act)).unwrap(), Alone::Never(_)));
+    assert!(bench.enabled("u5") && bench.hand().store().plans_of("c1").unwrap().len() == 5);
 }
 
 #[test]

@@ -1,20 +1,21 @@
 //! A real OpenLDAP whose access log is the record of what was done, and for each trial a proxy before it that breaks what passes.
 
-mod proxy;
+mod ldap;
 mod slapd;
 
 use super::auditor::Effect;
 use super::clock::Clock;
 use super::fault::Fault;
+use super::proxy::Proxy;
 use super::{Servers, Verb, World};
 use adjutant_connect::ldap::{Ldap, Settings};
 use adjutant_hand::connector::Connector;
 use adjutant_model::{EntityKind, Secret};
 use anyhow::{Context as _, Result};
-use proxy::Proxy;
 use rusqlite::Connection;
 use serde_json::json;
 use slapd::{Admin, GROUPS, HAND, PASSWORD, PEOPLE, Slapd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 /// A verb, which way of it, and what of a change says that it is done and not taken back.
@@ -48,8 +49,9 @@ impl Servers for Directory {
         admin.add_person(&user)?;
         admin.add_group(&group, &user)?;
         let id = admin.id(&format!("uid={user},{PEOPLE}"))?;
-        let proxy = Proxy::before(self.0.socket(), clock)?;
-        let mut settings = json!({ "url": proxy.url(), "bind_dn": HAND, "password": { "env": "P" }, "flavour": "openldap",
+        let (mut proxy, socket) = (Proxy::new(clock), self.0.socket());
+        let door = proxy.before(move |client| Ok(ldap::Pipe { client, server: UnixStream::connect(&socket)? }))?;
+        let mut settings = json!({ "url": format!("ldap://{door}"), "bind_dn": HAND, "password": { "env": "P" }, "flavour": "openldap",
             "users": PEOPLE, "groups": GROUPS, "connect_seconds": 1, "request_seconds": 1 });
         if verb.variant == "login shell" {
             settings["disabled"] = json!({ "attribute": "loginShell", "value": "/usr/sbin/nologin" });

@@ -1,34 +1,43 @@
 //! A real Dovecot whose log is the record of what was done, and for each trial a mailbox and a proxy before it that breaks what
-//! passes.
+//! passes. Letters go over IMAP, or over SMTP to the same server, which delivers them to itself before it answers.
 
 #[path = "../../../crates/connect/tests/imap/dovecot.rs"]
 pub mod dovecot;
+mod imap;
 #[path = "../../../crates/connect/tests/imap/pipe.rs"]
 mod pipe;
-mod proxy;
+mod smtp;
 
 use super::auditor::Effect;
 use super::clock::Clock;
 use super::fault::Fault;
+use super::proxy::Proxy;
 use super::{Servers, Verb, World};
 use adjutant_connect::imap::{Imap, Settings};
 use adjutant_hand::connector::Connector;
 use adjutant_model::{EntityKind, Secret};
 use anyhow::{Context as _, Result};
-use dovecot::{Client, Dovecot, HAND, PASSWORD};
-use proxy::Proxy;
+use dovecot::{Client, Dovecot, HAND, OWN, PASSWORD, Wanted};
+use pipe::Pipe;
 use rusqlite::Connection;
 use serde_json::json;
+use smtp::Smtp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A verb, what it is done to, and whether it can be taken back.
+/// A verb, what it is done to, and whether it can be taken back. What cannot is a letter.
 const VERBS: [(&str, EntityKind, bool); 4] = [
     ("quarantine-message", EntityKind::Message, true),
     ("warn-recipient", EntityKind::Message, false),
     ("acknowledge-report", EntityKind::User, false),
     ("tell-reporter", EntityKind::User, false),
 ];
+
+/// The other way of a letter.
+const BY_SMTP: &str = "by SMTP";
+
+/// Who sends letters over SMTP.
+const SENDER: &str = "security@corp.example";
 
 /// When the messages of a trial came.
 const DATE: &str = "01-Feb-2020 10:00:00 +0000";
@@ -42,7 +51,11 @@ pub struct Mailboxes(Arc<Dovecot>);
 impl Mailboxes {
     /// Starts one.
     pub fn start() -> Result<Self> {
-        Ok(Self(Arc::new(Dovecot::start(super::bench::quick_folder()?, &[], false)?)))
+        let server = Dovecot::start(super::bench::quick_folder()?, &Wanted { submits: true, ..Wanted::default() })?;
+        if server.submission.is_none() {
+            println!("letters are not tried over SMTP: Dovecot delivers as root alone");
+        }
+        Ok(Self(Arc::new(server)))
     }
 }
 
@@ -61,8 +74,9 @@ fn message(id: &str) -> Vec<u8> {
 
 impl Servers for Mailboxes {
     fn verbs(&self) -> Vec<Verb> {
-        let verb = |(verb, kind, reversible)| Verb { connector: "imap", verb, kind, reversible, shows: true, variant: "" };
-        VERBS.into_iter().map(verb).collect()
+        let one = |(verb, kind, reversible), variant| Verb { connector: "imap", verb, kind, reversible, shows: true, variant };
+        let letters = VERBS.into_iter().filter(|(.., reversible)| !reversible && self.0.submission.is_some());
+        VERBS.into_iter().map(|verb| one(verb, "")).chain(letters.map(|verb| one(verb, BY_SMTP))).collect()
     }
 
     fn world(&self, verb: &Verb, nth: usize, clock: &Clock) -> Result<Box<dyn World>> {
@@ -70,14 +84,22 @@ impl Servers for Mailboxes {
         let mut owner = self.0.owner(&mailbox)?;
         owner.append("INBOX", "\\Seen $work", DATE, &message(&id))?;
         owner.append("INBOX", "", DATE, &message("honest@corp.example"))?;
-        let proxy = Proxy::before(self.0.port, clock)?;
+        let (mut proxy, imap, submission) = (Proxy::new(clock), self.0.port, self.0.submission.unwrap_or_default());
+        let door = proxy.before(move |client| Pipe::new(client, imap))?;
+        let letters = proxy.before(move |client| Smtp::new(client, submission))?;
         let connector = |port| -> Result<Imap> {
-            let settings = settings(port, std::slice::from_ref(&mailbox))?;
-            Ok(Imap::new(settings, Secret::new(PASSWORD.to_owned()), None, clock.told())?)
+            let mut settings = settings(port, std::slice::from_ref(&mailbox))?;
+            let mut password = None;
+            if verb.variant == BY_SMTP {
+                let smtp =
+                    json!({ "url": format!("smtp://{letters}"), "plaintext": true, "user": SENDER, "password": { "env": "P" } });
+                (settings.smtp, password) = (serde_json::from_value(smtp)?, Some(Secret::new(OWN.to_owned())));
+            }
+            Ok(Imap::new(settings, Secret::new(PASSWORD.to_owned()), password, clock.told())?)
         };
         let name = if verb.kind == EntityKind::User { mailbox.clone() } else { id.clone() };
         let found = connector(self.0.port)?.lookup(verb.kind, &name)?.pop().context("the target is not found")?;
-        let connector = Arc::new(connector(proxy.port())?);
+        let connector = Arc::new(connector(door.port())?);
         let server = Arc::clone(&self.0);
         Ok(Box::new(Place { server, proxy, connector, mailbox, about: id, name, id: found.target.id, verb: *verb }))
     }
@@ -104,8 +126,10 @@ impl Place {
     /// anything between these folders, and writes no letters.
     fn done(&self) -> Vec<(bool, String)> {
         let log = self.server.log();
-        let own = format!("imap({})", self.mailbox);
-        let lines = log.lines().filter_map(|line| line.split_once(&own)?.1.split_once(": Info: ")).map(|(_, says)| says);
+        // Over IMAP, or delivered to it.
+        let own = [format!("imap({})", self.mailbox), format!("lmtp({})", self.mailbox)];
+        let of_own = |line: &'_ str| own.iter().any(|own| line.contains(own));
+        let lines = log.lines().filter(|line| of_own(line)).filter_map(|line| line.split_once(": Info: ")).map(|(_, says)| says);
         let one = |says: &str| match says {
             _ if says.starts_with("copy from INBOX: box=Quarantine/INBOX,") => Some((false, says.to_owned())),
             _ if says.starts_with("copy from Quarantine/INBOX: box=INBOX,") => Some((true, says.to_owned())),

@@ -1,7 +1,7 @@
 //! How long a search for a campaign takes through 50 mailboxes of a real Dovecot that hold 20,000 messages together.
 
 use crate::acting::clock::Clock;
-use crate::acting::mailboxes::dovecot::{Dovecot, PASSWORD};
+use crate::acting::mailboxes::dovecot::{Dovecot, PASSWORD, Wanted};
 use crate::acting::mailboxes::settings;
 use crate::figures::Figures;
 use crate::sh;
@@ -34,7 +34,7 @@ pub fn run(all: &[Vec<u8>], figures: &mut Figures) -> Result<bool> {
     ensure!(!all.is_empty(), "there are no messages");
     let mailboxes: Vec<String> = (0..MAILBOXES).map(|nth| format!("u{nth}@corp.example")).collect();
     std::fs::create_dir_all(sh::target())?;
-    let server = Dovecot::start(tempfile::tempdir_in(sh::target())?, &mailboxes, false)?;
+    let server = Dovecot::start(tempfile::tempdir_in(sh::target())?, &Wanted { mailboxes: &mailboxes, ..Wanted::default() })?;
     let began = Instant::now();
     let bytes = deliver(&server, &mailboxes, all)?;
     println!("{MESSAGES} messages, {} MB, delivered in {:.0} s", bytes >> 20, began.elapsed().as_secs_f64());

@@ -18,7 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("server", &["model", "rules", "mail", "ledger", "engine", "runtime", "hand"]),
     ("sim", &["model", "rules", "mail", "ledger", "engine", "runtime", "store"]),
     ("adjutant", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "hand", "connect", "server"]),
-    ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime", "hand", "server"]),
+    ("fuzz", &["model", "rules", "mail", "ledger", "engine", "runtime", "hand", "connect", "server"]),
     ("xtask", &["model", "rules", "mail", "ledger", "engine", "runtime", "store", "hand", "connect", "server", "sim"]),
 ];
 

@@ -3,6 +3,7 @@
 use super::STEP;
 use adjutant_hand::connector::Connector;
 use adjutant_hand::poll::{Between, Poller};
+use adjutant_hand::thanks::Thanks;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ pub(super) fn start(poller: Poller, every: Duration, stop: &Arc<AtomicBool>) -> 
             let looked = poller.look(&mut between);
             let says = match &looked {
                 Ok(looked) if looked.refused > 0 => format!("{} records were no alerts", looked.refused),
-                Ok(_) => String::new(),
+                Ok(_) => poller.thanks.as_ref().map(Thanks::says).unwrap_or_default(),
                 Err(error) => error.to_string(),
             };
             // What goes on is said once.

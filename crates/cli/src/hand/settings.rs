@@ -12,10 +12,10 @@ use adjutant_hand::poll::{self, Poller};
 use adjutant_hand::secret_ref::SecretPlaces;
 use adjutant_hand::socket::own_user;
 use adjutant_hand::steady::{Limits, Steady};
-use adjutant_hand::{Connectors, Rule, Settings, connector as hand};
+use adjutant_hand::{Connectors, Rule, Settings, connector as hand, thanks};
 use adjutant_ledger::VerifierKey;
 use adjutant_model::act::{Answer, Ruling};
-use adjutant_model::{Duration, EntityKind};
+use adjutant_model::{Digest, Duration, EntityKind};
 use adjutant_rules::Files;
 use adjutant_rules::guardrails;
 use anyhow::Context;
@@ -213,7 +213,8 @@ pub(super) fn pollers(file: &File, connectors: &Connectors) -> anyhow::Result<Ve
         let intake = place_for(file, polls.verdicts).with_context(of)?;
         let place = file.data_dir.join(format!("{name}.polled"));
         let first = Duration::from_secs(i64::from(poll.first_minutes) * 60);
-        let poller = Poller { name: name.clone(), connector, intake, file: place, first, clock: super::clock() };
+        let clock = super::clock();
+        let poller = Poller { name: name.clone(), connector, intake, file: place, first, clock, thanks: None };
         Ok((poller, std::time::Duration::from_secs(u64::from(poll.every_seconds.max(1)))))
     });
     made.collect()
@@ -286,11 +287,16 @@ fn connector_with(table: &toml::Table, files: &Files, places: &SecretPlaces<'_>)
     }
 }
 
-/// The guard: the engine's, with the guardrails of the hand's own book; and the limits among these.
-pub(super) fn guard(file: &File) -> anyhow::Result<(Rule, guardrails::Limits)> {
+/// The guard: the engine's, with the guardrails of the hand's own book; the limits among these, and the book's digest.
+pub(super) fn guard(file: &File) -> anyhow::Result<(Rule, guardrails::Limits, Digest)> {
     let book = book::load(file.book_dir.as_deref())?;
-    let limits = book.guardrails.limits.clone();
-    Ok((Box::new(move |asked, spent| guard::rule(asked, &book.guardrails, spent)), limits))
+    let (limits, digest) = (book.guardrails.limits.clone(), book.digest);
+    Ok((Box::new(move |asked, spent| guard::rule(asked, &book.guardrails, spent)), limits, digest))
+}
+
+/// The playbook that may thank people for their reports by itself, if one may.
+pub(super) fn thanks(file: &File) -> Option<&str> {
+    file.act.iter().find(|act| act.verb == thanks::VERB).map(|act| act.playbook.as_str())
 }
 
 /// What a hand without a guard says.

@@ -256,9 +256,12 @@ impl poll::Intake for Intake {
         Self::taken(source, self.0.ask("POST", &format!("/v1/alerts/{source}"), Some(body))?.status)
     }
 
-    fn take_message(&self, message: &[u8]) -> Result<(), CallError> {
+    fn take_message(&self, message: &[u8]) -> Result<poll::Taken, CallError> {
         let kind = if adjutant_mail::is_answered(message) { "application/json" } else { "message/rfc822" };
         let body = (kind, Zeroizing::new(message.to_vec()));
-        Self::taken("mail", self.0.ask_with("POST", "/v1/mail", Some(body))?.status)
+        let answer = self.0.ask_with("POST", "/v1/mail", Some(body))?;
+        Self::taken("mail", answer.status)?;
+        // It is taken, whatever else is said.
+        Ok(answer.json().ok().and_then(|said| poll::Taken::deserialize(said).ok()).unwrap_or_default())
     }
 }

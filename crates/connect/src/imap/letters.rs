@@ -84,6 +84,11 @@ pub(super) fn of(action: &Action, from: &str) -> Option<Letter> {
     Some(Letter { mailbox, words, name: format!("{mark}.adjutant@{domain}") })
 }
 
+/// The address in `NAME <ADDRESS>`.
+pub(super) fn address(from: &str) -> &str {
+    from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'))
+}
+
 /// Whether the state is that of a letter that was written.
 pub(super) fn is_there(state: &State) -> bool {
     state.0.get(LETTER).is_some_and(|values| *values == [THERE])
@@ -106,8 +111,7 @@ impl Letter {
     pub(super) fn write(&self, link: &mut Link, door: Option<&Door>, from: &str, now: Time) -> Result<(), CallError> {
         let text = self.text(from, now)?;
         if let Some(door) = door {
-            let from = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'));
-            return door.send(&Sent { from, to: &self.mailbox, text: &text });
+            return door.send(&Sent { from: address(from), to: &self.mailbox, text: &text });
         }
         link.ask(&[Piece::Plain("APPEND INBOX"), Piece::Literal(text.as_bytes())]).map_err(Trouble::of_changing)?;
         Ok(())
@@ -118,9 +122,11 @@ impl Letter {
         let Letter { mailbox, words, name } = self;
         Ok(format!(
             "Date: {}\r\nFrom: {from}\r\nTo: {mailbox}\r\nSubject: {}\r\nMessage-ID: <{name}>\r\nMIME-Version: 1.0\r\n\
-             Content-Type: text/plain; charset=us-ascii\r\nAuto-Submitted: auto-generated\r\n\r\n{}",
+             Content-Type: text/plain; charset=us-ascii\r\nAuto-Submitted: {}\r\n\r\n{}",
             at.strftime("%a, %d %b %Y %H:%M:%S +0000"),
             words.subject,
+            // RFC 3834, 5: no machine answers either.
+            if words.verb == ACKNOWLEDGE { "auto-replied" } else { "auto-generated" },
             words.text
         ))
     }

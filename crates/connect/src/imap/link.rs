@@ -70,19 +70,36 @@ impl Link {
         let seconds = Duration::from_secs;
         let literal_max = usize::try_from(settings.message_bytes_max).unwrap_or(usize::MAX);
         let wire = Wire::open(place, seconds(settings.connect_seconds), seconds(settings.request_seconds), literal_max)?;
-        let mut link = Self { wire, said: 0, broken: false };
+        let mut link = Self::over(wire);
         link.greeted().map_err(Trouble::before)?;
+        if place.starttls {
+            link.secure(place).map_err(Trouble::before)?;
+        }
         link.log_in(settings, password, mailbox).map_err(Trouble::before)?;
         link.learn().map_err(Trouble::before)?;
         Ok(link)
     }
 
-    fn greeted(&mut self) -> Result<(), Trouble> {
+    /// One that nothing was said over yet.
+    pub(super) const fn over(wire: Wire) -> Self {
+        Self { wire, said: 0, broken: false }
+    }
+
+    pub(super) fn greeted(&mut self) -> Result<(), Trouble> {
         match self.next()? {
             Answer::Status { status: Status::Ok, .. } => Ok(()),
             Answer::Status { status: Status::Bye, says, .. } => Err(Trouble::NotSent(format!("the mail server says: {says}"))),
             _ => Err(Trouble::Lost("the mail server's greeting is out of form".into())),
         }
+    }
+
+    /// Nothing that the server said before counts afterwards, and nothing else is said to it before.
+    fn secure(&mut self, place: &Checked) -> Result<(), Trouble> {
+        self.ask(&[Piece::Plain("STARTTLS")]).map_err(|trouble| match trouble {
+            Trouble::No { says, .. } | Trouble::Bad(says) => Trouble::Never(format!("there is no STARTTLS: {says}")),
+            other => other,
+        })?;
+        self.wire.secure(place)
     }
 
     fn log_in(&mut self, settings: &Settings, password: &Secret, mailbox: &str) -> Result<(), Trouble> {
@@ -111,7 +128,7 @@ impl Link {
         })
     }
 
-    fn learn(&mut self) -> Result<(), Trouble> {
+    pub(super) fn learn(&mut self) -> Result<(), Trouble> {
         let done = self.ask(&[Piece::Plain("CAPABILITY")])?;
         let known: Vec<&String> = done
             .answers

@@ -1,15 +1,17 @@
 //! The mailbox where people report: each message of it is handed on once, in the order of its numbers.
 
 use super::answer::Fetched;
+use super::copies::{field, halves};
 use super::link::{Link, Piece};
-use super::settings::Report;
+use super::settings::{Report, address};
 use super::trouble::Trouble;
-use super::{Imap, locked};
+use super::{Imap, letters, locked};
 use crate::dns::Resolver;
 use adjutant_hand::connector::CallError;
-use adjutant_hand::poll::Page;
+use adjutant_hand::poll::{Message, Page};
 use adjutant_mail::Answered;
-use adjutant_model::Time;
+use adjutant_model::{Digest, Time};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Messages of a page.
@@ -48,12 +50,27 @@ impl Imap {
         let mut page = self.over(&report.mailbox, |link| {
             page(link, report, since, mark, self.settings.message_bytes_max).map_err(Trouble::of_reading)
         })?;
+        let people = self.settings.all_mailboxes().unwrap_or_default();
+        page.messages.iter_mut().for_each(|message| message.thanks = self.to_thank(&message.raw, &people));
         let resolver = report.resolver.as_deref().map(Resolver::at).transpose();
         if let Some(mut resolver) = resolver.map_err(|fault| CallError::Permanent(fault.to_string()))? {
-            let messages = std::mem::take(&mut page.messages);
-            page.messages = messages.into_iter().map(|message| answered(message, &mut resolver, (self.clock)())).collect();
+            for message in &mut page.messages {
+                message.raw = answered(std::mem::take(&mut message.raw), &mut resolver, (self.clock)());
+            }
         }
         Ok(page)
+    }
+
+    /// Who is to be thanked for this report: one of ours who says that somebody else wrote it, and never a machine.
+    fn to_thank(&self, raw: &[u8], people: &BTreeSet<String>) -> Option<(String, Digest)> {
+        let own = letters::address(self.settings.letters_from.as_deref()?);
+        if is_automatic(halves(raw).0) {
+            return None;
+        }
+        let facts = adjutant_mail::facts_of_text(raw);
+        let reporter = address(facts.reporter.as_deref()?)?;
+        let is_sender = address(&facts.from).is_none_or(|from| from == reporter);
+        (people.contains(&reporter) && !is_sender && !reporter.eq_ignore_ascii_case(own)).then(|| (reporter, Digest::of(raw)))
     }
 
     /// Whether something new came within `span`; none when that cannot be waited for.
@@ -97,6 +114,21 @@ fn page(link: &mut Link, report: &Report, since: Time, mark: Option<&str>, most:
     Ok(page)
 }
 
+/// Whether a machine wrote the message, which no machine answers (RFC 3834, 2): it would answer again.
+fn is_automatic(head: &[u8]) -> bool {
+    let has = |name: &str, says: &[&str]| {
+        let value = field(head, name).unwrap_or_default().to_ascii_lowercase();
+        says.iter().any(|word| value.starts_with(word))
+    };
+    let automatic = field(head, "auto-submitted").is_some_and(|value| !value.to_ascii_lowercase().starts_with("no"));
+    let of_list = ["list-id", "list-post", "list-unsubscribe"].iter().any(|name| field(head, name).is_some());
+    automatic
+        || of_list
+        || has("precedence", &["bulk", "junk", "list"])
+        || has("return-path", &["<>"])
+        || has("content-type", &["multipart/report"])
+}
+
 /// The message with what DNS says about it; the message alone where both together are longer than the service takes.
 fn answered(message: Vec<u8>, resolver: &mut Resolver, now: Time) -> Vec<u8> {
     let dns = resolver.answers(&message, now);
@@ -108,7 +140,9 @@ fn answered(message: Vec<u8>, resolver: &mut Resolver, now: Time) -> Vec<u8> {
 /// Adds the message to the page.
 fn put(Fetched { body, date, .. }: Fetched, page: &mut Page) {
     match body {
-        Some(body) if body.len() <= RAW_BYTES_MAX && adjutant_mail::is_message(&body) => page.messages.push(body),
+        Some(body) if body.len() <= RAW_BYTES_MAX && adjutant_mail::is_message(&body) => {
+            page.messages.push(Message { raw: body, thanks: None });
+        }
         Some(body) => {
             let at = jiff::Timestamp::from_second(date.unwrap_or(0)).unwrap_or_default();
             let seen = serde_json::from_str(&adjutant_mail::facts(&body).json()).unwrap_or_default();
@@ -121,6 +155,25 @@ fn put(Fetched { body, date, .. }: Fetched, page: &mut Page) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_machine_is_thanked() {
+        for head in [
+            "Auto-Submitted: auto-replied",
+            "auto-submitted: Auto-Generated; x",
+            "Precedence: bulk",
+            "X: y\r\nPrecedence: LIST",
+            "List-Id: <all.corp.example>",
+            "Return-Path: <>",
+            "Content-Type: multipart/report; report-type=delivery-status",
+        ] {
+            assert!(is_automatic(head.as_bytes()), "{head}");
+        }
+        for head in ["From: ana@corp.example", "Auto-Submitted: no", "Precedence: first-class", "Return-Path: <ana@corp.example>"]
+        {
+            assert!(!is_automatic(head.as_bytes()), "{head}");
+        }
+    }
 
     #[test]
     fn a_place_is_two_numbers() {

@@ -12,11 +12,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A protocol, and its ports over TLS and in the clear.
-struct Protocol(&'static str, u16, u16);
+/// A protocol, and its ports: over TLS, with STARTTLS, and in the clear.
+struct Protocol(&'static str, u16, u16, u16);
 
-const IMAP: Protocol = Protocol("imap", 993, 143);
-const SMTP: Protocol = Protocol("smtp", 465, 25);
+/// RFC 8314 and RFC 9051.
+const IMAP: Protocol = Protocol("imap", 993, 143, 143);
+/// RFC 8314, RFC 6409 and RFC 5321.
+const SMTP: Protocol = Protocol("smtp", 465, 587, 25);
 
 /// The longest file of addresses.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -25,9 +27,12 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where it answers: `imaps://HOST`, or `imap://HOST` on this machine with `plaintext`. A port may follow.
+    /// Where it answers: `imaps://HOST`, `imap://HOST` with `starttls`, or that on this machine with `plaintext`. A port may follow.
     pub url: String,
-    /// Allows `imap://`, to this machine alone.
+    /// An `imap://` connection is encrypted before anything else is said. Where the server does not do that, nothing is said.
+    #[serde(default)]
+    pub starttls: bool,
+    /// Allows `imap://` unencrypted, to this machine alone.
     #[serde(default)]
     pub plaintext: bool,
     /// PEM file of the authorities that may vouch for the server; without it those of the system.
@@ -88,9 +93,12 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Smtp {
-    /// `smtps://HOST`, or `smtp://` on this machine with `plaintext`. A port may follow.
+    /// `smtps://HOST`, `smtp://HOST` with `starttls`, or that on this machine with `plaintext`. A port may follow.
     pub url: String,
-    /// Allows `smtp://`, to this machine alone.
+    /// An `smtp://` connection is encrypted before anything else is said. Where the server does not do that, nothing is sent.
+    #[serde(default)]
+    pub starttls: bool,
+    /// Allows `smtp://` unencrypted, to this machine alone.
     #[serde(default)]
     pub plaintext: bool,
     /// Who sends, where the server asks.
@@ -122,6 +130,9 @@ pub enum Fault {
     /// It is no place of a mail server.
     #[error("`url` names no mail server: {0}")]
     Url(String),
+    /// STARTTLS is for a connection that begins in the clear and must not stay so.
+    #[error("`starttls` is for `{0}://` alone, and not beside `plaintext`")]
+    Starttls(&'static str),
     /// It is no range of addresses.
     #[error("`allow` has no range of addresses in `{0}`")]
     Range(String),
@@ -190,6 +201,8 @@ pub(super) struct Checked {
     pub(super) port: u16,
     /// None on this machine alone.
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// TLS begins after a command, and not with the connection.
+    pub(super) starttls: bool,
     pub(super) allowed: Vec<IpNet>,
 }
 
@@ -229,7 +242,7 @@ impl Settings {
             return Err(Fault::Nobody);
         }
         self.all_mailboxes()?;
-        self.place(&self.url, self.plaintext, &IMAP)
+        self.place(&self.url, self.starttls, self.plaintext, &IMAP)
     }
 
     /// Where letters are sent, if that is somewhere else.
@@ -238,32 +251,37 @@ impl Settings {
         if smtp.user.as_ref().is_some_and(|user| !is_text(user)) || smtp.user.is_some() != smtp.password.is_some() {
             return Err(Fault::Text("smtp.user"));
         }
-        self.place(&smtp.url, smtp.plaintext, &SMTP).map(Some)
+        self.place(&smtp.url, smtp.starttls, smtp.plaintext, &SMTP).map(Some)
     }
 
-    fn place(&self, url: &str, plaintext: bool, protocol: &Protocol) -> Result<Checked, Fault> {
-        let Protocol(scheme, tls, clear) = protocol;
+    fn place(&self, url: &str, starttls: bool, plaintext: bool, protocol: &Protocol) -> Result<Checked, Fault> {
+        let Protocol(scheme, tls, upgraded, clear) = protocol;
         let text = url.replacen(scheme, "http", 1);
-        let known = url.starts_with(&format!("{scheme}://")) || url.starts_with(&format!("{scheme}s://"));
+        let (begins_clear, begins_tls) = (url.starts_with(&format!("{scheme}://")), url.starts_with(&format!("{scheme}s://")));
         let wrong = |why: &str| Fault::Url(format!("`{url}`: {why}"));
-        if !known {
-            return Err(wrong(&format!("it must begin with `{scheme}s://`")));
+        if starttls && (plaintext || begins_tls) {
+            return Err(Fault::Starttls(scheme));
         }
-        let origin = Origin::read(&text, plaintext).map_err(|error| wrong(&error.0.replace("http", scheme)))?;
+        if !begins_tls && !(begins_clear && (starttls || plaintext)) {
+            let but = "`starttls = true` encrypts it all the same, `plaintext = true` allows it on this machine";
+            return Err(wrong(&format!("it must begin with `{scheme}s://`, or with `{scheme}://`: {but}")));
+        }
+        let origin = Origin::read(&text, begins_clear).map_err(|error| wrong(&error.0.replace("http", scheme)))?;
         if !origin.path.is_empty() {
             return Err(wrong("nothing may follow the host"));
         }
         let named = text.trim_end_matches('/').ends_with(&format!(":{}", origin.port));
-        let port = match (named, origin.plaintext) {
-            (true, _) => origin.port,
-            (false, true) => *clear,
-            (false, false) => *tls,
+        let port = match (named, starttls, plaintext && begins_clear) {
+            (true, ..) => origin.port,
+            (false, true, _) => *upgraded,
+            (false, _, true) => *clear,
+            (false, _, false) => *tls,
         };
         let range = |text: &String| text.parse::<IpNet>().map_err(|_| Fault::Range(text.clone()));
         let trust = || trust::trust(self.ca_file.as_deref()).map_err(|no| Fault::File { path: no.path, reason: no.reason });
-        let tls = if origin.plaintext { None } else { Some(trust()?) };
+        let tls = if begins_tls || starttls { Some(trust()?) } else { None };
         let allowed = self.allow.iter().map(range).collect::<Result<_, _>>()?;
-        Ok(Checked { host: origin.host, port, tls, allowed })
+        Ok(Checked { host: origin.host, port, tls, starttls, allowed })
     }
 
     /// Every mailbox, but the one where reports are sent.
@@ -325,6 +343,21 @@ mod tests {
         {
             assert!(matches!(settings(url, "").check(), Err(Fault::Url(_))), "{url}");
         }
+    }
+
+    #[test]
+    fn starttls_is_for_what_begins_in_the_clear_and_must_not_stay_so() {
+        let checked = settings("imap://mail.example", "starttls = true").checked().unwrap();
+        assert_eq!((checked.port, checked.tls.is_some(), checked.starttls), (143, true, true));
+        let smtp = "smtp = { url = 'smtp://mail.example', starttls = true }";
+        let checked = settings("imaps://mail.example", smtp).checked_smtp().unwrap().unwrap();
+        assert_eq!((checked.port, checked.tls.is_some(), checked.starttls), (587, true, true));
+        let refused = [
+            settings("imaps://mail.example", "starttls = true").check(),
+            settings("imap://127.0.0.1", "starttls = true\nplaintext = true").check(),
+            settings("imaps://mail.example", "smtp = { url = 'smtps://mail.example', starttls = true }").checked_smtp().map(drop),
+        ];
+        assert_eq!(refused, ["imap", "imap", "smtp"].map(|scheme| Err(Fault::Starttls(scheme))));
     }
 
     #[test]

@@ -5,10 +5,11 @@ use super::settings::Checked;
 use super::trouble::Trouble;
 use crate::http::address::may_be_called;
 use crate::http::{Names, SystemNames};
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The longest text of one answer, without its literals: numbers of 100,000 messages fit.
@@ -23,11 +24,33 @@ const PIECE_BYTES: usize = 16 << 10;
 trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
+/// What says everything at once has said it in this.
+const NOT_LONG: Duration = Duration::from_secs(60);
+
+/// A server that says what it has to say and hears nothing.
+struct Says(io::Cursor<Vec<u8>>);
+
+impl Read for Says {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Says {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A connection.
 pub(super) struct Wire {
     stream: Box<dyn Stream>,
-    /// The same connection, to say how long is waited.
-    socket: TcpStream,
+    /// The same connection, to say how long is waited; none where nothing has to be waited for.
+    socket: Option<TcpStream>,
     buffer: Vec<u8>,
     start: usize,
     patience: Duration,
@@ -60,18 +83,40 @@ impl Wire {
         socket.set_nodelay(true).map_err(unreachable)?;
         let kept = socket.try_clone().map_err(unreachable)?;
         let stream: Box<dyn Stream> = match &place.tls {
-            None => Box::new(socket),
-            Some(tls) => {
-                let bare = place.host.trim_start_matches('[').trim_end_matches(']');
-                let never = |why: String| Trouble::Never(format!("no TLS to `{}`: {why}", place.host));
-                let name = ServerName::try_from(bare.to_owned()).map_err(|error| never(error.to_string()))?;
-                let session = ClientConnection::new(tls.clone(), name).map_err(|error| never(error.to_string()))?;
-                Box::new(StreamOwned::new(session, socket))
-            }
+            Some(tls) if !place.starttls => encrypted(place, tls, socket)?,
+            _ => Box::new(socket),
         };
         let until = from_now(patience);
         let (buffer, start) = (Vec::new(), 0);
-        Ok(Self { stream, socket: kept, buffer, start, patience, until, literal_max })
+        Ok(Self { stream, socket: Some(kept), buffer, start, patience, until, literal_max })
+    }
+
+    /// One to a server that says this and hears nothing.
+    pub(super) fn of(says: Vec<u8>, literal_max: usize) -> Self {
+        let (patience, until) = (NOT_LONG, from_now(NOT_LONG));
+        Self {
+            stream: Box::new(Says(io::Cursor::new(says))),
+            socket: None,
+            buffer: Vec::new(),
+            start: 0,
+            patience,
+            until,
+            literal_max,
+        }
+    }
+
+    /// Goes on over TLS, after both sides agreed on that.
+    ///
+    /// What came before and is not read yet would be taken for something that was said under TLS, whoever said it. So it ends
+    /// the connection: a server that waits for TLS has nothing to say. What comes later is no TLS, and ends it too.
+    pub(super) fn secure(&mut self, place: &Checked) -> Result<(), Trouble> {
+        if self.start < self.buffer.len() {
+            return Err(Trouble::Never("the mail server, or somebody in between, says more before TLS than was asked".into()));
+        }
+        let tls = place.tls.as_ref().ok_or_else(|| Trouble::Never(format!("there is no TLS to `{}`", place.host)))?;
+        let socket = self.socket.as_ref().map_or_else(|| Err(ErrorKind::NotConnected.into()), TcpStream::try_clone);
+        self.stream = encrypted(place, tls, socket.map_err(|error| lost(&error))?)?;
+        Ok(())
     }
 
     /// Begins to count the time of an answer anew.
@@ -166,9 +211,19 @@ impl Wire {
         if left.is_zero() {
             return Err(lost(&ErrorKind::TimedOut.into()));
         }
-        let set = self.socket.set_read_timeout(Some(left)).and_then(|()| self.socket.set_write_timeout(Some(left)));
+        let Some(socket) = &self.socket else { return Ok(()) };
+        let set = socket.set_read_timeout(Some(left)).and_then(|()| socket.set_write_timeout(Some(left)));
         set.map_err(|error| lost(&error))
     }
+}
+
+/// The connection under TLS, to the server of that name. Nothing is said yet.
+fn encrypted(place: &Checked, tls: &Arc<ClientConfig>, socket: TcpStream) -> Result<Box<dyn Stream>, Trouble> {
+    let bare = place.host.trim_start_matches('[').trim_end_matches(']');
+    let never = |why: String| Trouble::Never(format!("no TLS to `{}`: {why}", place.host));
+    let name = ServerName::try_from(bare.to_owned()).map_err(|error| never(error.to_string()))?;
+    let session = ClientConnection::new(tls.clone(), name).map_err(|error| never(error.to_string()))?;
+    Ok(Box::new(StreamOwned::new(session, socket)))
 }
 
 fn is_timeout(error: &io::Error) -> bool {
@@ -231,7 +286,7 @@ mod tests {
             // Whoever has read enough closes first.
             let _ = stream.write_all(says);
         });
-        let place = Checked { host: "127.0.0.1".into(), port, tls: None, allowed: Vec::new() };
+        let place = Checked { host: "127.0.0.1".into(), port, tls: None, starttls: false, allowed: Vec::new() };
         let mut wire = Wire::open(&place, Duration::from_secs(5), Duration::from_secs(5), 1000).unwrap();
         let answer = wire.answer();
         drop(wire);
@@ -273,6 +328,7 @@ mod tests {
             host: host.into(),
             port: 1,
             tls: tls.then(|| crate::trust::trust(None).unwrap()),
+            starttls: false,
             allowed: allowed.iter().map(|range| range.parse().unwrap()).collect(),
         };
         let may = |place: &Checked| addresses(place, Duration::from_secs(1)).is_ok();

@@ -150,6 +150,7 @@ fn poller(server: &Server<Log>, service: &Server<Service>, folder: &std::path::P
         file: folder.join("vendor.polled"),
         first: Duration::from_secs(3_600),
         clock: clock().0,
+        thanks: None,
     }
 }
 

@@ -12,9 +12,24 @@ use std::time::{Duration, Instant};
 pub(crate) const HAND: &str = "hand";
 pub(crate) const PASSWORD: &str = "the hand's password";
 /// Everybody's own password.
-const OWN: &str = "own";
+pub(crate) const OWN: &str = "own";
+/// What takes letters, where it is installed.
+const SUBMISSION: &str = "/usr/lib/dovecot/submission";
 /// It answers soon after it was started.
 const STARTS_WITHIN: Duration = Duration::from_secs(20);
+
+/// What a server is to be like.
+#[derive(Default)]
+pub(crate) struct Wanted<'a> {
+    /// The mailboxes; any that somebody asks for, when none are named.
+    pub(crate) mailboxes: &'a [String],
+    /// Nobody but the master user sees what is under `Quarantine`.
+    pub(crate) hides: bool,
+    /// Certificate and key in PEM, with which it offers STARTTLS.
+    pub(crate) tls: Option<(String, String)>,
+    /// It takes letters, and delivers them to itself before it answers.
+    pub(crate) submits: bool,
+}
 
 /// A running server. It ends when it is dropped.
 pub(crate) struct Dovecot {
@@ -24,6 +39,9 @@ pub(crate) struct Dovecot {
     /// Where it takes mail that was delivered, if it does.
     #[allow(dead_code, reason = "not everybody who starts one delivers to it")]
     pub(crate) lmtp: Option<u16>,
+    /// Where it takes letters (RFC 6409), if it does.
+    #[allow(dead_code, reason = "not everybody who starts one sends letters")]
+    pub(crate) submission: Option<u16>,
 }
 
 /// Where Dovecot is, if it is installed.
@@ -32,8 +50,8 @@ pub(crate) fn program() -> Option<PathBuf> {
 }
 
 impl Dovecot {
-    /// Starts one that has these mailboxes, or any that somebody asks for when none are named. With `hides` nobody but the master user sees what is under `Quarantine`.
-    pub(crate) fn start(folder: tempfile::TempDir, mailboxes: &[String], hides: bool) -> io::Result<Self> {
+    /// Starts one.
+    pub(crate) fn start(folder: tempfile::TempDir, wanted: &Wanted<'_>) -> io::Result<Self> {
         let program = program().ok_or_else(|| io::Error::other("there is no Dovecot: `cargo xtask setup` gets it"))?;
         let dir = folder.path();
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
@@ -47,21 +65,23 @@ impl Dovecot {
         if me == "0" {
             std::os::unix::fs::chown(dir.join("mail"), Some(65_534), Some(65_534))?;
         }
-        let users: String = mailboxes.iter().map(|mailbox| format!("{mailbox}:{{PLAIN}}{OWN}\n")).collect();
+        let users: String = wanted.mailboxes.iter().map(|mailbox| format!("{mailbox}:{{PLAIN}}{OWN}\n")).collect();
         fs::write(dir.join("users"), users)?;
         fs::write(dir.join("masters"), format!("{HAND}:{{PLAIN}}{PASSWORD}\n"))?;
         fs::write(dir.join("acl"), ACL)?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free()?;
         // It changes users to deliver, which root alone can.
         let delivers = me == "0" && Path::new("/usr/lib/dovecot/lmtp").exists();
-        let lmtp = if delivers { Some(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { None };
-        let more = lmtp.map(delivery).unwrap_or_default();
-        let text = configuration(dir, port, (&user, &group, &number), mailboxes.is_empty(), hides);
+        let lmtp = if delivers { Some(free()?) } else { None };
+        let relay = lmtp.filter(|_| wanted.submits && Path::new(SUBMISSION).exists()).map(relay).transpose()?;
+        let submission = if relay.is_some() { Some(free()?) } else { None };
+        let more = services(lmtp, submission.zip(relay)) + &tls(dir, wanted)?;
+        let text = configuration(dir, port, (&user, &group, &number), wanted);
         fs::write(dir.join("dovecot.conf"), text + &more)?;
         let log = fs::File::create(dir.join("out"))?;
         let mut command = Command::new(program);
         command.arg("-F").arg("-c").arg(dir.join("dovecot.conf")).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let mut server = Self { child: command.spawn()?, dir: folder, port, lmtp };
+        let mut server = Self { child: command.spawn()?, dir: folder, port, lmtp, submission };
         server.answers()?;
         Ok(server)
     }
@@ -238,29 +258,75 @@ service anvil {
 auth_failure_delay = 0
 ";
 
-fn delivery(port: u16) -> String {
-    format!(
-        "protocols = imap lmtp
-service lmtp {{
-  inet_listener lmtp {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-}}
-protocol lmtp {{
-  postmaster_address = postmaster@corp.example
-}}
-"
-    )
+/// A port that nobody listens at.
+fn free() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str), anybody: bool, hides: bool) -> String {
+/// Beside IMAP: where it takes mail that was delivered, and letters that it sends on to the second port.
+fn services(lmtp: Option<u16>, submission: Option<(u16, u16)>) -> String {
+    let mut text = "protocols = imap".to_owned();
+    text.push_str(if lmtp.is_some() { " lmtp" } else { "" });
+    text.push_str(if submission.is_some() { " submission\n" } else { "\n" });
+    if let Some(port) = lmtp {
+        text.push_str(&format!(
+            "service lmtp {{\n  inet_listener lmtp {{\n    address = 127.0.0.1\n    port = {port}\n  }}\n}}\n"
+        ));
+        text.push_str("service lmtp {\n  process_min_avail = 4\n}\n");
+        text.push_str("protocol lmtp {\n  postmaster_address = postmaster@corp.example\n}\n");
+    }
+    if let Some((port, relay)) = submission {
+        text.push_str(&format!(
+            "service submission {{\n  service_count = 0\n  client_limit = 1\n  process_min_avail = 4\n}}\n\
+             service submission-login {{\n  chroot =\n  service_count = 0\n  process_min_avail = 2\n  inet_listener submission {{\n    port = {port}\n  }}\n}}\n\
+             submission_relay_host = 127.0.0.1\nsubmission_relay_port = {relay}\n"
+        ));
+    }
+    text
+}
+
+/// Where mail for the server at `port`, which takes what is delivered (LMTP, RFC 2033), is taken over SMTP. For one recipient the
+/// two differ in the word that they begin with alone.
+fn relay(port: u16) -> io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let door = listener.local_addr()?.port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            // Either end may hang up.
+            std::thread::spawn(move || relayed(client, port).ok());
+        }
+    });
+    Ok(door)
+}
+
+fn relayed(client: TcpStream, port: u16) -> io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    let (mut back_from, mut back_to) = (server.try_clone()?, client.try_clone()?);
+    std::thread::spawn(move || io::copy(&mut back_from, &mut back_to));
+    let (mut client, mut hello) = (BufReader::new(client), Vec::new());
+    client.read_until(b'\n', &mut hello)?;
+    server.write_all(&[b"LHLO", hello.get(4..).unwrap_or_default()].concat())?;
+    io::copy(&mut client, &mut server)?;
+    server.shutdown(std::net::Shutdown::Write)
+}
+
+/// With a certificate it offers STARTTLS.
+fn tls(dir: &Path, wanted: &Wanted<'_>) -> io::Result<String> {
+    let Some((certificate, key)) = &wanted.tls else { return Ok("ssl = no\n".to_owned()) };
+    fs::write(dir.join("cert.pem"), certificate)?;
+    fs::write(dir.join("key.pem"), key)?;
     let dir = dir.display();
+    Ok(format!("ssl = yes\nssl_cert = <{dir}/cert.pem\nssl_key = <{dir}/key.pem\n"))
+}
+
+fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str), wanted: &Wanted<'_>) -> String {
+    let dir = dir.display();
+    let anybody = wanted.mailboxes.is_empty();
     let owners = match anybody {
         true => format!("driver = static\n  args = password={OWN}"),
         false => format!("driver = passwd-file\n  args = username_format=%u {dir}/users"),
     };
-    let acl = if hides {
+    let acl = if wanted.hides {
         format!(
             "mail_plugins = acl\nplugin {{\n  acl = vfile:{dir}/acl\n}}\nprotocol imap {{\n  mail_plugins = acl imap_acl\n}}\n"
         )
@@ -272,9 +338,7 @@ fn configuration(dir: &Path, port: u16, (user, group, number): (&str, &str, &str
         "base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/log
-protocols = imap
 listen = 127.0.0.1
-ssl = no
 disable_plaintext_auth = no
 default_internal_user = {user}
 default_internal_group = {group}

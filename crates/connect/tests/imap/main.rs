@@ -2,13 +2,14 @@
 //! so; `cargo xtask setup` gets it.
 
 mod broken;
+mod delivered;
 mod dovecot;
 mod hostile;
 mod pipe;
-mod postfix;
 mod proxy;
 mod reports;
 mod search;
+mod starttls;
 mod verbs;
 mod whole;
 
@@ -16,7 +17,7 @@ use adjutant_connect::imap::{Imap, Settings};
 use adjutant_hand::connector::{CallError, Connector as _, Found, Permit};
 use adjutant_model::act::{Action, State};
 use adjutant_model::{EntityKind, Secret, Time};
-use dovecot::{Client, Dovecot, HAND, Mail, PASSWORD};
+use dovecot::{Client, Dovecot, HAND, Mail, OWN, PASSWORD, Wanted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,12 +28,16 @@ const DATE: &str = "01-Feb-2020 10:00:00 +0000";
 
 /// A server with the mailboxes of ana, bo and the reports; none, and a word, where there is no Dovecot.
 fn started(hides: bool) -> Option<Dovecot> {
+    wanted(Wanted { hides, ..Wanted::default() })
+}
+
+fn wanted(wanted: Wanted<'_>) -> Option<Dovecot> {
     if dovecot::program().is_none() {
         eprintln!("skipped: there is no Dovecot; `cargo xtask setup` gets it");
         return None;
     }
     let mailboxes = [ANA, BO, PHISH].map(str::to_owned);
-    Some(Dovecot::start(tempfile::tempdir().unwrap(), &mailboxes, hides).unwrap())
+    Some(Dovecot::start(tempfile::tempdir().unwrap(), &Wanted { mailboxes: &mailboxes, ..wanted }).unwrap())
 }
 
 fn settings(port: u16, more: &str) -> Settings {
@@ -83,6 +88,32 @@ fn all(owner: &mut Client) -> BTreeMap<String, Vec<Mail>> {
     let folders = owner.folders().unwrap();
     let mails = folders.into_iter().map(|folder| (folder.clone(), owner.mails(&folder).unwrap()));
     mails.filter(|(_, mails)| !mails.is_empty()).collect()
+}
+
+/// Moves each copy that `name` means out of sight; what was done, to take it back.
+fn hide_each(imap: &Imap, name: &str) -> Vec<(Action, State)> {
+    let hidden = imap.lookup(EntityKind::Message, name).unwrap().into_iter().map(|found| {
+        let action = action("quarantine-message", &found);
+        let before = imap.probe(&action).unwrap();
+        act(imap, &action, &before).unwrap();
+        (action, before)
+    });
+    hidden.collect()
+}
+
+/// Takes that back, and sees that it is as it was.
+fn take_back(imap: &Imap, done: &[(Action, State)]) {
+    for (action, before) in done {
+        undo(imap, action, before).unwrap();
+        assert_eq!(imap.probe(action).unwrap(), *before);
+    }
+}
+
+/// Everything that the owner of a mailbox has, whatever its order: what comes back has a new number.
+fn all_sorted(owner: &mut Client) -> BTreeMap<String, Vec<Mail>> {
+    let mut all = all(owner);
+    all.values_mut().for_each(|mails| mails.sort());
+    all
 }
 
 /// A running server, or the end of the test where there is none to be had.

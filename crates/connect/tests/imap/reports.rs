@@ -1,7 +1,7 @@
 //! The mailbox where people report: what comes is handed on once, in order, whatever its dates.
 
 use super::*;
-use adjutant_hand::poll::{Between, Intake, Poller};
+use adjutant_hand::poll::{self, Between, Intake, Poller};
 use serde_json::Value;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -18,7 +18,7 @@ impl Intake for Taken {
         panic!("these were messages: {records:?}")
     }
 
-    fn take_message(&self, message: &[u8]) -> Result<(), CallError> {
+    fn take_message(&self, message: &[u8]) -> Result<poll::Taken, CallError> {
         if *self.refuses.lock().unwrap() {
             return Err(CallError::Retry("full".into()));
         }
@@ -27,7 +27,7 @@ impl Intake for Taken {
         let nth = subject.strip_prefix("report ").unwrap();
         assert_eq!(message, sent(nth), "as it stands");
         self.subjects.lock().unwrap().push(subject.to_owned());
-        Ok(())
+        Ok(poll::Taken::default())
     }
 }
 
@@ -63,6 +63,7 @@ impl World {
             file: self.folder.path().join("mail.polled"),
             first: adjutant_model::Duration::from_hours(24 * 366 * 10),
             clock: Arc::new(|| Time::from_secs(1_772_323_200)),
+            thanks: None,
         };
         poller.look(&mut Between::default()).map(|looked| looked.taken)
     }
@@ -137,9 +138,9 @@ impl Intake for Kept {
         panic!("these were messages: {records:?}")
     }
 
-    fn take_message(&self, message: &[u8]) -> Result<(), CallError> {
+    fn take_message(&self, message: &[u8]) -> Result<poll::Taken, CallError> {
         self.0.lock().unwrap().push(message.to_vec());
-        Ok(())
+        Ok(poll::Taken::default())
     }
 }
 
@@ -163,6 +164,7 @@ fn a_report_goes_on_with_what_dns_says_though_nobody_answers() {
         file: world.folder.path().join("mail.polled"),
         first: adjutant_model::Duration::from_hours(24 * 366 * 10),
         clock,
+        thanks: None,
     };
     assert_eq!(poller.look(&mut Between::default()).map(|looked| looked.taken), Ok(1));
     let records = kept.0.lock().unwrap();

@@ -22,7 +22,7 @@ fn folder(state: &State) -> &[String] {
 fn a_message_goes_out_of_sight_and_comes_back_to_the_byte() {
     let server = server!();
     let (mut ana, imap, action) = with_message(&server);
-    let untouched = all(&mut ana);
+    let (untouched, sorted) = (all(&mut ana), all_sorted(&mut ana));
     let before = imap.probe(&action).unwrap();
     assert_eq!(before.0["flags"], ["$work", "\\Flagged", "\\Seen"]);
     assert!(!imap.is_done(&action, &before) && all(&mut ana) == untouched, "looking changes nothing");
@@ -37,11 +37,7 @@ fn a_message_goes_out_of_sight_and_comes_back_to_the_byte() {
     assert!(matches!(act(&imap, &action, &before), Err(CallError::Permanent(_))), "there is nothing left to do it to");
     undo(&imap, &action, &before).unwrap();
     assert_eq!(imap.probe(&action).unwrap(), before);
-    let mut restored = all(&mut ana);
-    restored.get_mut("INBOX").unwrap().sort();
-    let mut expected = untouched;
-    expected.get_mut("INBOX").unwrap().sort();
-    assert_eq!(restored, expected);
+    assert_eq!(all_sorted(&mut ana), sorted);
     assert!(undo(&imap, &action, &before).is_err());
     // And again, under its new number.
     act(&imap, &action, &before).unwrap();
@@ -58,22 +54,10 @@ fn a_message_of_a_folder_goes_back_to_that_folder() {
         ana.append(folder, "", DATE, &message(M1, "x")).unwrap();
     }
     let (imap, untouched) = (connector(server.port, ""), all(&mut ana));
-    let found = imap.lookup(EntityKind::Message, M1).unwrap();
-    assert_eq!(found.len(), 2, "equal copies in two folders are two: {found:?}");
-    let done: Vec<(Action, State)> = found
-        .iter()
-        .map(|found| {
-            let action = action("quarantine-message", found);
-            let before = imap.probe(&action).unwrap();
-            act(&imap, &action, &before).unwrap();
-            (action, before)
-        })
-        .collect();
+    let done = hide_each(&imap, M1);
+    assert_eq!(done.len(), 2, "equal copies in two folders are two: {done:?}");
     assert_eq!(all(&mut ana).keys().collect::<Vec<_>>(), ["Quarantine/Archive", "Quarantine/Work/a b"]);
-    for (action, before) in &done {
-        undo(&imap, action, before).unwrap();
-        assert_eq!(imap.probe(action).unwrap(), *before);
-    }
+    take_back(&imap, &done);
     assert_eq!(all(&mut ana), untouched);
 }
 
@@ -153,25 +137,11 @@ fn equal_copies_in_one_folder_are_two_and_each_comes_back() {
     for flags in ["\\Seen", "\\Flagged"] {
         ana.append("INBOX", flags, DATE, &message(M1, "x")).unwrap();
     }
-    let (imap, untouched) = (connector(server.port, ""), all(&mut ana));
-    let mut done = Vec::new();
-    for found in imap.lookup(EntityKind::Message, M1).unwrap() {
-        let action = action("quarantine-message", &found);
-        let before = imap.probe(&action).unwrap();
-        act(&imap, &action, &before).unwrap();
-        done.push((action, before));
-    }
+    let (imap, untouched) = (connector(server.port, ""), all_sorted(&mut ana));
+    let done = hide_each(&imap, M1);
     assert_eq!(ana.mails("Quarantine/INBOX").unwrap().len(), 2);
-    for (action, before) in done.iter().rev() {
-        undo(&imap, action, before).unwrap();
-    }
-    let mut restored = all(&mut ana);
-    restored.get_mut("INBOX").unwrap().sort();
-    assert_eq!(restored["INBOX"], {
-        let mut mails = untouched["INBOX"].clone();
-        mails.sort();
-        mails
-    });
+    done.iter().rev().for_each(|(action, before)| undo(&imap, action, before).unwrap());
+    assert_eq!(all_sorted(&mut ana), untouched);
 }
 
 #[test]
@@ -252,19 +222,14 @@ fn letters_are_written_once_and_say_nothing_of_the_message() {
 fn what_is_in_quarantine_its_owner_neither_sees_nor_opens() {
     let Some(server) = started(true) else { return };
     let (mut ana, imap, action) = with_message(&server);
-    let untouched = all(&mut ana);
+    let untouched = all_sorted(&mut ana);
     let before = imap.probe(&action).unwrap();
     act(&imap, &action, &before).unwrap();
     assert!(imap.is_done(&action, &imap.probe(&action).unwrap()));
     assert_eq!(ana.folders().unwrap(), ["INBOX"]);
     assert!(ana.ask("SELECT Quarantine/INBOX").is_err() && ana.mails("INBOX").unwrap().len() == 1);
-    undo(&imap, &action, &before).unwrap();
-    assert_eq!(imap.probe(&action).unwrap(), before);
-    let mut restored = all(&mut ana);
-    restored.get_mut("INBOX").unwrap().sort();
-    let mut expected = untouched;
-    expected.get_mut("INBOX").unwrap().sort();
-    assert_eq!(restored, expected);
+    take_back(&imap, &[(action, before)]);
+    assert_eq!(all_sorted(&mut ana), untouched);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use adjutant_rules::guardrails::{
     targets_of,
 };
 use adjutant_rules::lang::parse_net;
-use adjutant_rules::playbook::VERBS;
+use adjutant_rules::playbook::{Changes, VERBS, Verb};
 
 /// Words that mean everybody.
 const EVERYBODY: [&str; 7] = ["all", "any", "everyone", "everybody", "everything", "everywhere", "authenticated users"];
@@ -128,7 +128,7 @@ pub(super) fn protected(asked: &Asked<'_>, protected: &Protected, found: &mut Fo
             refuse(found, value, entry);
         }
     }
-    for group in asked.subject.groups.unwrap_or_default() {
+    for group in groups(asked).unwrap_or_default() {
         if let Some(entry) = protected.find(group, Compare::Group) {
             refuse(found, &format!("a member of {group}"), entry);
         }
@@ -136,11 +136,18 @@ pub(super) fn protected(asked: &Asked<'_>, protected: &Protected, found: &mut Fo
     may_be_protected(asked, protected, found);
 }
 
+/// The groups for which a target may be protected. They protect what an account may do; whoever is told something keeps all of
+/// that, and belongs to none.
+fn groups<'a>(asked: &Asked<'a>) -> Option<&'a [String]> {
+    let tells = |verb: &Verb| verb.name == asked.action.verb && verb.changes == Changes::Nothing;
+    if VERBS.iter().any(tells) { Some(&[]) } else { asked.subject.groups }
+}
+
 fn may_be_protected(asked: &Asked<'_>, protected: &Protected, found: &mut Found) {
     let automation = matches!(asked.by, By::Playbook(..));
     let kind = asked.subject.target.kind;
     let account = matches!(kind, EntityKind::User | EntityKind::Mailbox);
-    if account && asked.subject.groups.is_none() && protected.has_groups() {
+    if account && groups(asked).is_none() && protected.has_groups() {
         let leaves = if automation { Answer::Refuse } else { Answer::Ask };
         found.says(leaves, "protected.groups", || "its groups are not known, and groups are protected".into());
     }

@@ -131,6 +131,19 @@ fn a_member_of_a_protected_group_is_protected_and_unknown_groups_are_not_none() 
 }
 
 #[test]
+fn whoever_is_told_something_is_protected_by_name_and_not_by_group() {
+    let guardrails = guardrails(&[("protected.yaml", "people: [{ name: 'zoe@corp.example', owner: o, reason: r }]")]);
+    let told = |verb, groups, aliases| World { verb, groups, aliases, ..world() }.says(ACT, &guardrails);
+    let member = || Some(vec!["CORP\\Domain Admins".into()]);
+    assert_eq!(told("acknowledge-report", None, Vec::new()), "run: autonomy policy.all");
+    assert_eq!(told("acknowledge-report", member(), Vec::new()), "run: autonomy policy.all");
+    assert_eq!(told("disable-account", member(), Vec::new()), "refuse: protected.groups");
+    assert_eq!(told("disable-account", None, Vec::new()), "refuse: protected.groups");
+    let named = vec!["zoe@corp.example".to_owned()];
+    assert_eq!(told("acknowledge-report", None, named), "refuse: protected.people");
+}
+
+#[test]
 fn a_fact_protects_and_an_unreadable_one_asks() {
     let built_in = guardrails(&[]);
     let with = |value: &str| World { facts: BTreeMap::from([("privileged".into(), value.into())]), ..world() };

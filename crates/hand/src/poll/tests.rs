@@ -109,6 +109,7 @@ impl World {
             file: self.dir.path().join("log.place"),
             first: Duration::from_secs(600),
             clock: Arc::new(move || Time::from_secs(*locked(&now))),
+            thanks: None,
         }
     }
 

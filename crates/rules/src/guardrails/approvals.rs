@@ -28,6 +28,8 @@ pub struct Requirement {
     pub name: String,
     /// Which verbs; empty: all.
     pub verbs: Vec<String>,
+    /// Which verbs it is not about, whatever it is else.
+    pub except: Vec<String>,
     /// Which kinds of things; empty: all.
     pub kinds: Vec<EntityKind>,
     /// The fact that it asks about, if any.
@@ -62,7 +64,8 @@ impl Default for Approvals {
 impl Requirement {
     /// Whether it is about such an action at all.
     pub fn is_about(&self, verb: &str, kind: EntityKind) -> bool {
-        let verb = self.verbs.is_empty() || self.verbs.iter().any(|known| known == verb);
+        let among = |verbs: &[String]| verbs.iter().any(|known| known == verb);
+        let verb = (self.verbs.is_empty() || among(&self.verbs)) && !among(&self.except);
         verb && (self.kinds.is_empty() || self.kinds.contains(&kind))
     }
 
@@ -101,6 +104,8 @@ struct WrittenRequirement {
     name: Located<String>,
     #[serde(default)]
     verbs: Vec<Located<String>>,
+    #[serde(default)]
+    except: Vec<Located<String>>,
     #[serde(default)]
     kinds: Vec<EntityKind>,
     fact: Option<Located<String>>,
@@ -142,6 +147,7 @@ fn requirement(written: WrittenRequirement, reader: &mut Reader<'_>) -> Requirem
     let at = written.name.span;
     let reason = reader.said(written.reason, "reason", at);
     let verbs: Vec<String> = written.verbs.iter().filter_map(|verb| reader.verb(verb, verb.span)).map(str::to_owned).collect();
+    let except = written.except.iter().filter_map(|verb| reader.verb(verb, verb.span)).map(str::to_owned).collect();
     if written.fact.is_none() && !written.is.is_empty() {
         let span = written.is.first().map_or(at, |value| value.span);
         reader.fault(span, "it says `is` and names no fact", "write `fact: department`, or take `is` out");
@@ -156,6 +162,7 @@ fn requirement(written: WrittenRequirement, reader: &mut Reader<'_>) -> Requirem
     Requirement {
         name: written.name.value,
         verbs,
+        except,
         kinds: written.kinds,
         fact: written.fact.map(|fact| fact.value.trim().to_owned()),
         is: written.is.into_iter().map(|value| value.value).collect(),
@@ -177,12 +184,13 @@ mod tests {
     #[test]
     fn one_lead_is_always_asked() {
         assert_eq!(load(&Files::new(), &mut Vec::new()).always, Need { people: 1, role: "lead".into() });
-        let text = "requirements:\n  - name: finance\n    kinds: [user]\n    fact: department\n    is: [Finance]\n    \
+        let text = "requirements:\n  - name: finance\n    kinds: [user]\n    except: [tell-person]\n    fact: department\n    is: [Finance]\n    \
                     needs: { role: 'owner:finance' }\n    reason: r\n";
         let (approvals, faults) = read(text);
         assert!(faults.is_empty(), "{faults:?}");
         let [finance] = approvals.requirements.as_slice() else { panic!() };
         assert!(finance.is_about("disable-account", EntityKind::User) && !finance.is_about("isolate-host", EntityKind::Host));
+        assert!(!finance.is_about("tell-person", EntityKind::User));
         assert_eq!(
             [Some("FINANCE "), Some("Sales"), Some("unknown"), None].map(|value| finance.says(value)),
             [Some(true), Some(false), None, None]
