@@ -56,14 +56,16 @@ impl Talk for Pipe {
     fn answer(&mut self, asked: &Message) -> io::Result<Vec<u8>> {
         self.server.write_all(&asked.bytes)?;
         let mut bytes = Vec::new();
-        while !matches!(asked.kind, UNBIND | ABANDON) {
+        if matches!(asked.kind, UNBIND | ABANDON) {
+            return Ok(bytes);
+        }
+        loop {
             let answer = read(&mut self.server)?;
             bytes.extend(&answer.bytes);
             if answer.kind != SEARCH_ENTRY {
-                break;
+                return Ok(bytes);
             }
         }
-        Ok(bytes)
     }
 
     /// The access log also has what failed.
