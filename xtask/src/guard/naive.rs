@@ -4,7 +4,7 @@
 
 mod names;
 
-use super::world::{Policy, Request};
+use super::world::{LETTER, Policy, Request};
 use adjutant_engine::autonomy::Pause;
 use adjutant_engine::guard::By;
 use adjutant_model::act::Answer::{self, Ask, Refuse, Run};
@@ -114,10 +114,11 @@ pub fn rule(request: &Request, rails: &Guardrails, policy: Policy) -> Said {
     let groups = request.groups.iter().flatten().filter(|group| sections(rails, group, Some(Kind::User)).contains(&"groups"));
     let protected = names.iter().any(|name| !sections(rails, name, Some(target.kind)).is_empty())
         || request.with.values().any(|value| !sections(rails, value, None).is_empty());
-    if protected || groups.count() > 0 {
+    let letter = request.verb == LETTER;
+    if protected || !letter && groups.count() > 0 {
         said.push((Refuse, "protected".into()));
     }
-    if [Kind::User, Kind::Mailbox].contains(&target.kind) && request.groups.is_none() {
+    if !letter && [Kind::User, Kind::Mailbox].contains(&target.kind) && request.groups.is_none() {
         said.push((if automation { Refuse } else { Ask }, "protected".into()));
     }
     let nets = rails.protected.entries.iter().flat_map(|entry| entry.names.iter().map(move |name| (entry.section, name)));
@@ -140,7 +141,8 @@ pub fn rule(request: &Request, rails: &Guardrails, policy: Policy) -> Said {
     said.extend(policies(request, policy));
     let mut needs = BTreeMap::from([(rails.approvals.always.role.clone(), rails.approvals.always.people)]);
     for one in &rails.approvals.requirements {
-        let about = (one.verbs.is_empty() || one.verbs.contains(&request.verb))
+        let about = !one.except.contains(&request.verb)
+            && (one.verbs.is_empty() || one.verbs.contains(&request.verb))
             && (one.kinds.is_empty() || one.kinds.contains(&target.kind));
         let holds = one.fact.as_ref().map_or(Some(true), |fact| so(request.facts.get(fact), &one.is));
         if about && holds != Some(false) {
@@ -186,7 +188,7 @@ fn limits(request: &Request, rails: &Guardrails, said: &mut Vec<(Answer, String)
             Some(_) => {}
         }
     }
-    let tells = |verb: &str| verb == "open-ticket";
+    let tells = |verb: &str| ["open-ticket", LETTER].contains(&verb);
     let hour = request.done.iter().filter(|(one, when)| !tells(one) && *when >= request.now.0 - 3_600_000_000).count() as u64;
     if !tells(verb) && hour >= rails.limits.hour {
         said.push((Refuse, "limit.hour".into()));

@@ -30,7 +30,10 @@ pub const HOSTS: [&str; 5] = ["web01", "dc9", "büro-pc", "10.9.1.1", "2001:db8:
 pub const ADDRESSES: [&str; 6] = ["10.9.1.1", "10.8.255.255", "10.9.0.0", "203.0.113.7", "2001:db8::5", "fe80::1"];
 /// Domains.
 pub const DOMAINS: [&str; 6] = ["corp.example", "bücher.example", "example", "mail.corp.example", "evilcorp.example", "test"];
-const VERBS: [&str; 6] = ["disable-account", "isolate-host", "block-address", "block-domain", "revoke-sessions", "open-ticket"];
+const VERBS: [&str; 7] =
+    ["disable-account", "isolate-host", "block-address", "block-domain", "revoke-sessions", "open-ticket", LETTER];
+/// One that only writes to a person.
+pub const LETTER: &str = "tell-person";
 const KINDS: [EntityKind; 11] = [
     EntityKind::User,
     EntityKind::Host,
@@ -194,7 +197,7 @@ pub fn book(dice: &mut Dice) -> (Guardrails, Policy) {
     );
     let unknown = dice.one(&["ask", "needs"]);
     let approvals = format!(
-        "requirements:\n- {{ name: vip, kinds: [user], fact: vip, unknown: {unknown}, needs: {{ role: 'owner:vip' }}, reason: r }}\n\
+        "requirements:\n- {{ name: vip, kinds: [user], except: [{LETTER}], fact: vip, unknown: {unknown}, needs: {{ role: 'owner:vip' }}, reason: r }}\n\
          - {{ name: wide, verbs: [block-domain], needs: {{ role: lead, people: 2 }}, reason: r }}\n"
     );
     let mut files = vec![("protected.yaml", protected), ("limits.yaml", limits)];
@@ -274,7 +277,7 @@ impl Request {
 impl Spent for Request {
     fn count(&self, verb: Option<&str>, since: Time) -> u64 {
         // As the hand's store counts: all together are those that do not only tell.
-        let counts = |one: &str| verb.map_or(one != "open-ticket", |verb| verb == one);
+        let counts = |one: &str| verb.map_or(!["open-ticket", LETTER].contains(&one), |verb| verb == one);
         self.done.iter().filter(|(one, when)| counts(one) && *when >= since.0).count() as u64
     }
     fn population(&self, _: EntityKind) -> Option<u64> {
