@@ -216,6 +216,10 @@ fn attacking(secret: &Secret, dice: &mut Dice) -> (Request, Known) {
         _ => (EntityKind::User, "unknown"),
     };
     request.target.kind = kind;
+    if matches!(how, "member" | "unknown") && request.verb == world::LETTER {
+        // A group protects what its members may do, which a letter to them takes from nobody; their names protect from it, too.
+        request.verb = "disable-account".into();
+    }
     // Names that are nobody's, of which one becomes the protected thing's.
     let fresh = |dice: &mut Dice| match kind {
         EntityKind::Address => format!("203.0.113.{}", dice.below(250)),
