@@ -1,5 +1,6 @@
 //! Connectors: one vendor or protocol per file, each behind [`adjutant_hand::connector::Connector`].
 
+mod deadline;
 pub mod dns;
 pub mod http;
 pub mod imap;

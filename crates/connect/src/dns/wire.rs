@@ -1,5 +1,6 @@
 //! One question over UDP, and over TCP where the answer is too long for that.
 
+use crate::deadline::{from_now, left};
 use adjutant_mail::dns::{Kind, Question};
 use adjutant_mail::limits::RECORDS_MAX;
 use simple_dns::rdata::{OPT, RData};
@@ -190,14 +191,4 @@ fn wait(set: impl Fn(Option<Duration>) -> io::Result<()>, until: Instant) -> io:
         Duration::ZERO => Err(ErrorKind::TimedOut.into()),
         span => set(Some(span)),
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long an answer takes in all; nothing that decides sees it")]
-fn from_now(span: Duration) -> Instant {
-    Instant::now() + span
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long an answer takes in all; nothing that decides sees it")]
-fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now())
 }

@@ -3,6 +3,7 @@
 use super::answer::Raw;
 use super::settings::Checked;
 use super::trouble::Trouble;
+use crate::deadline::{from_now, left};
 use crate::http::address::may_be_called;
 use crate::http::{Names, SystemNames};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -56,16 +57,6 @@ pub(super) struct Wire {
     patience: Duration,
     until: Instant,
     literal_max: usize,
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long an answer takes in all; nothing that decides sees it")]
-fn from_now(span: Duration) -> Instant {
-    Instant::now() + span
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long an answer takes in all; nothing that decides sees it")]
-fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now())
 }
 
 impl Wire {
