@@ -139,7 +139,7 @@ pub struct Driver {
     slots: HashMap<Digest, Slots>,
     /// What connectors are asked.
     lookups: lookups::Lookups,
-    /// The time of the latest entry.
+    /// The time of the latest turn, or entry.
     at: Time,
     /// The number of entries at the latest snapshot of memory.
     snapshot: u64,
@@ -229,6 +229,11 @@ impl Driver {
     /// Number and root of the entries so far.
     pub fn head(&self) -> (u64, Hash) {
         (self.tree.len(), self.tree.root())
+    }
+
+    /// The time of the latest turn: clocks go back, this does not while the process runs.
+    pub fn at(&self) -> Time {
+        self.at
     }
 
     /// The ladder as it stands.

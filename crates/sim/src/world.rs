@@ -90,6 +90,8 @@ pub struct World {
     acknowledged: HashMap<Digest, Answer>,
     /// Every turn that became entries, with its time and what decided then.
     applied: Vec<(Time, usize, Vec<Job>)>,
+    /// The time of the latest turn that wrote something and no entry.
+    not_before: Time,
     trace: Vec<u8>,
     cuts: u64,
     /// The power went, or will.
@@ -135,6 +137,7 @@ impl World {
             fold: Fold::new(SAMPLED_PPM),
             acknowledged: HashMap::new(),
             applied: Vec::new(),
+            not_before: Time::default(),
             trace: Vec::new(),
             cuts: 0,
             dark: false,
@@ -185,13 +188,16 @@ impl World {
         self.clock.step(Duration(seconds * 1_000_000));
     }
 
+    fn now(&self) -> Time {
+        self.clock.now().max(self.not_before)
+    }
+
     /// Does `jobs` in one turn while `trouble` happens, and begins again where that ends the process.
     ///
     /// # Errors
     /// What does not hold.
     pub fn turn(&mut self, jobs: Vec<Job>, trouble: Trouble) -> Result<(), Broken> {
-        let now = self.clock.now();
-        let (mut work, jobs) = crowd::work(jobs, self.policy, now);
+        let (mut work, jobs) = crowd::work(jobs, self.policy, self.now());
         let before = if trouble == Trouble::None { Vec::new() } else { self.memory()? };
         self.arm(trouble);
         let mut done = Vec::new();
@@ -222,7 +228,7 @@ impl World {
 
     /// Has all of `work` done in one transaction, now and then in two goes as where the second came while a disk was busy.
     fn driven(&mut self, work: &mut Vec<Work>, done: &mut Vec<Done>) -> Result<Result<(), StoreError>, Broken> {
-        let now = self.clock.now();
+        let now = self.now();
         let first = self.rng.below(3 * (work.len() as u64 + 1)) as usize;
         let driver = self.driver()?;
         if first >= work.len() {
@@ -241,7 +247,7 @@ impl World {
 
     fn note(&mut self, result: &Result<(), StoreError>, done: &[Done]) {
         let result = result.as_ref().map_err(std::mem::discriminant);
-        self.trace.extend(format!("{result:?} {done:?} {:?}\n", self.clock.now()).bytes());
+        self.trace.extend(format!("{result:?} {done:?} {:?}\n", self.now()).bytes());
     }
 
     /// Holds what the turn stored against what it may have.
@@ -257,8 +263,12 @@ impl World {
         read.map_err(|error| Broken::Rule(format!("what was just written cannot be read: {error}")))?;
         wrong?;
         let (len, _) = self.fold.head();
-        if len > from || jobs.iter().any(Job::is_asked) {
+        if len > from {
             self.applied.push((self.fold.at, self.policy, jobs.to_vec()));
+        } else if jobs.iter().any(Job::is_asked) {
+            // That nobody answered is of this time, and no entry tells another process of it: no clock is set back behind it.
+            self.not_before = running.driver.at();
+            self.applied.push((self.not_before, self.policy, jobs.to_vec()));
         }
         self.policy = crowd::adopted(jobs).unwrap_or(self.policy);
         self.trace.extend(self.fold.head().1.0);

@@ -152,8 +152,8 @@ impl Trial<'_> {
         };
         if !right {
             self.outcome.undo_differs += 1;
-            let says = format!("it says {} ({}), it was {untouched}, and is {state}", ended.stage, ended.says);
-            self.outcome.findings.says.push(says);
+            let differs = differing(untouched, &state);
+            self.outcome.findings.says.push(format!("it says {} ({}): {differs}", ended.stage, ended.says));
         }
         Ok(())
     }
@@ -183,6 +183,14 @@ impl Trial<'_> {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+}
+
+/// The lines that only one of two states has: `-` was there, `+` is there now.
+fn differing(was: &str, is: &str) -> String {
+    let (had, has): (Vec<&str>, Vec<&str>) = (was.lines().collect(), is.lines().collect());
+    let gone = had.iter().filter(|line| !has.contains(line)).map(|line| format!("- {line}"));
+    let new = has.iter().filter(|line| !had.contains(line)).map(|line| format!("+ {line}"));
+    gone.chain(new).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether the point says anything about the verb.
