@@ -6,6 +6,7 @@
 
 pub mod logins;
 mod mail;
+pub mod parts;
 pub mod rules;
 pub mod unusual;
 pub mod window;
@@ -18,7 +19,7 @@ use adjutant_model::schema::slots as s;
 use adjutant_model::{Alert, Duration, Origin, Row, Slot, Time, Value, Why};
 use logins::{Features, UserHistory};
 use rules::{RuleHere, RuleHistory};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use unusual::{Firing, Past};
 use window::{RareDay, Seen};
 
@@ -95,8 +96,8 @@ struct Repeat {
     first: Time,
 }
 
-/// Correlation and history. What is written of it is read back by [`Memory::restore`].
-#[derive(Serialize, Deserialize)]
+/// Correlation and history. What is kept of it is written and read in [`parts`].
+#[derive(Serialize)]
 pub struct Memory {
     key: HashKey,
     cases: Cases,
@@ -209,30 +210,6 @@ impl Memory {
         }
     }
 
-    /// A memory that was written, to go on where it stopped, within these limits and under this policy.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn restore<'de, D: Deserializer<'de>>(from: D, limits: Limits, policy: Policy) -> Result<Self, D::Error> {
-        let memory = Self::deserialize(from)?;
-        Ok(Self {
-            cases: memory.cases.with_policy(policy),
-            users: memory.users.with_limit(limits.users_max),
-            addresses: memory.addresses.with_limit(limits.addresses_max),
-            devices: memory.devices.with_limit(limits.addresses_max),
-            subnets: memory.subnets.with_limit(limits.addresses_max),
-            entities: memory.entities.with_limit(limits.entities_max),
-            rules: memory.rules.with_limit(limits.rules_max),
-            here: memory.here.with_limit(limits.pairs_max),
-            units: memory.units.with_limit(limits.pairs_max),
-            pairs: memory.pairs.with_limit(limits.pairs_max),
-            duplicates: memory.duplicates.with_limit(limits.duplicates_max),
-            repeats: memory.repeats.with_limit(limits.duplicates_max),
-            campaigns: memory.campaigns.with_limit(limits.rules_max),
-            ..memory
-        })
-    }
-
     /// The key that [`Keys`] for this memory are made with.
     pub fn key(&self) -> HashKey {
         self.key
@@ -240,14 +217,27 @@ impl Memory {
 
     /// Takes in one alert: says which case it joins, writes what was known before it into its row, and learns.
     pub fn observe(&mut self, alert: &mut Alert, keys: &Keys) -> Observation {
-        let time = alert.row.time(s::ALERT_TIME).unwrap_or_default();
-        let id = alert.id();
+        let (time, duplicate) = self.arrived(&mut alert.row, keys);
+        let firing = self.rule_facts(&mut alert.row, keys, time, !duplicate);
+        let joined = self.join(alert, keys, firing, (time, !duplicate));
+        self.user_facts(&mut alert.row, keys, time, !duplicate);
+        self.place_facts(&mut alert.row, keys, time, !duplicate);
+        Observation { joined, duplicate }
+    }
+
+    /// When it happened, and whether the same bytes came before.
+    fn arrived(&mut self, row: &mut Row, keys: &Keys) -> (Time, bool) {
+        let time = row.time(s::ALERT_TIME).unwrap_or_default();
         let duplicate = self.duplicate(keys.digest, time);
-        let row = &mut alert.row;
         let started = *self.started.get_or_insert(time);
         put(row, s::HISTORY_AGE, Value::Duration(time.since(started)));
-        let firing = self.rule_facts(row, keys, time, !duplicate);
-        let campaign = self.campaign_facts(row, time, !duplicate);
+        (time, duplicate)
+    }
+
+    fn join(&mut self, alert: &mut Alert, keys: &Keys, firing: Firing, (time, learn): (Time, bool)) -> Joined {
+        let id = alert.id();
+        let row = &mut alert.row;
+        let campaign = self.campaign_facts(row, time, learn);
         let (rule, detector) = (keys.rule, keys.detector);
         let arrival = Arrival { alert: id, time, entities: &keys.entities, rule, detector, firing, campaign };
         let joined = self.cases.join(&arrival);
@@ -255,10 +245,12 @@ impl Memory {
             self.campaigns.worked_in(&seen, joined.case);
         }
         case_facts(row, &joined, time);
-        self.user_facts(row, keys, time, !duplicate);
-        self.address_facts(row, keys, time, !duplicate);
-        self.pair_facts(row, keys, time, !duplicate);
-        Observation { joined, duplicate }
+        joined
+    }
+
+    fn place_facts(&mut self, row: &mut Row, keys: &Keys, time: Time, learn: bool) {
+        self.address_facts(row, keys, time, learn);
+        self.pair_facts(row, keys, time, learn);
     }
 
     /// Looks for most of what [`observe`](Self::observe) will ask for about these alerts, and changes nothing: what was not

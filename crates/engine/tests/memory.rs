@@ -3,6 +3,7 @@
 mod stream;
 
 use adjutant_engine::correlate::Policy;
+use adjutant_engine::memory::parts::PARTS;
 use adjutant_engine::memory::{Limits, Memory};
 use adjutant_model::schema::slots as s;
 use stream::{Seen, Stream, Word, hours};
@@ -46,19 +47,34 @@ fn the_same_alerts_give_the_same_facts() {
     assert!(grown > 20 && first.iter().any(|seen| !seen.links.is_empty()), "the stream is interesting enough: {grown}");
 }
 
+/// What is written of a part now.
+fn written(memory: &Memory, part: usize) -> String {
+    let mut text = Vec::new();
+    memory.write_part(part, &mut serde_json::Serializer::new(&mut text)).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn read(parts: &[String], limits: Limits) -> Memory {
+    let mut memory = Stream::new(limits, Policy::default()).memory;
+    for (part, text) in parts.iter().enumerate() {
+        memory.read_part(part, &mut serde_json::Deserializer::from_str(text)).unwrap();
+    }
+    memory.within(limits, Policy::default())
+}
+
+const TIGHT: Limits =
+    Limits { users_max: 4, addresses_max: 4, pairs_max: 50, rules_max: 20, entities_max: 5, duplicates_max: 100 };
+
 #[test]
 fn a_restart_changes_nothing() {
-    for limits in
-        [Limits::default(), Limits { pairs_max: 50, rules_max: 20, entities_max: 5, duplicates_max: 100, ..Limits::default() }]
-    {
+    for limits in [Limits::default(), TIGHT] {
         let words = days(2, 6, false);
         let whole = run(&mut Stream::new(limits, Policy::default()), &words, 0);
         let mut stream = Stream::new(limits, Policy::default());
         let half = words.len() / 2;
         run(&mut stream, words.get(..half).unwrap_or_default(), 0);
-        let written = serde_json::to_string(&stream.memory).unwrap_or_default();
-        let restored = Memory::restore(&mut serde_json::Deserializer::from_str(&written), limits, Policy::default()).ok();
-        let restored = restored.map(|memory| run(&mut Stream::over(memory, 0), &words, half)).unwrap_or_default();
+        let parts: Vec<String> = (0..PARTS).map(|part| written(&stream.memory, part)).collect();
+        let restored = run(&mut Stream::over(read(&parts, limits), 0), &words, half);
         assert!(restored == whole.get(half..).unwrap_or_default());
     }
 }
@@ -68,19 +84,17 @@ fn a_restart_with_less_room_forgets_and_says_so() {
     let words = days(3, 6, false);
     let mut stream = Stream::default();
     run(&mut stream, &words, 0);
-    let written = serde_json::to_string(&stream.memory).unwrap_or_default();
-    let limits = Limits { pairs_max: 3, ..Limits::default() };
-    let restored = Memory::restore(&mut serde_json::Deserializer::from_str(&written), limits, Policy::default()).ok();
-    let seen =
-        restored.map(|memory| Stream::over(memory, 9_999).fire(hours(121), "host1", "detector1", "usual9")).unwrap_or_default();
+    let parts: Vec<String> = (0..PARTS).map(|part| written(&stream.memory, part)).collect();
+    let memory = read(&parts, Limits { pairs_max: 3, ..Limits::default() });
+    let seen = Stream::over(memory, 9_999).fire(hours(121), "host1", "detector1", "usual9");
     assert_eq!(seen.value(s::RULE_FIRES_HERE), adjutant_model::Value::Unknown(adjutant_model::Why::Evicted));
 }
 
 #[test]
 fn what_was_written_badly_is_refused() {
-    for text in ["", "{}", "[1,2,3]", "{\"key\":[1]}"] {
-        let read = Memory::restore(&mut serde_json::Deserializer::from_str(text), Limits::default(), Policy::default());
-        assert!(read.is_err(), "{text}");
+    for (part, text) in (0..PARTS).flat_map(|part| ["", "{}", "[1,2,3]", "{\"key\":[1]}"].map(|text| (part, text))) {
+        let read = Stream::default().memory.read_part(part, &mut serde_json::Deserializer::from_str(text));
+        assert!(read.is_err(), "{part}: {text}");
     }
 }
 

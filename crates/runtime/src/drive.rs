@@ -24,12 +24,14 @@ use crate::failpoint::reach;
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
 use crate::policy::{Policy, Prepared, Spare};
-use crate::ports::{Read, Store, StoreError};
+use crate::ports::{Read, Store, StoreError, Stretch};
 use adjutant_engine::autonomy::Ladder;
+use adjutant_engine::memory::parts::PARTS;
 use adjutant_engine::memory::{Keys, Limits, Memory};
 use adjutant_ledger::{Hash, Tree};
 use adjutant_model::{CaseId, Digest, Outcome, Time};
 use batch::Batch;
+use postcard::ser_flavors::io::WriteFlavor;
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -143,6 +145,8 @@ pub struct Driver {
     at: Time,
     /// The number of entries at the latest snapshot of memory.
     snapshot: u64,
+    /// Parts of the next one that are written.
+    kept: usize,
     /// What is to be removed once it is noted: raw alerts and entries from before, at most so many commits.
     forgetting: Option<(Time, Time, u32)>,
     batch: Batch,
@@ -251,23 +255,48 @@ impl Driver {
         &self.policy
     }
 
-    /// Whether a snapshot of memory is due: some entries came since the last, and many when the machine is busy.
+    /// Whether a part of a snapshot of memory is due: one is begun, or some entries came since the last, and many when the machine
+    /// is busy.
     pub fn wants_snapshot(&self, idle: bool) -> bool {
         let since = self.tree.len().saturating_sub(self.snapshot);
-        since >= self.settings.snapshot_entries || (idle && since >= self.settings.snapshot_entries / 8)
+        self.kept > 0 || since >= self.settings.snapshot_entries || (idle && since >= self.settings.snapshot_entries / 8)
     }
 
-    /// Keeps a snapshot of memory, so that a restart need not read again what came before.
+    /// Keeps the next part of a snapshot of memory, so that a restart need not read again what came before.
     ///
     /// # Errors
-    /// It cannot be written; the snapshot before still stands.
+    /// It cannot be written; the snapshot before still stands, and this one begins anew.
     pub fn snapshot(&mut self) -> Result<(), StoreError> {
-        let memory = &self.memory;
+        let (memory, part, next) = (&self.memory, std::mem::take(&mut self.kept), self.tree.len());
         // Memory is millions of small numbers and everybody waits: they are gathered here and not handed on one by one.
-        let write = &mut |out: &mut dyn Write| postcard::to_io(memory, BufWriter::new(out)).map(|_| ()).map_err(io::Error::other);
-        self.store.keep_memory(self.tree.len(), write)?;
-        self.snapshot = self.tree.len();
+        let write = &mut |out: &mut dyn Write| {
+            let mut out = BufWriter::new(out);
+            postcard::to_io(&next, &mut out).map_err(io::Error::other)?;
+            let mut to = postcard::Serializer { output: WriteFlavor::new(&mut out) };
+            memory.write_part(part, &mut to).map_err(io::Error::other)?;
+            out.flush()
+        };
+        let stretch = match part {
+            0 => Stretch::First,
+            part if part + 1 < PARTS => Stretch::Middle,
+            _ => Stretch::Last,
+        };
+        self.store.keep_memory(stretch, write)?;
+        if stretch == Stretch::Last {
+            self.snapshot = next;
+        } else {
+            self.kept = part + 1;
+        }
         Ok(())
+    }
+
+    /// Keeps a snapshot of memory as it is now.
+    ///
+    /// # Errors
+    /// As for [`snapshot`](Self::snapshot).
+    pub fn snapshot_whole(&mut self) -> Result<(), StoreError> {
+        self.kept = 0;
+        (0..PARTS).try_for_each(|_| self.snapshot())
     }
 
     /// What the alerts that were decided last were read into, for others to be read into.

@@ -149,12 +149,13 @@ pub trait Store: Send {
     /// # Errors
     /// A [`StoreError`].
     fn reader(&self) -> Result<Box<dyn Read>, StoreError>;
-    /// Keeps what `write` writes: a snapshot of memory as it was before the entry `next`; the latest replaces older ones.
+    /// Goes on with a snapshot of memory by what `write` writes. The first stretch begins a new one and leaves an unfinished one
+    /// aside; after the last it replaces the one before.
     ///
     /// # Errors
-    /// A [`StoreError`]; the snapshot before is still there. It may be that of the snapshot before, which then was not kept:
-    /// `write` has ended when this returns, and the disk need not have.
-    fn keep_memory(&mut self, next: u64, write: &mut Writing<'_>) -> Result<(), StoreError>;
+    /// A [`StoreError`]; the snapshot before is still there, and this one has to begin again. It may be that of the snapshot before,
+    /// which then was not kept: `write` has ended when this returns, and the disk need not have.
+    fn keep_memory(&mut self, stretch: Stretch, write: &mut Writing<'_>) -> Result<(), StoreError>;
     /// The latest snapshot of memory. Whether it is whole is known at its end: until that was read without an error, it is not.
     ///
     /// # Errors
@@ -178,8 +179,19 @@ pub trait Store: Send {
     fn backup(&mut self, to: &Path) -> Result<(), StoreError>;
 }
 
-/// A snapshot of memory: the entry before which it was made, and what was written.
-pub type Snapshot = (u64, Box<dyn io::Read>);
+/// Which stretch of a snapshot of memory is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stretch {
+    /// The first.
+    First,
+    /// Another.
+    Middle,
+    /// The last: the snapshot is whole then.
+    Last,
+}
+
+/// What was written of a snapshot of memory, from its first stretch to its last.
+pub type Snapshot = Box<dyn io::Read>;
 
 /// Writes a snapshot to where it is kept.
 pub type Writing<'w> = dyn FnMut(&mut dyn io::Write) -> io::Result<()> + 'w;

@@ -7,8 +7,8 @@ use adjutant_engine::step::Status;
 use adjutant_ledger::Hash;
 use adjutant_model::{CaseId, Outcome, Time};
 use adjutant_runtime::ports::{
-    Block, BlockVisitor, Commit, Kept, Known, Outgoing, Parts, Position, Read, Settle, Snapshot, Store, StoreError, Wanted,
-    Writing, key,
+    Block, BlockVisitor, Commit, Kept, Known, Outgoing, Parts, Position, Read, Settle, Snapshot, Store, StoreError, Stretch,
+    Wanted, Writing, key,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -43,7 +43,7 @@ struct Tables {
     outbox: BTreeMap<i64, Outgoing>,
     /// The identifier that was given last.
     told: i64,
-    memory: Option<(u64, Vec<u8>)>,
+    memory: Option<Vec<u8>>,
     wrong: Option<Wrong>,
 }
 
@@ -51,6 +51,8 @@ struct Tables {
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
+    /// Of a snapshot of memory what is written so far; it goes with whoever writes it.
+    unfinished: Vec<u8>,
 }
 
 impl MemoryStore {
@@ -74,7 +76,7 @@ impl MemoryStore {
     #[must_use]
     pub fn without_memory(&self) -> Self {
         let tables = Tables { memory: None, ..self.lock().clone() };
-        Self { tables: Arc::new(Mutex::new(tables)) }
+        Self { tables: Arc::new(Mutex::new(tables)), unfinished: Vec::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -176,15 +178,19 @@ impl Store for MemoryStore {
         Ok(Box::new(self.clone()))
     }
 
-    fn keep_memory(&mut self, next: u64, write: &mut Writing<'_>) -> Result<(), StoreError> {
-        let mut bytes = Vec::new();
-        write(&mut bytes).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        self.lock().memory = Some((next, bytes));
+    fn keep_memory(&mut self, stretch: Stretch, write: &mut Writing<'_>) -> Result<(), StoreError> {
+        if stretch == Stretch::First {
+            self.unfinished.clear();
+        }
+        write(&mut self.unfinished).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        if stretch == Stretch::Last {
+            self.lock().memory = Some(std::mem::take(&mut self.unfinished));
+        }
         Ok(())
     }
 
     fn memory(&mut self) -> Result<Option<Snapshot>, StoreError> {
-        Ok(self.lock().memory.clone().map(|(next, bytes)| (next, Box::new(io::Cursor::new(bytes)) as Box<dyn io::Read>)))
+        Ok(self.lock().memory.clone().map(|bytes| Box::new(io::Cursor::new(bytes)) as Snapshot))
     }
 
     fn forgettable(&mut self, raw_before: Time, entries_before: Time) -> Result<u64, StoreError> {

@@ -17,6 +17,7 @@ use crate::memory_store::MemoryStore;
 use crate::policies::{ASKED_MAX, policy};
 use crate::records::Records;
 use crate::{Clock, Disk, Rng};
+use adjutant_engine::memory::parts::PARTS;
 use adjutant_model::{Digest, Duration, Time};
 use adjutant_runtime::drive::{Answer, Done, Driver, Reply, Settings, Work, asking, kind};
 use adjutant_runtime::ports::{Parts, Read, Settle, Store, StoreError};
@@ -325,12 +326,15 @@ impl World {
         self.start(None, Some(memory))
     }
 
-    /// Keeps a snapshot of memory.
+    /// Keeps some more parts of a snapshot of memory.
     ///
     /// # Errors
-    /// It cannot be kept.
+    /// They cannot be kept.
     pub fn snapshot(&mut self) -> Result<(), Broken> {
-        self.driver()?.snapshot().map_err(|error| Broken::Rule(format!("no snapshot: {error}")))
+        let parts = 1 + self.rng.below(PARTS as u64);
+        let driver = self.driver()?;
+        let kept = (0..parts).try_for_each(|_| driver.snapshot());
+        kept.map_err(|error| Broken::Rule(format!("no snapshot: {error}")))
     }
 
     /// Delivers some of what the world is to be told; what came of it is written while `trouble` happens.

@@ -1,10 +1,10 @@
-//! The file with a snapshot of memory: the entry before which it was made (8 bytes, little-endian), and one Zstandard frame
-//! with a checksum. It is written beside the last one and then takes its name, so that a whole one is always there.
+//! The file with a snapshot of memory: one Zstandard frame with a checksum. It is written beside the last one and then takes its
+//! name, so that a whole one is always there.
 
 use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::ports::{Settle, Snapshot, Writing};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _, Write};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -22,7 +22,11 @@ const PIECES_MAX: usize = 8;
 
 /// A snapshot that a thread of its own compresses and makes durable: whoever decides stands still only while its bytes are made.
 /// Dropping it waits for the thread.
-pub(crate) struct Keeping(Option<JoinHandle<io::Result<()>>>);
+pub(crate) struct Keeping {
+    /// None after the last stretch.
+    sender: Option<SyncSender<Piece>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
 
 /// What the thread is handed.
 enum Piece {
@@ -32,20 +36,38 @@ enum Piece {
 }
 
 impl Keeping {
-    /// Begins a snapshot of what `write` writes. `settler` makes durable what memory knows, before the snapshot counts.
-    pub(crate) fn begin(folder: PathBuf, next: u64, settler: Box<dyn Settle>, write: &mut Writing<'_>) -> io::Result<Self> {
+    /// Begins a snapshot. `settler` makes durable what memory knows, before the snapshot counts.
+    pub(crate) fn begin(folder: PathBuf, settler: Box<dyn Settle>) -> io::Result<Self> {
         let (sender, pieces) = sync_channel(PIECES_MAX);
-        let keep = move || keep(&folder, next, settler, &pieces);
-        let keeping = Self(Some(std::thread::Builder::new().name("snapshot".into()).spawn(keep)?));
+        let keep = move || keep(&folder, settler, &pieces);
+        let thread = std::thread::Builder::new().name("snapshot".into()).spawn(keep)?;
+        Ok(Self { sender: Some(sender), thread: Some(thread) })
+    }
+
+    /// Goes on with what `write` writes.
+    pub(crate) fn stretch(&mut self, write: &mut Writing<'_>) -> io::Result<()> {
+        let Some(sender) = &self.sender else { return Err(io::Error::other("it is written to its end")) };
         let mut out = Pieces { sender, bytes: Vec::new() };
-        let written = write(&mut out).and_then(|()| out.flush()).and_then(|()| out.hand(Piece::End));
-        drop(out);
-        match written {
-            Ok(()) => Ok(keeping),
-            // A thread that is no more there failed, and knows why.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(keeping.end().err().unwrap_or(error)),
-            Err(error) => Err(error),
+        write(&mut out).and_then(|()| out.flush()).map_err(|error| self.why(error))
+    }
+
+    /// Nothing is missing.
+    pub(crate) fn last(&mut self) -> io::Result<()> {
+        let handed = self.sender.take().map_or(Ok(()), |sender| hand(&sender, Piece::End));
+        handed.map_err(|error| self.why(error))
+    }
+
+    /// Whether nothing is missing.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.sender.is_none()
+    }
+
+    /// A thread that is no more there failed, and knows why.
+    fn why(&mut self, error: io::Error) -> io::Error {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            return error;
         }
+        self.join().err().unwrap_or(error)
     }
 
     /// Waits until it is durable.
@@ -54,7 +76,8 @@ impl Keeping {
     }
 
     fn join(&mut self) -> io::Result<()> {
-        self.0.take().map_or(Ok(()), |thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("it panicked"))))
+        drop(self.sender.take());
+        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("it panicked"))))
     }
 }
 
@@ -65,19 +88,17 @@ impl Drop for Keeping {
     }
 }
 
+fn hand(sender: &SyncSender<Piece>, piece: Piece) -> io::Result<()> {
+    sender.send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
+}
+
 /// Hands over what is written to it.
-struct Pieces {
-    sender: SyncSender<Piece>,
+struct Pieces<'k> {
+    sender: &'k SyncSender<Piece>,
     bytes: Vec<u8>,
 }
 
-impl Pieces {
-    fn hand(&self, piece: Piece) -> io::Result<()> {
-        self.sender.send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-impl Write for Pieces {
+impl Write for Pieces<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.bytes.len() + bytes.len() > PIECE_BYTES {
             self.flush()?;
@@ -89,19 +110,18 @@ impl Write for Pieces {
 
     fn flush(&mut self) -> io::Result<()> {
         let bytes = std::mem::take(&mut self.bytes);
-        self.hand(Piece::Bytes(bytes))
+        hand(self.sender, Piece::Bytes(bytes))
     }
 }
 
-fn keep(folder: &Path, next: u64, mut settler: Box<dyn Settle>, pieces: &Receiver<Piece>) -> io::Result<()> {
+fn keep(folder: &Path, mut settler: Box<dyn Settle>, pieces: &Receiver<Piece>) -> io::Result<()> {
     let new = folder.join("memory.new");
     let mut open = fs::OpenOptions::new();
     open.create(true).write(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    let mut file = open.open(&new)?;
+    let file = open.open(&new)?;
     reach("snapshot.opened");
-    file.write_all(&next.to_le_bytes())?;
     let mut encoder = zstd::stream::write::Encoder::new(file, LEVEL)?;
     encoder.include_checksum(true)?;
     loop {
@@ -122,52 +142,67 @@ fn keep(folder: &Path, next: u64, mut settler: Box<dyn Settle>, pieces: &Receive
 
 /// The snapshot that there is.
 pub(crate) fn read(folder: &Path) -> io::Result<Option<Snapshot>> {
-    let mut file = match File::open(folder.join(MEMORY)) {
+    let file = match File::open(folder.join(MEMORY)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut next = [0; 8];
-    if file.read_exact(&mut next).is_err() {
-        return Ok(None);
-    }
     let decoder = zstd::stream::read::Decoder::new(file)?;
-    Ok(Some((u64::from_le_bytes(next), Box::new(BufReader::new(decoder)))))
+    Ok(Some(Box::new(BufReader::new(decoder))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::settle::Durable;
+    use std::io::Read as _;
 
-    fn kept(folder: &Path, next: u64, write: &mut Writing<'_>) -> io::Result<()> {
-        Keeping::begin(folder.into(), next, Box::new(Durable), write)?.end()
+    fn kept(folder: &Path, write: &mut Writing<'_>) -> io::Result<()> {
+        let mut keeping = Keeping::begin(folder.into(), Box::new(Durable))?;
+        keeping.stretch(write)?;
+        keeping.last()?;
+        keeping.end()
     }
 
-    fn is(folder: &Path) -> Option<(u64, Vec<u8>)> {
-        let (next, mut of) = read(folder).unwrap()?;
+    fn is(folder: &Path) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        of.read_to_end(&mut bytes).unwrap();
-        Some((next, bytes))
+        read(folder).unwrap()?.read_to_end(&mut bytes).unwrap();
+        Some(bytes)
     }
 
     #[test]
     fn what_is_not_written_to_its_end_leaves_the_snapshot_before() {
         let folder = tempfile::tempdir().unwrap();
         let many: Vec<u8> = (0..3 * PIECE_BYTES * PIECES_MAX).map(|n| (n % 251) as u8).collect();
-        kept(folder.path(), 7, &mut |out| many.chunks(1_000).try_for_each(|part| out.write_all(part))).unwrap();
-        let failed = kept(folder.path(), 8, &mut |out| {
+        kept(folder.path(), &mut |out| many.chunks(1_000).try_for_each(|part| out.write_all(part))).unwrap();
+        let failed = kept(folder.path(), &mut |out| {
             out.write_all(&many)?;
             Err(io::Error::other("memory is no more"))
         });
         assert!(failed.unwrap_err().to_string().contains("memory is no more"));
-        assert_eq!(is(folder.path()), Some((7, many)));
+        let mut unfinished = Keeping::begin(folder.path().into(), Box::new(Durable)).unwrap();
+        unfinished.stretch(&mut |out| out.write_all(b"the first of two")).unwrap();
+        assert!(unfinished.end().is_err());
+        assert_eq!(is(folder.path()), Some(many));
+    }
+
+    #[test]
+    fn stretches_are_read_as_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut keeping = Keeping::begin(folder.path().into(), Box::new(Durable)).unwrap();
+        for stretch in ["one, ", "two, ", "three"] {
+            keeping.stretch(&mut |out| out.write_all(stretch.as_bytes())).unwrap();
+        }
+        keeping.last().unwrap();
+        assert!(keeping.stretch(&mut |_| Ok(())).is_err());
+        keeping.end().unwrap();
+        assert_eq!(is(folder.path()), Some(b"one, two, three".to_vec()));
     }
 
     #[test]
     fn a_folder_that_is_gone_is_told() {
         let folder = tempfile::tempdir().unwrap().path().join("gone");
-        let told = kept(&folder, 1, &mut |out| (0..64).try_for_each(|_| out.write_all(&[0; PIECE_BYTES])));
+        let told = kept(&folder, &mut |out| (0..64).try_for_each(|_| out.write_all(&[0; PIECE_BYTES])));
         assert_eq!(told.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

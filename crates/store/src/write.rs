@@ -13,7 +13,7 @@ use adjutant_model::{CaseId, Time};
 use adjutant_runtime::failpoint::reach;
 #[cfg(feature = "planted")]
 use adjutant_runtime::planted::{Bug, is};
-use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Settle, Snapshot, Store, StoreError, Writing, key};
+use adjutant_runtime::ports::{Commit, Kept, Known, Outgoing, Read, Settle, Snapshot, Store, StoreError, Stretch, Writing, key};
 use rusqlite::{Connection, OpenFlags, params};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,10 +136,17 @@ impl Sqlite {
         Ok(late)
     }
 
-    /// Waits for the last snapshot of memory.
+    /// Waits for the last snapshot of memory; one that was not written to its end is left aside.
     fn kept(&mut self) -> Result<(), StoreError> {
-        let kept = self.keeping.take().map_or(Ok(()), Keeping::end);
-        kept.map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))
+        let Some(keeping) = self.keeping.take_if(|keeping| keeping.is_whole()) else {
+            self.keeping = None;
+            return Ok(());
+        };
+        keeping.end().map_err(|error| self.not_kept(&error))
+    }
+
+    fn not_kept(&self, error: &std::io::Error) -> StoreError {
+        io(error, &self.folder.join(snapshot::MEMORY))
     }
 
     /// Takes over what was committed.
@@ -298,15 +305,22 @@ impl Store for Sqlite {
         }
     }
 
-    fn keep_memory(&mut self, next: u64, write: &mut Writing<'_>) -> Result<(), StoreError> {
+    fn keep_memory(&mut self, stretch: Stretch, write: &mut Writing<'_>) -> Result<(), StoreError> {
         if self.options.vfs.is_some() {
             return Ok(()); // A simulated disk has no folder; memory is then read again from the entries.
         }
-        self.kept()?;
-        let (folder, settler) = (self.folder.clone(), self.settler()?);
-        let keeping = Keeping::begin(folder, next, settler, write);
-        self.keeping = Some(keeping.map_err(|error| io(&error, &self.folder.join(snapshot::MEMORY)))?);
-        Ok(())
+        if stretch == Stretch::First {
+            self.kept()?;
+            let begun = Keeping::begin(self.folder.clone(), self.settler()?);
+            self.keeping = Some(begun.map_err(|error| self.not_kept(&error))?);
+        }
+        let unbegun = || StoreError::Unavailable("a snapshot of memory begins with its first stretch".into());
+        let keeping = self.keeping.as_mut().ok_or_else(unbegun)?;
+        let written = keeping.stretch(write).and_then(|()| if stretch == Stretch::Last { keeping.last() } else { Ok(()) });
+        written.map_err(|error| {
+            self.keeping = None;
+            self.not_kept(&error)
+        })
     }
 
     fn memory(&mut self) -> Result<Option<Snapshot>, StoreError> {

@@ -62,10 +62,10 @@ fn turn(driver: &mut Driver, mut work: Vec<Work>) -> Vec<Done> {
 
 /// Memory as a snapshot holds it.
 fn memory(mut driver: Driver) -> (Vec<u8>, Box<dyn Store>) {
-    driver.snapshot().unwrap();
+    driver.snapshot_whole().unwrap();
     let mut store = driver.into_store();
     let mut bytes = Vec::new();
-    store.memory().unwrap().unwrap().1.read_to_end(&mut bytes).unwrap();
+    store.memory().unwrap().unwrap().read_to_end(&mut bytes).unwrap();
     (bytes, store)
 }
 
@@ -104,4 +104,39 @@ fn what_was_written_back_is_in_the_file_and_known_without_the_log() {
     let (entries, _) = again.head();
     turn(&mut again, alerts(&policy).skip(60).collect());
     assert!(again.head().0 > entries, "what is new is not taken for known");
+}
+
+/// Alerts and verdicts in commits of a few, and between them the parts of a snapshot, each as of another entry.
+#[test]
+fn parts_of_memory_that_were_kept_between_commits_come_to_the_whole_after_a_restart() {
+    let policy = policy();
+    for every in 1..8 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut driver = open(folder.path(), &policy);
+        let mut alerts = alerts(&policy).peekable();
+        for commit in 1.. {
+            let done = turn(&mut driver, alerts.by_ref().take(2).collect());
+            let decided = done.iter().find_map(|done| if let Done::Decided(answer) = done { Some(answer.case) } else { None });
+            turn(&mut driver, decided.map(judged).into_iter().collect());
+            if commit % every == 0 {
+                driver.snapshot().unwrap();
+            }
+            if alerts.peek().is_none() {
+                break;
+            }
+        }
+        // The last one that is whole is of parts from before; one more may be begun.
+        drop(driver.store().memory().unwrap());
+        let file = folder.path().join(MEMORY);
+        let kept = std::fs::read(&file).unwrap();
+        let (before, store) = memory(driver);
+        drop(store);
+        std::fs::write(&file, &kept).unwrap();
+        let (after, store) = memory(open(folder.path(), &policy));
+        assert!(before == after, "memory differs after a restart (a part after every {every} commits)");
+        drop(store);
+        std::fs::remove_file(&file).unwrap();
+        let (anew, _) = memory(open(folder.path(), &policy));
+        assert!(before == anew, "memory differs when all is read again");
+    }
 }

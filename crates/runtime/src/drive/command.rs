@@ -10,6 +10,7 @@ use crate::ports::{Kept, Outgoing, StoreError};
 use adjutant_engine::autonomy::{self, Ladder, Pause, Rung};
 use adjutant_engine::context::Said;
 use adjutant_engine::memory::Keys;
+use adjutant_engine::memory::parts::PARTS;
 use adjutant_engine::step::{self, Case, Event, Input, Refusal, Verdict};
 use adjutant_model::{Alert, Autonomy, CaseId, Duration, Outcome, Time};
 use std::sync::Arc;
@@ -318,7 +319,7 @@ impl Driver {
         kept.review = false;
         let (about, sampled) = (kept.worst, kept.sampled);
         if verdict != Verdict::Reopen {
-            self.learn(about, verdict == Verdict::Close)?;
+            self.learn(about, verdict == Verdict::Close, PARTS)?;
             if sampled {
                 self.sample(&kept, by, verdict);
             }
@@ -335,11 +336,11 @@ impl Driver {
         self.batch.documents.push((kind::SAMPLE, hex(&kept.id.0), Some(body.to_string())));
     }
 
-    /// Feeds a verdict on the decision `about` to memory.
-    pub(super) fn learn(&mut self, about: u64, benign: bool) -> Result<(), StoreError> {
+    /// Feeds a verdict on the decision `about` to memory, where only the first `parts` of it do not know it yet.
+    pub(super) fn learn(&mut self, about: u64, benign: bool, parts: usize) -> Result<(), StoreError> {
         if let Some(alert) = self.alert_of(about)? {
             let keys = self.keys(&alert);
-            self.memory.learn_verdict(&keys, benign);
+            self.memory.catch_up_verdict(&keys, benign, parts);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::policy::Policy;
 use crate::ports::{Parts, Read, Store, StoreError};
 use adjutant_engine::autonomy::{Ladder, Pause, Rung};
 use adjutant_engine::correlate;
+use adjutant_engine::memory::parts::PARTS;
 use adjutant_engine::memory::{Limits, Memory};
 use adjutant_engine::step::Verdict;
 use adjutant_ledger::Tree;
@@ -34,7 +35,7 @@ impl Driver {
     pub fn open(mut store: Box<dyn Store>, policy: Arc<Policy>, settings: Settings, now: Time) -> Result<Self, StoreError> {
         let mut reader = store.reader()?;
         let (tree, at) = tree(&mut *reader)?;
-        let (snapshot, memory) = memory(&mut *store, &policy, settings.memory, tree.len())?;
+        let (known, memory) = memory(&mut *store, &policy, settings.memory, tree.len())?;
         let ladder = reader.document(kind::LADDER, "current")?.map_or_else(Ladder::default, |text| ladder(&text));
         #[cfg(feature = "planted")]
         let ladder = if is(Bug::PauseForgotten) { running(ladder) } else { ladder };
@@ -51,26 +52,29 @@ impl Driver {
             slots,
             lookups,
             at,
-            snapshot,
+            snapshot: known[0],
+            kept: 0,
             forgetting: None,
             batch: Batch::default(),
             begun: false,
             spent: Vec::new(),
         };
         driver.answer_as_before(&answers);
-        driver.replay(snapshot)?;
+        driver.replay(&known)?;
         driver.know_book(now)?;
         Ok(driver)
     }
 
-    /// Feeds memory with what came after its snapshot.
-    fn replay(&mut self, from: u64) -> Result<(), StoreError> {
+    /// Feeds memory with what came after its snapshot. `known` says of each of its parts before which entry it was written.
+    fn replay(&mut self, known: &[u64; PARTS]) -> Result<(), StoreError> {
+        let from = known[0];
         let mut reader = self.store.reader()?;
         let mut entry = Entry::default();
         reader.blocks(from, Parts::Entries, &mut |block| {
             for (seq, bytes) in (block.first..).zip(event::pieces(&block.entries)).filter(|(seq, _)| *seq >= from) {
                 let damaged = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
                 reach("replay");
+                let parts = known.iter().filter(|next| **next <= seq).count();
                 match event::kind(bytes.map_err(damaged)?).map_err(damaged)? {
                     // Nothing arrived: memory saw the alert when it did.
                     Kind::Decided(head, ..) if head.flags & flag::AGAIN != 0 => {}
@@ -78,14 +82,14 @@ impl Driver {
                         let slots = self.slots(head.book)?;
                         event::decided(&head, rest, &slots, &mut entry).map_err(damaged)?;
                         let keys = self.keys(&entry.alert);
-                        self.memory.observe(&mut entry.alert, &keys);
+                        self.memory.catch_up(&mut entry.alert, &keys, parts);
                     }
                     Kind::Handover => {}
                     #[cfg(feature = "planted")]
                     Kind::Noted(_) if is(Bug::VerdictsNotReplayed) => {}
                     Kind::Noted(noted) => {
                         if let What::Verdict { verdict: verdict @ (Verdict::Close | Verdict::Escalate), about, .. } = noted.what {
-                            self.learn(about, verdict == Verdict::Close)?;
+                            self.learn(about, verdict == Verdict::Close, parts)?;
                         }
                     }
                 }
@@ -162,28 +166,35 @@ fn tree(reader: &mut dyn Read) -> Result<(Tree, Time), StoreError> {
     Ok((tree, at))
 }
 
-/// The snapshot that there is, or nothing seen yet. One that cannot be read, or is from a longer ledger, is as none.
-fn memory(store: &mut dyn Store, policy: &Policy, limits: Limits, len: u64) -> Result<(u64, Memory), StoreError> {
+/// Before which entry each part of memory was written, and memory: the snapshot that there is, or nothing seen yet. One that cannot
+/// be read, or is from a longer ledger, is as none.
+fn memory(store: &mut dyn Store, policy: &Policy, limits: Limits, len: u64) -> Result<([u64; PARTS], Memory), StoreError> {
     let mut rules = correlate::Policy::of(&policy.book.correlate);
     // What is open is remembered as other things are, whatever the book would allow a triage of files.
     rules.cases_max = rules.cases_max.min(limits.entities_max);
-    if let Some((next, mut from)) = store.memory()?.filter(|(next, _)| *next <= len)
-        && let Some(memory) = read(&mut *from, limits, rules.clone())
+    let nothing = || Memory::new(policy.key, limits, rules.clone());
+    if let Some(mut from) = store.memory()?
+        && let Some((known, memory)) = read(&mut *from, nothing())
         && memory.key() == policy.key
+        && known.is_sorted()
+        && known.iter().all(|next| *next <= len)
     {
         #[cfg(feature = "planted")]
-        let next = if is(Bug::OldMemory) { len } else { next };
-        return Ok((next, memory));
+        let known = if is(Bug::OldMemory) { [len; PARTS] } else { known };
+        return Ok((known, memory.within(limits, rules)));
     }
-    Ok((0, Memory::new(policy.key, limits, rules)))
+    Ok(([0; PARTS], nothing()))
 }
 
 /// Reads a snapshot to its end: only there is known whether it is whole.
-fn read(mut from: &mut dyn io::Read, limits: Limits, rules: correlate::Policy) -> Option<Memory> {
-    let mut room = [0; 1024];
-    let reader = IOReader::new(&mut from, &mut room);
-    let memory = Memory::restore(&mut postcard::Deserializer::from_flavor(reader), limits, rules).ok()?;
-    (io::copy(&mut from, &mut io::sink()).ok()? == 0).then_some(memory)
+fn read(mut from: &mut dyn io::Read, mut memory: Memory) -> Option<([u64; PARTS], Memory)> {
+    let (mut room, mut known) = ([0; 1024], [0; PARTS]);
+    let mut reader = postcard::Deserializer::from_flavor(IOReader::new(&mut from, &mut room));
+    for (part, next) in known.iter_mut().enumerate() {
+        *next = u64::deserialize(&mut reader).ok()?;
+        memory.read_part(part, &mut reader).ok()?;
+    }
+    (io::copy(&mut from, &mut io::sink()).ok()? == 0).then_some((known, memory))
 }
 
 /// The ladder as a document: rungs as a list, because JSON has only texts as keys.

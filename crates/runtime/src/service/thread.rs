@@ -85,7 +85,7 @@ fn run(service: &Service, mut driver: Driver, mut told: Told) {
         }
     }
     // What was decided since the last snapshot would be read again at the next start.
-    let _ = driver.snapshot();
+    let _ = driver.snapshot_whole();
 }
 
 /// One transaction in the making, in memory that is used again.
