@@ -4,6 +4,7 @@
 //! [`Keys`], made in parallel beforehand. The same alerts in the same order give the same facts, live and
 //! in replay. History that was forgotten to stay in bounds is *unknown*, never "first seen".
 
+mod hours;
 pub mod logins;
 mod mail;
 pub mod parts;

@@ -68,6 +68,9 @@ impl Default for Settings {
     }
 }
 
+/// Entries between two parts of a snapshot, so that what waited for the one is done before the other.
+const BETWEEN_PARTS: u64 = 3_000;
+
 /// Of users, addresses and other things a service remembers so many each, unless it is told otherwise.
 pub const REMEMBERED: usize = 33_000;
 
@@ -145,8 +148,9 @@ pub struct Driver {
     at: Time,
     /// The number of entries at the latest snapshot of memory.
     snapshot: u64,
-    /// Parts of the next one that are written.
+    /// Parts of the next one that are written, and the number of entries at the latest of them.
     kept: usize,
+    kept_at: u64,
     /// What is to be removed once it is noted: raw alerts and entries from before, at most so many commits.
     forgetting: Option<(Time, Time, u32)>,
     batch: Batch,
@@ -255,11 +259,15 @@ impl Driver {
         &self.policy
     }
 
-    /// Whether a part of a snapshot of memory is due: one is begun, or some entries came since the last, and many when the machine
-    /// is busy.
+    /// Whether a part of a snapshot of memory is due: some entries came since the part before, or since the last snapshot, and many
+    /// when the machine is busy.
     pub fn wants_snapshot(&self, idle: bool) -> bool {
-        let since = self.tree.len().saturating_sub(self.snapshot);
-        self.kept > 0 || since >= self.settings.snapshot_entries || (idle && since >= self.settings.snapshot_entries / 8)
+        let since = |entries: u64| self.tree.len().saturating_sub(entries);
+        if self.kept > 0 {
+            return idle || since(self.kept_at) >= BETWEEN_PARTS;
+        }
+        let since = since(self.snapshot);
+        since >= self.settings.snapshot_entries || (idle && since >= self.settings.snapshot_entries / 8)
     }
 
     /// Keeps the next part of a snapshot of memory, so that a restart need not read again what came before.
@@ -285,7 +293,7 @@ impl Driver {
         if stretch == Stretch::Last {
             self.snapshot = next;
         } else {
-            self.kept = part + 1;
+            (self.kept, self.kept_at) = (part + 1, next);
         }
         Ok(())
     }

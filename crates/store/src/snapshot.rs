@@ -4,7 +4,7 @@
 use adjutant_runtime::failpoint::reach;
 use adjutant_runtime::ports::{Settle, Snapshot, Writing};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -12,16 +12,19 @@ use std::thread::JoinHandle;
 /// The file in the folder that holds a snapshot of memory.
 pub const MEMORY: &str = "memory";
 
-/// Hardly compressed at all: whoever decides waits for this thread, and level -1 takes three times as long for 38 MB of 62.
-const LEVEL: i32 = -100;
+/// Of 33 MB 21 remain.
+const LEVEL: i32 = -1;
+
+/// Bytes of it that are made durable at a time.
+const LITTLE_BYTES: usize = 1 << 20;
 
 /// Bytes that are handed over at a time, and how many such pieces may wait. They are freed on the other thread: larger ones would
 /// leave holes in the memory of the one that decides.
 const PIECE_BYTES: usize = 64 << 10;
 const PIECES_MAX: usize = 8;
 
-/// A snapshot that a thread of its own compresses and makes durable: whoever decides stands still only while its bytes are made.
-/// Dropping it waits for the thread.
+/// A snapshot that a thread of its own compresses and makes durable, after the last stretch: whoever decides stands still only while
+/// its bytes are made. Dropping it waits for the thread.
 pub(crate) struct Keeping {
     /// None after the last stretch.
     sender: Option<SyncSender<Piece>>,
@@ -48,7 +51,8 @@ impl Keeping {
     pub(crate) fn stretch(&mut self, write: &mut Writing<'_>) -> io::Result<()> {
         let Some(sender) = &self.sender else { return Err(io::Error::other("it is written to its end")) };
         let mut out = Pieces { sender, bytes: Vec::new() };
-        write(&mut out).and_then(|()| out.flush()).map_err(|error| self.why(error))
+        let written = write(&mut out).and_then(|()| out.flush());
+        written.map_err(|error| self.why(error))
     }
 
     /// Nothing is missing.
@@ -115,29 +119,72 @@ impl Write for Pieces<'_> {
 }
 
 fn keep(folder: &Path, mut settler: Box<dyn Settle>, pieces: &Receiver<Piece>) -> io::Result<()> {
-    let new = folder.join("memory.new");
-    let mut open = fs::OpenOptions::new();
-    open.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    let file = open.open(&new)?;
+    let mut aside = aside(folder)?;
     reach("snapshot.opened");
-    let mut encoder = zstd::stream::write::Encoder::new(file, LEVEL)?;
-    encoder.include_checksum(true)?;
     loop {
         match pieces.recv() {
-            Ok(Piece::Bytes(bytes)) => encoder.write_all(&bytes)?,
+            Ok(Piece::Bytes(bytes)) => aside.write_all(&bytes)?,
             Ok(Piece::End) => break,
             Err(_) => return Err(io::Error::other("it was not written to its end")),
         }
     }
-    encoder.finish()?.sync_all()?;
+    // From here on nobody waits.
+    let new = folder.join("memory.new");
+    pack(aside, &new)?;
     // It must not know entries that the power can take back.
     settler.settle().map_err(io::Error::other)?;
     reach("snapshot.written");
     fs::rename(&new, folder.join(MEMORY))?;
     reach("snapshot.renamed");
     File::open(folder)?.sync_all()
+}
+
+/// An empty file without a name, which goes with the process. What is written to it stays in the system's memory: it is never
+/// synced, and whoever writes it waits for no disk.
+fn aside(folder: &Path) -> io::Result<File> {
+    let path = folder.join("memory.aside");
+    let file = private().read(true).open(&path)?;
+    fs::remove_file(&path).map(|()| file)
+}
+
+/// Files for their owner alone.
+fn private() -> fs::OpenOptions {
+    let mut open = fs::OpenOptions::new();
+    open.create(true).write(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    open
+}
+
+/// Compresses what was written aside into the file `new`, durably.
+fn pack(mut aside: File, new: &Path) -> io::Result<()> {
+    aside.seek(io::SeekFrom::Start(0))?;
+    let mut encoder = zstd::stream::write::Encoder::new(Little { file: private().open(new)?, unsynced: 0 }, LEVEL)?;
+    encoder.include_checksum(true)?;
+    io::copy(&mut aside, &mut encoder)?;
+    encoder.finish()?.file.sync_all()
+}
+
+/// A file that is made durable a little at a time: the log of commits shares its disk, and waits for whatever is synced at once.
+struct Little {
+    file: File,
+    unsynced: usize,
+}
+
+impl Write for Little {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.unsynced >= LITTLE_BYTES {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
+        let written = self.file.write(bytes)?;
+        self.unsynced += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// The snapshot that there is.

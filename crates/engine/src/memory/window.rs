@@ -19,6 +19,7 @@ const HOURS: usize = 24;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Day {
     latest_hour: i64,
+    #[serde(with = "super::hours")]
     counts: [u16; HOURS],
 }
 

@@ -54,6 +54,7 @@ impl Driver {
             at,
             snapshot: known[0],
             kept: 0,
+            kept_at: 0,
             forgetting: None,
             batch: Batch::default(),
             begun: false,
