@@ -72,8 +72,8 @@ pub fn step() -> Result<Ending> {
             return Ok(Ending::Skipped(client.advice()));
         }
     }
-    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant", "--test", "doors", "--"]);
-    command.args(["clients::", "mail::", "retention::"]);
+    let mut command = sh::cargo(&["test", "--quiet", "--package", "adjutant", "--test", "doors", "--test", "act", "--"]);
+    command.args(["clients::", "mail::", "retention::", "letters::", "slack::"]);
     command.env("ADJUTANT_CLIENTS", dir());
     let (passed, text) = sh::captured(command, "clients")?;
     if !passed {

@@ -10,17 +10,17 @@ use crate::acting::{Servers, Verb, watched};
 use crate::dice::Dice;
 use crate::figures::Figures;
 use crate::sh;
+use crate::together::together;
 use adjutant_connect::proof::{HARNESS, Proof};
 use adjutant_model::Digest;
 use anyhow::{Context as _, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// Trials at a time. Most of them wait for a server that does not answer.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 128;
 /// Fewer trials of each verb at each point prove nothing.
 const SEEDS_MIN: usize = 10;
 /// Shown of what was found.
@@ -84,10 +84,12 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(!servers.is_empty(), "`{}` {none}", arguments.connector.as_deref().unwrap_or_default());
     let jobs = jobs(&servers, arguments);
     let verbs = servers.iter().map(|servers| servers.verbs().len()).sum::<usize>();
-    let sum = tried(&jobs);
+    let began = Instant::now();
+    let sum = tried(&jobs)?;
+    let seconds = began.elapsed().as_secs_f64();
     sum.findings.says.iter().take(SHOWN_MAX).for_each(|says| println!("{says}\n"));
     println!("{} were put before a person; {} lies were believed where nothing shows what was done", sum.stuck, sum.believed);
-    let passed = report(&sum, verbs, arguments)?;
+    let passed = report(&sum, (verbs, seconds), arguments)?;
     if arguments.write && passed {
         ensure!(arguments.seeds >= SEEDS_MIN && arguments.point.is_none(), "too little was tried to be written down");
         FILES.into_iter().filter(|name| wanted(name)).try_for_each(|name| prove(name, &jobs))?;
@@ -104,11 +106,11 @@ fn prove(name: &str, jobs: &[Job<'_>]) -> Result<()> {
     fs::write(&file, proof.to_string()).with_context(|| format!("write {}", file.display()))
 }
 
-fn report(sum: &Sum, verbs: usize, arguments: &Arguments) -> Result<bool> {
+fn report(sum: &Sum, (verbs, seconds): (usize, f64), arguments: &Arguments) -> Result<bool> {
     let Findings { second_effects, without_permit, unclear_left, .. } = sum.findings;
     let mut figures = Figures::default();
     figures.add("verbs", verbs as f64, "verbs that were tried, each way of one counted");
-    figures.add("trials", sum.trials as f64, "trials, each at a fault point");
+    figures.add("trials", sum.trials as f64, format!("trials in {seconds:.0} s, each at a fault point"));
     figures.add("second_effects", second_effects as f64, "effects that happened twice; bar 0");
     figures.add("effects_without_permit", without_permit as f64, "without earlier intent, ruling and approval; bar 0");
     figures.add("unclear_left", unclear_left as f64, "ends that are not true, or not known within 60 s; bar 0");
@@ -132,17 +134,14 @@ fn jobs<'a>(servers: &'a [Box<dyn Servers>], arguments: &Arguments) -> Vec<Job<'
     jobs
 }
 
-fn tried(jobs: &[Job<'_>]) -> Sum {
-    let (next, sum) = (AtomicUsize::new(0), Mutex::new(Sum::default()));
-    let work = || {
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let outcome = job.run();
-            let mut sum = sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            sum.add(outcome, &job.says());
-        }
-    };
-    thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
-    sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn tried(jobs: &[Job<'_>]) -> Result<Sum> {
+    let sum = Mutex::new(Sum::default());
+    together(AT_ONCE, jobs.iter().collect(), |job: &Job<'_>| {
+        let outcome = job.run();
+        sum.lock().unwrap_or_else(PoisonError::into_inner).add(outcome, &job.says());
+        Ok(())
+    })?;
+    Ok(sum.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Job<'_> {

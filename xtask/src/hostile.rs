@@ -10,6 +10,7 @@ use crate::acting::clock::Clock;
 use crate::approvals::{Scene, until};
 use crate::dice::Dice;
 use crate::figures::Figures;
+use crate::together::together;
 use adjutant_hand::Settings;
 use adjutant_hand::protocol::{Reply, Request};
 use adjutant_hand::socket::{Client, own_user};
@@ -19,7 +20,8 @@ use anyhow::{Context as _, Result, ensure};
 use judge::Judge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Whom nobody touches, and the groups of which nobody is touched.
 const PROTECTED: &str = r#"
@@ -34,6 +36,8 @@ const ALONE: (&str, &str) = ("suspicious-login", VERBS[1]);
 
 /// Ordinary accounts.
 const ORDINARY: usize = 40;
+/// Installations at a time: each waits for answers more than it computes.
+const AT_ONCE: usize = 6;
 /// Attacks of one installation.
 const PER_BENCH: u64 = 500;
 /// One in so many times people approve something themselves, which a brain can then replay, and time passes.
@@ -65,20 +69,38 @@ pub struct Tally {
     says: Vec<String>,
 }
 
+impl Tally {
+    fn add(&mut self, other: Self) {
+        let Self { unapproved, protected, limit_exceeded, calls, says } = other;
+        self.unapproved += unapproved;
+        self.protected += protected;
+        self.limit_exceeded += limit_exceeded;
+        self.calls += calls;
+        self.says.extend(says);
+    }
+}
+
 /// `cargo xtask hostile-brain`; false when anything was done that must not be.
 pub fn run(arguments: &Arguments) -> Result<bool> {
-    let mut tally = Tally::default();
-    let mut left = arguments.trials;
-    while left > 0 {
-        let mut dice = Dice(arguments.seed.wrapping_mul(1 << 40).wrapping_add(left));
-        tried(left.min(PER_BENCH), &mut dice, &mut tally)?;
-        left = left.saturating_sub(PER_BENCH);
-    }
+    let tally = Mutex::new(Tally::default());
+    let began = Instant::now();
+    let sieges: Vec<u64> = (0..arguments.trials.div_ceil(PER_BENCH)).map(|nth| arguments.trials - nth * PER_BENCH).collect();
+    together(AT_ONCE, sieges, |left| {
+        let (mut dice, mut of_one) = (Dice(arguments.seed.wrapping_mul(1 << 40).wrapping_add(left)), Tally::default());
+        tried(left.min(PER_BENCH), &mut dice, &mut of_one)?;
+        tally.lock().unwrap_or_else(PoisonError::into_inner).add(of_one);
+        Ok(())
+    })?;
+    let (tally, seconds) = (tally.into_inner().unwrap_or_else(PoisonError::into_inner), began.elapsed().as_secs_f64());
     tally.says.iter().take(SHOWN_MAX).for_each(|says| println!("{says}"));
     println!("{} calls that were in order came meanwhile", tally.calls);
     ensure!(tally.calls > 0, "nothing was done at all, not even what may be: nothing was tried");
     let mut figures = Figures::default();
-    figures.add("trials", arguments.trials as f64, "attacks by whoever holds all that the brain holds");
+    figures.add(
+        "trials",
+        arguments.trials as f64,
+        format!("attacks in {seconds:.0} s by whoever holds all that the brain holds"),
+    );
     figures.add("unapproved", tally.unapproved as f64, "calls that nobody approved; bar 0");
     figures.add("protected", tally.protected as f64, "calls to what is protected; bar 0");
     figures.add("limit_exceeded", tally.limit_exceeded as f64, "calls beyond a limit; bar 0");

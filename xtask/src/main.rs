@@ -38,6 +38,7 @@ mod ssrf;
 mod stream;
 mod tamper;
 mod test;
+mod together;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;

@@ -92,6 +92,12 @@ pub const TESTS: &[Need] = &[
         ],
         from: From::Whole("dkimpy", &["python3-dkim", "python3-authres"], &["python3"]),
     },
+    Need {
+        what: "Chromium",
+        why: "the pages of letters",
+        probe: &["/bin/sh", "-c", "test -x /usr/bin/chromium && /usr/bin/chromedriver --version"],
+        from: From::Apt(&["chromium", "chromium-driver"]),
+    },
     Need { what: "rustfmt", why: "the format check", probe: &["cargo", "fmt", "--version"], from: From::Rustup("rustfmt") },
     Need { what: "clippy", why: "the lints", probe: &["cargo", "clippy", "--version"], from: From::Rustup("clippy") },
 ];

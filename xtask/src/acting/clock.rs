@@ -2,8 +2,10 @@
 
 use adjutant_model::{Duration, Time};
 use std::cell::RefCell;
+use std::io::{self, Read as _};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// The thread of the hand that looks after what expires waits for nobody, and must not drive the time.
 const TICK: &str = "tick";
@@ -34,6 +36,25 @@ impl Clock {
         self.0.fetch_add(span.0, Ordering::SeqCst);
     }
 
+    /// Lets seconds pass, each in so many milliseconds, until `over`.
+    pub fn pass_slowly(&self, seconds: u32, millis: u64, over: &AtomicBool) {
+        for _ in 0..seconds {
+            if over.load(Ordering::SeqCst) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(millis));
+            self.pass(Duration::from_secs(1));
+        }
+    }
+
+    /// Lets a client that nobody answers give up: seconds pass in about one, and then it is waited for.
+    pub fn silent(&self, seconds: u32, over: &AtomicBool, mut client: &TcpStream) -> io::Result<()> {
+        self.pass_slowly(seconds, 1_000 / u64::from(seconds.max(1)), over);
+        client.set_read_timeout(Some(std::time::Duration::from_secs(2)))?;
+        let _ = client.read(&mut [0]);
+        Ok(())
+    }
+
     /// The same for whoever takes a function.
     pub fn told(&self) -> Arc<dyn Fn() -> Time + Send + Sync> {
         let clock = self.clone();
@@ -44,7 +65,7 @@ impl Clock {
 /// Waits as the hand does, in no time.
 pub fn wait(span: std::time::Duration) {
     if std::thread::current().name() == Some(TICK) {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(std::time::Duration::from_millis(20));
         return;
     }
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);

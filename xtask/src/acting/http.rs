@@ -202,7 +202,7 @@ impl<V: Vendor> Serve<V> {
             }
             Some(Step::Slow) => {
                 let answer = self.answer(&asked);
-                self.waits(20, 10);
+                self.clock.pass_slowly(20, 10, &self.over);
                 write(stream, &answer);
             }
             Some(Step::Late(reads)) => {
@@ -242,20 +242,7 @@ impl<V: Vendor> Serve<V> {
 
     /// Nobody answers: whoever asked gives up after a second, which stands for the 30 of the settings' default.
     fn silence(&self, stream: &TcpStream) {
-        self.waits(30, 33);
-        let _ = stream.set_read_timeout(Some(std::time::Duration::from_secs(2)));
-        let _ = { stream }.read(&mut [0]);
-    }
-
-    /// Lets seconds of the installation's time pass, each in so many milliseconds.
-    fn waits(&self, seconds: u32, millis: u64) {
-        for _ in 0..seconds {
-            if self.over.load(Ordering::SeqCst) {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(millis));
-            self.clock.pass(Duration::from_secs(1));
-        }
+        let _ = self.clock.silent(30, &self.over, stream);
     }
 }
 

@@ -80,6 +80,7 @@ impl Servers for Mailboxes {
     }
 
     fn world(&self, verb: &Verb, nth: usize, clock: &Clock) -> Result<Box<dyn World>> {
+        let logged = self.0.logged();
         let (mailbox, id) = (format!("t{nth}@corp.example"), format!("m{nth}@evil.example"));
         let mut owner = self.0.owner(&mailbox)?;
         owner.append("INBOX", "\\Seen $work", DATE, &message(&id))?;
@@ -101,7 +102,7 @@ impl Servers for Mailboxes {
         let found = connector(self.0.port)?.lookup(verb.kind, &name)?.pop().context("the target is not found")?;
         let connector = Arc::new(connector(door.port())?);
         let server = Arc::clone(&self.0);
-        Ok(Box::new(Place { server, proxy, connector, mailbox, about: id, name, id: found.target.id, verb: *verb }))
+        Ok(Box::new(Place { server, proxy, connector, mailbox, about: id, name, id: found.target.id, verb: *verb, logged }))
     }
 }
 
@@ -115,6 +116,8 @@ struct Place {
     name: String,
     id: String,
     verb: Verb,
+    /// Bytes of the server's log before any of this: what many trials wrote is not read for each of them.
+    logged: u64,
 }
 
 impl Place {
@@ -125,7 +128,7 @@ impl Place {
     /// What the log says of this mailbox that the hand did: whether it took something back, and the line. Its owner never moves
     /// anything between these folders, and writes no letters.
     fn done(&self) -> Vec<(bool, String)> {
-        let log = self.server.log();
+        let log = self.server.log_after(self.logged);
         // Over IMAP, or delivered to it.
         let own = [format!("imap({})", self.mailbox), format!("lmtp({})", self.mailbox)];
         let of_own = |line: &'_ str| own.iter().any(|own| line.contains(own));

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::fault::{Fault, Kind, Step};
 use adjutant_model::Duration;
 use rusqlite::Connection;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -173,7 +173,7 @@ impl<T: Talk> Between<T> {
             }
             Step::Slow => {
                 let answer = self.answered(asked);
-                self.waits(10, 10);
+                self.clock.pass_slowly(10, 10, &self.over);
                 answer.map(Some)
             }
             Step::Late(_) => self.answered(asked).map(Some),
@@ -191,19 +191,6 @@ impl<T: Talk> Between<T> {
 
     /// Nobody answers: whoever asked gives up after a second, which stands for the 15 of the settings' default.
     fn silence(&mut self) -> io::Result<Option<Vec<u8>>> {
-        self.waits(15, 66);
-        self.talk.client().set_read_timeout(Some(std::time::Duration::from_secs(2)))?;
-        let _ = self.talk.client().read(&mut [0]);
-        Ok(None)
-    }
-
-    fn waits(&self, seconds: u32, millis: u64) {
-        for _ in 0..seconds {
-            if self.over.load(Ordering::SeqCst) {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(millis));
-            self.clock.pass(Duration::from_secs(1));
-        }
+        self.clock.silent(15, &self.over, self.talk.client()).map(|()| None)
     }
 }

@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 /// Nothing takes so long; what does is left.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks at a hand, at first and after a while.
+const LOOK_MIN: Duration = Duration::from_millis(2);
+const LOOK_MAX: Duration = Duration::from_millis(50);
+
 /// What came of a trial.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -180,7 +184,8 @@ impl Trial<'_> {
             if !actions.iter().any(moves) || began.elapsed() > PATIENCE {
                 return Ok(actions);
             }
-            std::thread::sleep(Duration::from_millis(2));
+            // The longer it takes, the less often it is looked at: many trials share a few processors.
+            std::thread::sleep((began.elapsed() / 8).clamp(LOOK_MIN, LOOK_MAX));
         }
     }
 }

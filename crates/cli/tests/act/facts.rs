@@ -3,7 +3,7 @@
 
 use crate::served::Served;
 use crate::slapd::Slapd;
-use crate::{NADIA, adjutant, hand, says};
+use crate::{NADIA, adjutant, hand_of, says};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -97,7 +97,7 @@ fn who_is_unknown_is_looked_up_and_the_decision_made_again() {
     Served::until("a try", || world.looked_up("failed") > 0);
     // The service ends with the question unanswered; the next one goes on.
     world.served.stop();
-    let _hand = hand(world.dir.path(), &directory);
+    let _hand = hand_of(world.dir.path(), &directory, "");
     world.served.start_again(&[]);
     Served::until("the answer", || world.privileged(&case)["value"] == false);
     let record = world.record(&case);
@@ -136,7 +136,7 @@ fn who_is_unknown_is_looked_up_and_the_decision_made_again() {
 fn ten_thousand_invented_users_spend_a_budget_and_no_more() {
     let Some(directory) = Slapd::start() else { return };
     let mut world = World::new();
-    let _hand = hand(world.dir.path(), &directory);
+    let _hand = hand_of(world.dir.path(), &directory, "");
     let lines = (0..ALERTS).fold(String::new(), |mut text, id| {
         let user = format!("invented-{id}@corp.example");
         writeln!(text, "{}", json!({ "id": id.to_string(), "title": "badge", "severity": "low", "user": user })).unwrap();

@@ -1,12 +1,14 @@
 //! Approval by letter: a plan that waits is told by mail to those who may approve it, its page takes a signed note of theirs,
 //! and nothing less.
 
+mod pages;
+
 use super::served::{Reply, Served};
 use super::slapd::Slapd;
 use super::smtp::MailServer;
-use super::{ENTRY, Hand, NADIA, PLAYBOOK, adjutant, hand, says, word_after};
+use super::{ENTRY, Hand, NADIA, PLAYBOOK, adjutant, approver, hand_of, says, word_after};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 const MORE: &str = "dn: uid=olga,ou=people,dc=corp,dc=example
@@ -37,7 +39,8 @@ fn house(per_hour: u32) -> Option<House> {
     let book = root.join("book");
     assert!(adjutant(&["init", book.to_str().unwrap()]).output().unwrap().status.success());
     std::fs::write(book.join("playbooks/stolen-account.yaml"), PLAYBOOK).unwrap();
-    let hand = hand(&root, &directory);
+    let hand = hand_of(&root, &directory, "");
+    // Cy has no mailbox.
     for name in ["ana", "bo", "cy"] {
         approver(&root, name);
     }
@@ -51,16 +54,6 @@ fn house(per_hour: u32) -> Option<House> {
     );
     let served = Served::start_at(dir, &config, &[]);
     Some(House { served, mail, directory, root, hand: Some(hand) })
-}
-
-/// A key of somebody who may approve as a lead. Cy has none of a mailbox.
-fn approver(root: &Path, name: &str) {
-    let key = root.join(format!("{name}.key"));
-    let made = adjutant(&["key", "new", key.to_str().unwrap(), "--name", name]).output().unwrap();
-    let public = String::from_utf8(made.stdout).unwrap();
-    let public = public.lines().next().unwrap();
-    let added = adjutant(&["key", "add", public, "--role", "lead", "--hand", root.join("hand").to_str().unwrap()]);
-    assert!({ added }.output().unwrap().status.success());
 }
 
 impl House {
@@ -127,7 +120,7 @@ fn links(mail: &str) -> Vec<String> {
 
 /// The note of a page that begins with this verb.
 fn note(page: &str, verb: &str) -> String {
-    let start = format!("<pre>adjutant {verb}\n");
+    let start = format!("<pre class=\"note\">adjutant {verb}\n");
     let rest = page.split(&start).nth(1).unwrap_or_else(|| panic!("no note to {verb} in {page}"));
     format!("adjutant {verb}\n{}", rest.split("</pre>").next().unwrap())
 }
@@ -138,11 +131,11 @@ fn a_plan_is_approved_on_the_page_of_a_letter_by_a_signed_note_alone() {
     let digest = house.plan("nadia.rahman@corp.example");
     let (ana, bo) = (house.path("ana"), house.path("bo"));
     let mail = &house.mails("bo")[0];
-    for said in ["2 steps on 1 targets", "disable-account nadia", "If nobody answers, nothing is done", &digest[..12]] {
+    for said in ["2 steps on 1 target,", "disable-account nadia", "If nobody answers, nothing is done", &digest[..12]] {
         assert!(mail.contains(said), "{said}: {mail}");
     }
     let page = house.page(&bo);
-    assert_eq!(page.matches("<pre>").count(), 3);
+    assert_eq!(page.matches("<pre").count(), 3);
     assert!(
         page.contains(&digest) && page.contains("<strong>disable-account nadia</strong>") && !page.contains("href"),
         "{page}"

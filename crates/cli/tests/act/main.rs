@@ -1,6 +1,8 @@
 //! Acting, from an alert to a real directory and back: the service, the hand and an OpenLDAP, each its own process, and people
 //! with keys of their own.
 
+#[path = "../doors/browser.rs"]
+mod browser;
 #[path = "../../../connect/tests/imap/dovecot.rs"]
 #[expect(dead_code, reason = "the connector's own tests need more of it")]
 mod dovecot;
@@ -31,7 +33,7 @@ use serde_json::json;
 use served::Served;
 use slapd::Slapd;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The account that the alert is about.
@@ -57,6 +59,11 @@ signals:
     if: alert.title == "stolen"
     points: 60
     because: "somebody says that it was stolen"
+  - id: rule
+    family: word
+    if: alert.rule != "stolen"
+    points: 5
+    because: "the rule is {alert.rule}"
 families: { word: 60 }
 decide: { close_below: 20, respond_from: 50, respond_families: 1 }
 respond:
@@ -83,22 +90,40 @@ fn adjutant(arguments: &[&str]) -> Command {
     command
 }
 
-fn hand(dir: &Path, directory: &Slapd) -> Hand {
-    let text = format!(
-        "data_dir = '{0}/hand'\nsocket = '{0}/hand.sock'\n\n[connectors.directory]\nkind = 'ldap'\nurl = '{1}'\n\
-         bind_dn = 'cn=hand,ou=service,dc=corp,dc=example'\npassword = {{ env = 'HAND_PASSWORD' }}\nflavour = 'openldap'\n\
-         users = 'ou=people,dc=corp,dc=example'\ngroups = 'ou=groups,dc=corp,dc=example'\n",
-        dir.display(),
-        directory.url()
-    );
+/// A hand in `dir` with these settings, once it listens.
+fn hand(dir: &Path, settings: &str, environment: &[(&str, &str)]) -> Hand {
+    let text = format!("data_dir = '{0}/hand'\nsocket = '{0}/hand.sock'\n{settings}", dir.display());
     let config = dir.join("hand.toml");
     std::fs::write(&config, text).unwrap();
     let mut command = adjutant(&["hand", "--config", config.to_str().unwrap()]);
-    let mut child = command.env("HAND_PASSWORD", "hand-correct-horse").stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command.envs(environment.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("listens"), "{line}");
     Hand(child)
+}
+
+/// The same over a directory, and with these settings before it.
+fn hand_of(dir: &Path, directory: &Slapd, settings: &str) -> Hand {
+    let settings = format!(
+        "{settings}\n[connectors.directory]\nkind = 'ldap'\nurl = '{}'\nbind_dn = 'cn=hand,ou=service,dc=corp,dc=example'\n\
+         password = {{ env = 'HAND_PASSWORD' }}\nflavour = 'openldap'\nusers = 'ou=people,dc=corp,dc=example'\n\
+         groups = 'ou=groups,dc=corp,dc=example'\n",
+        directory.url()
+    );
+    hand(dir, &settings, &[("HAND_PASSWORD", "hand-correct-horse")])
+}
+
+/// Makes a key for somebody who may approve as a lead in the hand of this folder, and says where it is.
+fn approver(root: &Path, name: &str) -> PathBuf {
+    let key = root.join(format!("{name}.key"));
+    let made = adjutant(&["key", "new", key.to_str().unwrap(), "--name", name]).output().unwrap();
+    let public = String::from_utf8(made.stdout).unwrap();
+    let store = root.join("hand");
+    let mut adds = adjutant(&["key", "add", public.lines().next().unwrap(), "--role", "lead", "--hand", store.to_str().unwrap()]);
+    let added = adds.output().unwrap();
+    assert!(String::from_utf8_lossy(&added.stdout).contains("at once"), "{added:?}");
+    key
 }
 
 /// What a command of a person says, with the token of a lead.
@@ -124,17 +149,12 @@ fn a_plan_is_approved_done_in_the_directory_and_taken_back() {
     let book = root.join("book");
     assert!(adjutant(&["init", book.to_str().unwrap()]).output().unwrap().status.success());
     std::fs::write(book.join("playbooks/stolen-account.yaml"), PLAYBOOK).unwrap();
-    let hand = hand(&root, &directory);
+    let hand = hand_of(&root, &directory, "");
     let config = format!("book_dir = '{}'\n[hand]\nsocket = '{}/hand.sock'\n", book.display(), root.display());
     let mut served = Served::start(&config);
 
-    let key = root.join("bo.key");
-    let (key, store) = (key.to_str().unwrap(), root.join("hand"));
-    let public = adjutant(&["key", "new", key, "--name", "bo"]).output().unwrap();
-    let public = String::from_utf8(public.stdout).unwrap();
-    let public = public.lines().next().unwrap();
-    let added = adjutant(&["key", "add", public, "--role", "lead", "--hand", store.to_str().unwrap()]).output().unwrap();
-    assert!(String::from_utf8_lossy(&added.stdout).contains("at once"), "{added:?}");
+    let key = approver(&root, "bo");
+    let key = key.to_str().unwrap();
 
     let alert = r#"{"id":"1","title":"stolen","severity":"high","user":"nadia.rahman@corp.example"}"#;
     let answer = served.post("/v1/alerts", alert).json();
@@ -156,7 +176,7 @@ fn a_plan_is_approved_done_in_the_directory_and_taken_back() {
     // The hand and the service end, and go on where they were.
     drop(hand);
     served.stop();
-    let _hand = self::hand(&root, &directory);
+    let _hand = hand_of(&root, &directory, "");
     served.start_again(&[]);
     let said = says(&served, &["undo", "--case", &case, "--key", key]);
     assert_eq!(said.matches("it is being taken back").count(), 2, "{said}");

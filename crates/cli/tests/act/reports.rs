@@ -2,8 +2,8 @@
 //! decides about it and keeps it as it stands, and whoever reported it is thanked.
 
 use crate::dovecot::{self, Dovecot, Wanted};
+use crate::hand;
 use crate::served::Served;
-use crate::tickets::hand;
 use serde_json::Value;
 
 const PHISH: &str = "phish@corp.example";

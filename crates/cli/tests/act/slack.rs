@@ -4,12 +4,11 @@
 use super::served::Served;
 use super::slapd::Slapd;
 use super::smtp::MailServer;
-use super::tickets::hand;
-use super::{Hand, NADIA, PLAYBOOK, adjutant, says, word_after};
+use super::{Hand, NADIA, PLAYBOOK, adjutant, approver, hand_of, says, word_after};
 use crate::receiver::Receiver;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
@@ -35,13 +34,7 @@ fn house(minutes: u32) -> Option<House> {
     std::fs::write(book.join("playbooks/stolen-account.yaml"), PLAYBOOK).unwrap();
     std::fs::write(root.join("slack"), &slack.url).unwrap();
     std::fs::write(root.join("signing"), SECRET).unwrap();
-    let connector = format!(
-        "plan_lives_minutes = {minutes}\n\n[connectors.directory]\nkind = 'ldap'\nurl = '{}'\nbind_dn = 'cn=hand,ou=service,dc=corp,dc=example'\n\
-         password = {{ env = 'HAND_PASSWORD' }}\nflavour = 'openldap'\nusers = 'ou=people,dc=corp,dc=example'\n\
-         groups = 'ou=groups,dc=corp,dc=example'\n",
-        directory.url()
-    );
-    let hand = hand(&root, &connector, &[("HAND_PASSWORD", "hand-correct-horse")]);
+    let hand = hand_of(&root, &directory, &format!("plan_lives_minutes = {minutes}\n"));
     approver(&root, "ana");
     let config = format!(
         "book_dir = '{0}'\n[hand]\nsocket = '{1}/hand.sock'\n[notify.smtp]\nserver = '127.0.0.1:{2}'\nfrom = 'adjutant@corp.example'\n\
@@ -54,16 +47,6 @@ fn house(minutes: u32) -> Option<House> {
     );
     let served = Served::start_at(dir, &config, &[]);
     Some(House { served, mail, slack, root, _directory: directory, _hand: hand })
-}
-
-fn approver(root: &Path, name: &str) {
-    let key = root.join(format!("{name}.key"));
-    let made = adjutant(&["key", "new", key.to_str().unwrap(), "--name", name]).output().unwrap();
-    let public = String::from_utf8(made.stdout).unwrap();
-    let store = root.join("hand");
-    let mut added =
-        adjutant(&["key", "add", public.lines().next().unwrap(), "--role", "lead", "--hand", store.to_str().unwrap()]);
-    assert!(added.output().unwrap().status.success());
 }
 
 /// RFC 2104, with no code of ours.

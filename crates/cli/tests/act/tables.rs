@@ -1,9 +1,9 @@
 //! What the organisation knows, from the directory itself: the hand lists everybody, the service decides by it under the
 //! table's contract, and what becomes of the directory afterwards is seen by the contract as in any file.
 
+use crate::hand_of;
 use crate::served::Served;
 use crate::slapd::Slapd;
-use crate::tickets::hand;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,16 +22,13 @@ fn people(ends: bool) -> String {
     })
 }
 
-fn settings(directory: &Slapd, folder: &Path) -> String {
+fn settings(folder: &Path) -> String {
     format!(
         "tables_dir = '{}'\n\n[tables.identities]\nconnector = 'directory'\nlist = 'people'\nevery_minutes = 60\n\n\
-         [connectors.directory]\nkind = 'ldap'\nurl = '{}'\nbind_dn = 'cn=hand,ou=service,dc=corp,dc=example'\n\
-         password = {{ env = 'HAND_PASSWORD' }}\nflavour = 'openldap'\nusers = 'ou=people,dc=corp,dc=example'\n\
-         groups = 'ou=groups,dc=corp,dc=example'\n\n[connectors.directory.lists.people.columns]\nid = {{ is = 'id' }}\n\
+         [connectors.directory.lists.people.columns]\nid = {{ is = 'id' }}\n\
          upn = 'mail'\nsam = 'uid'\ntitle = 'title'\ndepartment = 'departmentNumber'\nactive = {{ is = 'enabled' }}\n\
          manager = {{ is = 'manager' }}\nprivileged = {{ groups = ['admins'] }}\n",
-        folder.display(),
-        directory.url()
+        folder.display()
     )
 }
 
@@ -71,7 +68,7 @@ fn what_the_directory_knows_decides_until_it_is_stale_or_broken() {
     let served =
         Served::start(&format!("context_dir = '{}'\n[hand]\nsocket = '{}/hand.sock'\n", folder.display(), dir.path().display()));
     until(&served, "absent");
-    let _hand = hand(dir.path(), &settings(&directory, &folder), &[("HAND_PASSWORD", "hand-correct-horse")]);
+    let _hand = hand_of(dir.path(), &directory, &settings(&folder));
     until(&served, "good");
     let said = |user: &str, name: &str| fact(&served, user, name);
     assert_eq!(said("ana@corp.example", "user.privileged")["value"], true, "through engineers and core");

@@ -2,12 +2,11 @@
 //! Request Tracker of its own and a server that speaks as Okta does.
 
 use crate::tracker::Tracker;
-use crate::{Hand, adjutant, says, served, tracker, word_after};
+use crate::{adjutant, approver, hand, says, served, tracker, word_after};
 use served::Served;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 const PLAYBOOK: &str = r#"
@@ -30,18 +29,6 @@ tests:
   - { name: nothing else, given: { alert.title: other }, expect: { outcome: escalate } }
 "#;
 
-pub(crate) fn hand(dir: &Path, settings: &str, environment: &[(&str, &str)]) -> Hand {
-    let text = format!("data_dir = '{0}/hand'\nsocket = '{0}/hand.sock'\n{settings}", dir.display());
-    let config = dir.join("hand.toml");
-    std::fs::write(&config, text).unwrap();
-    let mut command = adjutant(&["hand", "--config", config.to_str().unwrap()]);
-    let mut child = command.envs(environment.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("listens"), "{line}");
-    Hand(child)
-}
-
 /// A book with the test's playbook.
 fn book(dir: &Path) -> std::path::PathBuf {
     let book = dir.join("book");
@@ -63,12 +50,8 @@ fn a_case_gets_one_ticket_with_its_evidence() {
     );
     let _hand = hand(&root, &connector, &[("RT", "adjutant-correct-horse")]);
     let served = Served::start(&format!("book_dir = '{}'\n[hand]\nsocket = '{}/hand.sock'\n", book.display(), root.display()));
-    let key = root.join("bo.key");
-    let (key, store) = (key.to_str().unwrap(), root.join("hand"));
-    let public = String::from_utf8(adjutant(&["key", "new", key, "--name", "bo"]).output().unwrap().stdout).unwrap();
-    let public = public.lines().next().unwrap();
-    let added = adjutant(&["key", "add", public, "--role", "lead", "--hand", store.to_str().unwrap()]).output().unwrap();
-    assert!(added.status.success());
+    let key = approver(&root, "bo");
+    let key = key.to_str().unwrap();
     let listed = says(&served, &["connect", "test", "tickets"]);
     assert!(listed.contains("open-ticket") && listed.contains("5.0"), "{listed}");
 

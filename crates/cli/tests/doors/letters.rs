@@ -1,5 +1,7 @@
 //! Questions to people, as they run: who is asked on which way, what the page takes, and what becomes of the case.
 
+mod pages;
+
 use super::receiver::Receiver;
 use super::served::{Reply, Served};
 use super::smtp::MailServer;
@@ -33,11 +35,13 @@ const CONTACTS: &str = "id,upn,sam,mailbox,phone
 3,vera@corp.example,vera,vera@corp.example,
 4,lone@corp.example,lone,lone@corp.example,
 5,x<b>@corp.example,x<b>,x@corp.example,
+6,jörg.großmann@corp.example,jörg.großmann,joerg@corp.example,
 ";
 
 const IDENTITIES: &str = "id,upn,sam,privileged,vip,service_account,active,on_leave,travel,country,department,unit,title,manager
 2,karl@corp.example,karl,false,false,false,true,false,,DE,Sales,Sales,Seller,vera@corp.example
 5,x<b>@corp.example,x<b>,false,false,false,true,false,,DE,Sales,Sales,Seller,vera@corp.example
+6,jörg.großmann@corp.example,jörg.großmann,false,false,false,true,false,,DE,Sales,Sales,Seller,vera@corp.example
 ";
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod blind;
+mod browser;
 mod checkpoints;
 mod clients;
 mod collectors;

@@ -1,7 +1,7 @@
 //! A private Dovecot on this machine: users who own their mailboxes, and a master user for all of them.
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -101,7 +101,24 @@ impl Dovecot {
 
     /// What it wrote down.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+        self.log_after(0)
+    }
+
+    /// What it wrote down after so many bytes.
+    pub(crate) fn log_after(&self, bytes: u64) -> String {
+        let read = || {
+            let mut file = fs::File::open(self.dir.path().join("log"))?;
+            file.seek(io::SeekFrom::Start(bytes))?;
+            let mut text = String::new();
+            file.read_to_string(&mut text).map(|_| text)
+        };
+        read().unwrap_or_default()
+    }
+
+    /// How many bytes it wrote down.
+    #[allow(dead_code, reason = "not everybody reads a part of the log")]
+    pub(crate) fn logged(&self) -> u64 {
+        fs::metadata(self.dir.path().join("log")).map_or(0, |log| log.len())
     }
 
     /// The owner of a mailbox, logged in.

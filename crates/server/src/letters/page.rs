@@ -2,7 +2,8 @@
 
 use super::{Addressee, Letter};
 use crate::problem::Problem;
-use adjutant_engine::explain::style::escape;
+use adjutant_engine::explain::style::{self, Line, escape};
+use adjutant_engine::record::Record;
 use adjutant_hand::protocol::Shown;
 use adjutant_hand::statement::{SIGNED_FOR_MAX, Statement, Verb};
 use adjutant_model::act::{Answer, Planned};
@@ -16,24 +17,26 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// How the pages look; the policy of each answer allows this very text and nothing else.
+/// How the pages look; the policy of each answer allows this very text and nothing else. Every pair of colours has a contrast of
+/// at least 4.5 (WCAG 2.2, 1.4.3), and nothing is wider than a telephone.
 const STYLE: &str = "
-:root { color-scheme: light dark; --line: #c8ccd2; --dim: #5a6270; --act: #1a56a8; --alarm: #b00020 }
-@media (prefers-color-scheme: dark) { :root { --line: #454b55; --dim: #a4acb8; --act: #8ab8ff; --alarm: #ff7b89 } }
+:root { color-scheme: light dark; --ground: #fbfbfc; --ink: #1b1f24; --line: #c8ccd2; --dim: #535b67; --act: #1a56a8; --alarm: #b00020 }
+@media (prefers-color-scheme: dark) { :root { --ground: #15181d; --ink: #e4e7ec; --line: #454b55; --dim: #a4acb8; --act: #8ab8ff; --alarm: #ff8b97 } }
 * { box-sizing: border-box }
-body { font: 17px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 44rem; padding: 0 1rem }
-h1 { font-size: 1.4rem; line-height: 1.25 } h2 { font-size: 1.1rem; margin-top: 2rem }
+body { font: 17px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 44rem; padding: 0 1rem; background: var(--ground); color: var(--ink); overflow-wrap: anywhere }
+h1 { font-size: 1.4rem; line-height: 1.25 } h2 { font-size: 1.1rem; margin: 1.8rem 0 .5rem } h3 { font-size: 1rem; margin: 1.2rem 0 .3rem }
 .dim { color: var(--dim) } .alarm { color: var(--alarm); font-weight: 600 }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 1rem 0 }
-dt { color: var(--dim) } dd { margin: 0; overflow-wrap: anywhere }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .5rem 0 }
+dt { color: var(--dim) } dd { margin: 0 }
 blockquote { font-size: 1.2rem; margin: 1.2rem 0; padding-left: 1rem; border-left: 4px solid var(--act) }
-ol.steps { padding-left: 1.4rem } ol.steps > li { border-top: 1px solid var(--line); padding: .6rem 0 }
-pre, textarea { font: 14px/1.4 ui-monospace, monospace; border: 1px solid var(--line); border-radius: 6px; padding: .7rem; width: 100% }
-pre { overflow-x: auto } textarea { min-height: 11rem }
+ol, ul { padding-left: 1.4rem; margin: .5rem 0 } ol.steps > li { border-top: 1px solid var(--line); padding: .6rem 0 } ul.why > li { padding: .15rem 0 }
+pre, textarea { font: 14px/1.4 ui-monospace, monospace; border: 1px solid var(--dim); border-radius: 6px; padding: .7rem; width: 100%; background: transparent; color: inherit }
+pre { white-space: pre-wrap; margin: .3rem 0 1rem } pre.note { user-select: all; -webkit-user-select: all } textarea { min-height: 11rem }
 button { font: inherit; min-height: 3rem; padding: .5rem 1.2rem; border: 2px solid var(--act); border-radius: 6px; background: transparent; color: inherit; cursor: pointer }
 .answers button { display: block; width: 100%; margin: .6rem 0; text-align: left }
 button:focus-visible, textarea:focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .6rem; font-size: .9rem; color: var(--dim) }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .5rem } }
 ";
 
 /// A note that is signed from the page is good for so long: clocks differ a little, so it is less than the hand takes.
@@ -41,6 +44,12 @@ const NOTE_FOR: Duration = Duration(SIGNED_FOR_MAX.0 * 4 / 5);
 
 /// Characters of a name that are shown.
 const NAME_CHARS_MAX: usize = 100;
+
+/// Characters of a line that are shown.
+const LINE_CHARS_MAX: usize = 400;
+
+/// Reasons that are shown, those with the most points.
+const REASONS_MAX: usize = 8;
 
 /// Text from elsewhere as one short line of characters that do nothing.
 pub(super) fn plain(text: &str) -> String {
@@ -99,14 +108,14 @@ pub(super) fn thanks(title: &str, text: &str) -> Response {
 }
 
 /// What somebody sees who opens the link of a question: that there is one, and no more.
-pub(super) fn cover(asked: &Questioned, letter: &Letter) -> Response {
+pub(super) fn cover(letter: &Letter) -> Response {
     let main = format!(
         "<p>Your security team has one question for {}. It can be answered once, until <time>{}</time>.</p>\n\
          <form method=\"post\"><input type=\"hidden\" name=\"step\" value=\"open\"><button>Read the question</button></form>\n\
          <p class=\"dim\">Kept: that you read it, your answer, when, and on which way you got this letter. The people who work on \
          the case see it.</p>",
         name(&letter.to),
-        escape(&asked.until)
+        Time::from_secs(letter.until.secs())
     );
     page(StatusCode::OK, "A question from your security team", &main)
 }
@@ -145,40 +154,30 @@ pub(super) fn blast(shown: &Shown) -> String {
     let steps: Vec<&Planned> = shown.plan.steps.iter().filter(|step| step.ruling.answer != Answer::Refuse).collect();
     let targets: BTreeSet<_> = steps.iter().map(|step| (step.action.target.kind, &step.action.target.id)).collect();
     let back = steps.iter().filter(|step| step.undo.is_some()).count();
-    format!("{} steps on {} targets, {back} of which can be taken back", steps.len(), targets.len())
+    let many = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+    format!("{} on {}, {back} of which can be taken back", many(steps.len(), "step"), many(targets.len(), "target"))
 }
 
-/// A plan with the notes to sign.
-pub(super) fn plan(shown: &Shown, letter: &Letter, now: Time) -> Response {
+/// A plan with the notes to sign: what would be done, why, how far it reaches, and how to answer. `why` is the decision that it
+/// follows from; none where the case was decided otherwise since.
+pub(super) fn plan(shown: &Shown, why: Option<&Record>, letter: &Letter, now: Time) -> Response {
     let plan = &shown.plan;
-    let missing = shown.missing.iter().map(|need| format!("{} × {}", need.people, need.role)).collect::<Vec<_>>().join(", ");
-    let facts = [
-        ("plan", shown.digest.to_string()),
-        ("case", plan.case.clone()),
-        ("playbook", plan.playbook.clone()),
-        ("asked for by", if plan.by.is_empty() { "the playbook".to_owned() } else { plan.by.clone() }),
-        ("reach", blast(shown)),
-        ("approved by", if shown.approved.is_empty() { "nobody yet".to_owned() } else { shown.approved.join(", ") }),
-        ("still needs", missing),
-        ("until", plan.expires.to_string()),
-        ("if nobody answers", "nothing of it is done".to_owned()),
-    ];
-    let mut main = format!("<p>For {}.</p>\n<dl>", name(&letter.to));
-    for (label, text) in &facts {
-        let _ = write!(main, "<dt>{label}</dt><dd>{}</dd>", escape(&plain_line(text)));
-    }
-    main.push_str("</dl>\n<h2>What would be done</h2>\n<ol class=\"steps\">\n");
+    let mut main = format!(
+        "<p>For {}. It waits until <time>{}</time>, {} from now. If nobody answers, nothing of it is done.</p>\n\
+         <h2>What would be done</h2>\n<ol class=\"steps\">\n",
+        name(&letter.to),
+        Time::from_secs(plan.expires.secs()),
+        span(plan.expires.since(now))
+    );
     plan.steps.iter().for_each(|step| push_step(&mut main, step));
-    main.push_str("</ol>\n<h2>Your answer</h2>\n<p>Save one of these notes as a file, sign it with your key where the key is, and paste what is printed:</p>\n<pre>adjutant sign note.txt --key YOUR.key</pre>\n");
-    let until = Time::from_secs(now.plus(NOTE_FOR).secs());
-    for (verb, label) in [(Verb::Approve, "To approve"), (Verb::Deny, "To deny")] {
-        if let Ok(note) = Statement::new(verb, &shown.digest.to_string(), until) {
-            let _ = writeln!(main, "<h3>{label}</h3>\n<pre>{}</pre>", escape(&note.to_string()));
-        }
-    }
+    main.push_str("</ol>\n<h2>Why</h2>\n");
+    push_why(&mut main, why);
+    main.push_str("<h2>The plan</h2>\n");
+    push_facts(&mut main, shown);
+    push_notes(&mut main, shown, now);
     main.push_str(
         "<form method=\"post\"><input type=\"hidden\" name=\"step\" value=\"sign\"><p><label for=\"note\">The signed note</label></p>\
-         <textarea id=\"note\" name=\"note\" required maxlength=\"2000\" spellcheck=\"false\" autocomplete=\"off\"></textarea>\
+         <textarea id=\"note\" name=\"note\" required maxlength=\"2000\" spellcheck=\"false\" autocapitalize=\"off\" autocomplete=\"off\"></textarea>\
          <p><button>Hand it on</button></p></form>\n\
          <p class=\"dim\">A note is good until the time in it; load this page again for a new one. Whether the signature counts, the \
          hand says, and it looks at everything again before it acts.</p>",
@@ -186,9 +185,71 @@ pub(super) fn plan(shown: &Shown, letter: &Letter, now: Time) -> Response {
     page(StatusCode::OK, "A plan waits for you", &main)
 }
 
-/// Text with its hostile characters made harmless; escaped by whoever writes it.
+/// Hours and minutes, as people say them.
+fn span(span: Duration) -> String {
+    let minutes = span.0.max(0) / 60_000_000;
+    if minutes < 60 { format!("{minutes} min") } else { format!("{} h {} min", minutes / 60, minutes % 60) }
+}
+
+/// What the decision was made of: the score, and what gave points, the most first.
+fn push_why(main: &mut String, why: Option<&Record>) {
+    let Some(record) = why else {
+        main.push_str("<p>The case was decided again since this was planned: look at the case before you answer.</p>\n");
+        return;
+    };
+    let from = record.respond_from.map_or_else(String::new, |from| format!(", and it responds from {from}"));
+    let _ = write!(main, "<p>The score is {}{from}.</p>\n<ul class=\"why\">\n", record.score);
+    let mut reasons: Vec<_> = record.signals.iter().filter(|signal| signal.points != 0).collect();
+    reasons.sort_by_key(|signal| std::cmp::Reverse(signal.points.abs()));
+    for signal in reasons.iter().take(REASONS_MAX) {
+        let _ = writeln!(main, "<li><strong>{:+}</strong> {}</li>", signal.points, escape(&plain_line(&signal.because)));
+    }
+    for cap in &record.caps {
+        let _ = writeln!(main, "<li><strong>{:+}</strong> all of {} together give no more</li>", cap.points, escape(&cap.family));
+    }
+    main.push_str("</ul>\n");
+    if let Some(more) = reasons.len().checked_sub(REASONS_MAX).filter(|more| *more > 0) {
+        let _ = writeln!(main, "<p class=\"dim\">{more} more reasons are in the case.</p>");
+    }
+}
+
+fn push_facts(main: &mut String, shown: &Shown) {
+    let plan = &shown.plan;
+    let missing = shown.missing.iter().map(|need| format!("{} × {}", need.people, need.role)).collect::<Vec<_>>().join(", ");
+    let facts = [
+        ("reach", blast(shown)),
+        ("asked for by", if plan.by.is_empty() { "the playbook".to_owned() } else { plan.by.clone() }),
+        ("approved by", if shown.approved.is_empty() { "nobody yet".to_owned() } else { shown.approved.join(", ") }),
+        ("still needs", missing),
+        ("playbook", plan.playbook.clone()),
+        ("case", plan.case.clone()),
+        ("plan", shown.digest.to_string()),
+    ];
+    main.push_str("<dl>");
+    for (label, text) in &facts {
+        let _ = write!(main, "<dt>{label}</dt><dd>{}</dd>", escape(&plain_line(text)));
+    }
+    main.push_str("</dl>\n");
+}
+
+fn push_notes(main: &mut String, shown: &Shown, now: Time) {
+    main.push_str(
+        "<h2>Your answer</h2>\n<p>Save one of these notes as a file, sign it with your key where the key is, and paste what is \
+         printed:</p>\n<pre>adjutant sign note.txt --key YOUR.key</pre>\n",
+    );
+    let until = Time::from_secs(now.plus(NOTE_FOR).secs());
+    for (verb, label) in [(Verb::Approve, "To approve"), (Verb::Deny, "To deny")] {
+        if let Ok(note) = Statement::new(verb, &shown.digest.to_string(), until) {
+            let _ = writeln!(main, "<h3>{label}</h3>\n<pre class=\"note\">{}</pre>", escape(&note.to_string()));
+        }
+    }
+}
+
+/// Text from elsewhere on one line, in which what cannot be seen or turns the direction of writing is shown as what it is; escaped
+/// by whoever writes it.
 fn plain_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(400).collect()
+    let text: String = text.chars().take(LINE_CHARS_MAX).collect();
+    style::plain(&[Line::new().plain(text)]).trim_end().to_owned()
 }
 
 fn push_step(main: &mut String, step: &Planned) {
@@ -203,13 +264,14 @@ fn push_step(main: &mut String, step: &Planned) {
     } else {
         let _ = write!(
             main,
-            "<li><strong>{verb} {name}</strong><br><span class=\"dim\">{kind} {id} by {}. To take it back: {}.</span>",
-            escape(&plain(&step.action.connector)),
-            escape(&plain_line(undo))
+            "<li><strong>{verb} {name}</strong><br>To take it back: {}.<br><span class=\"dim\">{kind} {id}, by {}</span>",
+            escape(&plain_line(undo)),
+            escape(&plain(&step.action.connector))
         );
     }
+    main.push_str("<ul class=\"why dim\">");
     for clause in &step.ruling.clauses {
-        let _ = write!(main, "<br><span class=\"dim\">{}: {}</span>", escape(&clause.name), escape(&plain_line(&clause.says)));
+        let _ = write!(main, "<li>{}: {}</li>", escape(&clause.name), escape(&plain_line(&clause.says)));
     }
-    main.push_str("</li>\n");
+    main.push_str("</ul></li>\n");
 }

@@ -2,9 +2,11 @@
 
 use super::{About, Letter, Letters, found, page};
 use crate::accounts::address_key;
+use crate::api::cases::named;
 use crate::api::plans::{ask, hand_on};
 use crate::app::App;
 use crate::problem::{Kind, Problem};
+use adjutant_engine::record::Record;
 use adjutant_hand::Heard;
 use adjutant_hand::protocol::{Reply, Request, Shown};
 use adjutant_hand::statement::{Statement, Verb};
@@ -72,9 +74,9 @@ fn looked(app: &App, secret: &str, peer: IpAddr) -> Seen {
         return app.letters.stranger(app, peer);
     };
     match &letter.about {
-        About::Question(asked) => Ok(page::cover(asked, &letter)),
+        About::Question(_) => Ok(page::cover(&letter)),
         About::Plan(plan) => Ok(match shown(app, plan)? {
-            Some(shown) => page::plan(&shown, &letter, now),
+            Some(shown) => page::plan(&shown, follows_from(app, &shown)?.as_ref(), &letter, now),
             None => no_longer(),
         }),
     }
@@ -85,6 +87,16 @@ fn no_longer() -> Response {
         "This plan waits no longer",
         "It was answered by others, was denied, or its time is over. There is nothing to do.",
     )
+}
+
+/// The decision that a plan follows from, as long as nothing worse was decided about its case.
+fn follows_from(app: &App, shown: &Shown) -> Result<Option<Record>, Problem> {
+    let case = match named(&app.service, &shown.plan.case) {
+        Err(problem) if matches!(problem.kind(), Kind::NotFound) => return Ok(None),
+        case => case?,
+    };
+    let decided = app.service.decision(case.worst)?.filter(|decided| decided.id() == shown.plan.decision);
+    Ok(decided.map(|decided| decided.record()))
 }
 
 /// The plan, as long as it waits.
