@@ -110,6 +110,7 @@ fn draft(names: &[&str], autonomy: Autonomy) -> Draft {
         autonomy,
         steps: names.iter().map(wish).collect(),
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }

@@ -121,6 +121,7 @@ impl Thanks {
             autonomy: Autonomy::Act,
             steps: vec![step],
             held_for: None,
+            because: String::new(),
             on_failure: OnFailure::Stop,
         }
     }

@@ -153,6 +153,7 @@ pub(super) fn plan(shown: &Shown, letter: &Letter, now: Time) -> Response {
     let plan = &shown.plan;
     let missing = shown.missing.iter().map(|need| format!("{} × {}", need.people, need.role)).collect::<Vec<_>>().join(", ");
     let facts = [
+        ("because", plan.because.clone()),
         ("plan", shown.digest.to_string()),
         ("case", plan.case.clone()),
         ("playbook", plan.playbook.clone()),
@@ -164,7 +165,7 @@ pub(super) fn plan(shown: &Shown, letter: &Letter, now: Time) -> Response {
         ("if nobody answers", "nothing of it is done".to_owned()),
     ];
     let mut main = format!("<p>For {}.</p>\n<dl>", name(&letter.to));
-    for (label, text) in &facts {
+    for (label, text) in facts.iter().filter(|(_, text)| !text.is_empty()) {
         let _ = write!(main, "<dt>{label}</dt><dd>{}</dd>", escape(&plain_line(text)));
     }
     main.push_str("</dl>\n<h2>What would be done</h2>\n<ol class=\"steps\">\n");
@@ -187,7 +188,7 @@ pub(super) fn plan(shown: &Shown, letter: &Letter, now: Time) -> Response {
 }
 
 /// Text with its hostile characters made harmless; escaped by whoever writes it.
-fn plain_line(text: &str) -> String {
+pub(super) fn plain_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(400).collect()
 }
 

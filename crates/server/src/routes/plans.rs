@@ -31,6 +31,18 @@ pub(super) fn add(routes: Routes<App>) -> Routes<App> {
                 .answers::<Reply>(),
             simulate,
         )
+        .add(
+            Endpoint::post("/v1/cases/{id}/answers/{entry}/plan", P::MakePlans)
+                .says("Makes a plan of what the case's playbook would do after this answer to a question, for the person it is about.")
+                .answers::<Reply>(),
+            make_after,
+        )
+        .add(
+            Endpoint::post("/v1/cases/{id}/answers/{entry}/simulate", P::MakePlans)
+                .says("What would become of such a plan now; nothing is made or changed.")
+                .answers::<Reply>(),
+            simulate_after,
+        )
         .add(Endpoint::get("/v1/limits", P::ReadPlans).says("How much of each limit is spent.").answers::<Reply>(), limits)
         .add(Endpoint::get("/v1/plans/{id}", P::ReadPlans).says("A plan with its actions.").answers::<Reply>(), show)
         .add(
@@ -76,12 +88,22 @@ async fn asked(app: App, request: Request) -> Answer<Reply> {
 
 async fn make(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Reply> {
     let by = caller.id().to_owned();
-    blocking(move || plans::make(&app, &by, &id)).await.map(Json)
+    blocking(move || plans::make(&app, &by, &id, None)).await.map(Json)
+}
+
+async fn make_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, u64)>) -> Answer<Reply> {
+    let by = caller.id().to_owned();
+    blocking(move || plans::make(&app, &by, &id, Some(entry))).await.map(Json)
+}
+
+async fn simulate_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, u64)>) -> Answer<Reply> {
+    let by = caller.id().to_owned();
+    blocking(move || plans::simulate(&app, &by, &id, Some(entry))).await.map(Json)
 }
 
 async fn simulate(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Reply> {
     let by = caller.id().to_owned();
-    blocking(move || plans::simulate(&app, &by, &id)).await.map(Json)
+    blocking(move || plans::simulate(&app, &by, &id, None)).await.map(Json)
 }
 
 async fn limits(State(app): State<App>) -> Answer<Reply> {
