@@ -4,6 +4,7 @@ mod calls;
 mod ended;
 mod proposed;
 mod restored;
+mod thanked;
 
 use crate::draft::{Alone, Draft, Wish};
 use crate::fixture::{Account, Call, Effect, Fake, Fault};
