@@ -35,10 +35,10 @@ fn limited() -> Bench {
         let taken = Taken { case: "c1".into(), decision: "d1".into() };
         thanks.owe(&format!("u{nth}"), Digest::of(&[nth]), taken.clone());
         thanks.owe(&format!("u{nth}"), Digest::of(&[nth]), taken);
+        thanks.send().unwrap();
+        thanks.keep().unwrap();
+        carried(&hand);
     }
-    thanks.keep().unwrap();
-    thanks.send().unwrap();
-    thanks.keep().unwrap();
     assert_eq!(carried(&hand), 5);
     assert!((0..5).all(|nth| is_thanked(&bench, &format!("u{nth}"))) && !is_thanked(&bench, "u5"));
     bench
