@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::Input;
 use crate::filter::{Field, Form, Query};
 use crate::gate::{Caller, Endpoint, Permission as P, Routes};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use adjutant_hand::protocol::{Reply, Request};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -91,19 +91,24 @@ async fn make(State(app): State<App>, caller: Caller, Path(id): Path<String>) ->
     blocking(move || plans::make(&app, &by, &id, None)).await.map(Json)
 }
 
-async fn make_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, u64)>) -> Answer<Reply> {
-    let by = caller.id().to_owned();
+async fn make_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, String)>) -> Answer<Reply> {
+    let (by, entry) = (caller.id().to_owned(), number(&entry)?);
     blocking(move || plans::make(&app, &by, &id, Some(entry))).await.map(Json)
 }
 
-async fn simulate_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, u64)>) -> Answer<Reply> {
-    let by = caller.id().to_owned();
+async fn simulate_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, String)>) -> Answer<Reply> {
+    let (by, entry) = (caller.id().to_owned(), number(&entry)?);
     blocking(move || plans::simulate(&app, &by, &id, Some(entry))).await.map(Json)
 }
 
 async fn simulate(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Reply> {
     let by = caller.id().to_owned();
     blocking(move || plans::simulate(&app, &by, &id, None)).await.map(Json)
+}
+
+/// The number of an entry of the ledger.
+fn number(text: &str) -> Result<u64, Problem> {
+    text.parse().map_err(|_| Problem::new(Kind::Invalid, "the answer is named by the number of its entry"))
 }
 
 async fn limits(State(app): State<App>) -> Answer<Reply> {
