@@ -35,8 +35,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let hand = Arc::new(open(&file.data_dir, connectors, rule, Settings { limits, ..settings::of(&file) })?);
     reach("hand.opened");
     if let Some(playbook) = settings::thanks(&file) {
-        let thanks = || Thanks::new(Arc::clone(&hand), playbook.to_owned(), book);
-        pollers.iter_mut().for_each(|(poller, _)| poller.thanks = Some(thanks()));
+        for (poller, _) in &mut pollers {
+            let waits = poller.file.with_extension("thanks");
+            let of = || format!("`{}` cannot be read", waits.display());
+            poller.thanks = Some(Thanks::new(Arc::clone(&hand), (playbook.to_owned(), book), waits.clone()).with_context(of)?);
+        }
     }
     let threads = hand.work()?;
     let path = file.socket.clone();

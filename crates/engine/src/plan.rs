@@ -6,7 +6,7 @@
 use adjutant_model::{Autonomy, Decision, Duration, EntityKind, Role, Row, Value};
 use adjutant_rules::Book;
 use adjutant_rules::lang::Truth;
-use adjutant_rules::playbook::{ASK, Asking, CASE, Effect, Playbook, Response};
+use adjutant_rules::playbook::{ASK, After, Asking, CASE, Effect, Playbook, Response};
 
 use crate::autonomy::Ladder;
 
@@ -25,14 +25,43 @@ pub struct Wish {
     pub lasts: Option<Duration>,
 }
 
-/// The steps that are due, in the playbook's order: least blast radius first. A condition that cannot be told is not met.
+/// What somebody answered who was asked about a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// The question's name in the book.
+    pub question: &'a str,
+    /// The role of whom it is about in the decision's alert.
+    pub of: &'a str,
+    /// The name of the answer.
+    pub choice: &'a str,
+}
+
+/// The steps that are due at once, in the playbook's order: least blast radius first. A condition that cannot be told is not met.
 pub fn due<'p>(playbook: &'p Playbook, decision: &'p Decision, row: &'p Row) -> impl Iterator<Item = &'p Response> {
+    met(playbook, decision, row).filter(|response| response.after.is_none())
+}
+
+/// The steps that waited for this answer, in the playbook's order, under the same conditions.
+pub fn after<'p>(
+    playbook: &'p Playbook,
+    decision: &'p Decision,
+    row: &'p Row,
+    answer: Answer<'p>,
+) -> impl Iterator<Item = &'p Response> {
+    let waited = move |response: &&Response| {
+        let chosen = |after: &After| after.question == answer.question && after.choices.iter().any(|one| one == answer.choice);
+        (response.target == answer.of || response.target == CASE) && response.after.as_ref().is_some_and(chosen)
+    };
+    met(playbook, decision, row).filter(waited)
+}
+
+fn met<'p>(playbook: &'p Playbook, decision: &'p Decision, row: &'p Row) -> impl Iterator<Item = &'p Response> {
     let met = |response: &&Response| response.when.as_ref().is_none_or(|when| when.truth(row) == Truth::True);
     playbook.respond.iter().filter(met).filter(|response| decision.score >= response.score_from)
 }
 
-/// What would be done about a decision. Nothing, where it does not respond or an exception holds the act for its owner.
-pub fn wishes(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Wish> {
+/// These steps, with whom or what the alert names for each.
+pub fn wishes<'p>(steps: impl Iterator<Item = &'p Response>, row: &Row) -> Vec<Wish> {
     let wish = |response: &Response| {
         let role = Role::ALL.into_iter().find(|role| role.name() == response.target);
         let kind = if response.target == CASE { EntityKind::Case } else { role.map_or(EntityKind::User, Role::kind) };
@@ -44,7 +73,7 @@ pub fn wishes(playbook: &Playbook, decision: &Decision, row: &Row) -> Vec<Wish> 
             lasts: response.lasts,
         }
     };
-    due(playbook, decision, row).map(wish).collect()
+    steps.map(wish).collect()
 }
 
 /// Whose approval an exception of the playbook asks for before anything is done, as a role of approvers.
@@ -67,10 +96,14 @@ pub fn asks_alone(ladder: &Ladder, (book, playbook): (&Book, &Playbook), row: &R
     ladder.in_force(playbook, ASK, row, book) == Autonomy::Act
 }
 
-/// The least of how far the playbook may go with each of the verbs that are due.
-pub fn autonomy(ladder: &Ladder, (book, playbook): (&Book, &Playbook), decision: &Decision, row: &Row) -> Autonomy {
-    let levels = due(playbook, decision, row).map(|response| ladder.in_force(playbook, response.verb.name, row, book));
-    levels.min().unwrap_or_default()
+/// The least of how far the playbook may go with each of the verbs of these steps.
+pub fn autonomy<'p>(
+    ladder: &Ladder,
+    (book, playbook): (&Book, &Playbook),
+    steps: impl Iterator<Item = &'p Response>,
+    row: &Row,
+) -> Autonomy {
+    steps.map(|response| ladder.in_force(playbook, response.verb.name, row, book)).min().unwrap_or_default()
 }
 
 /// What plays the role called `role` in the alert, as its tool spelled it.
@@ -80,4 +113,50 @@ pub fn named(role: &str, row: &Row) -> Option<String> {
         Value::Addr(addr) => Some(addr.to_string()),
         _ => row.texts(*slot).next().map(str::to_owned),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adjutant_model::schema::slots as s;
+    use adjutant_model::{Digest, Origin};
+
+    fn book() -> Book {
+        let files = [
+            ("playbooks/phishing.yaml", include_str!("../../../book/playbooks/phishing.yaml")),
+            ("questions.yaml", include_str!("../../../book/questions.yaml")),
+            ("playbooks/generic.yaml", include_str!("../../../book/playbooks/generic.yaml")),
+        ];
+        let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        Book::load(files.into()).unwrap_or_else(|faults| panic!("{faults:?}"))
+    }
+
+    fn names<'p>(steps: impl Iterator<Item = &'p Response>) -> Vec<&'static str> {
+        steps.map(|step| step.verb.name).collect()
+    }
+
+    #[test]
+    fn what_waits_for_an_answer_is_due_after_that_one_alone() {
+        let book = book();
+        let playbook = book.playbooks.iter().find(|playbook| playbook.name == "phishing").unwrap();
+        let mut row = Row::new(book.schema.len());
+        row.set_text(s::MAIL_REPORTER, "ana@corp.example", Origin::Nothing);
+        row.set_text(s::USER_EMAIL, "ana@corp.example", Origin::Nothing);
+        let decision = Decision { score: 60, ..Decision::undecided(Digest::of(b"book")) };
+        let at_once = names(due(playbook, &decision, &row));
+        assert_eq!(at_once, ["quarantine-message", "warn-recipient", "tell-reporter"]);
+        let answer = Answer { question: "what-did-you-do", of: "user", choice: "entered" };
+        let steps = || after(playbook, &decision, &row, answer);
+        assert_eq!(names(steps()), ["revoke-sessions", "force-password-change"]);
+        assert!(wishes(steps(), &row).iter().all(|wish| wish.name.as_deref() == Some("ana@corp.example")));
+        let others = [("replied", "user"), ("opened", "user"), ("nothing", "user"), ("unsure", "user"), ("entered", "target")];
+        for (choice, of) in others {
+            assert_eq!(names(after(playbook, &decision, &row, Answer { of, choice, ..answer })), [""; 0], "{choice} of {of}");
+        }
+        let other = Answer { question: "was-this-you", ..answer };
+        assert_eq!(names(after(playbook, &decision, &row, other)), [""; 0]);
+        // Where nobody reported it, whom it was sent to is asked nothing about a report.
+        assert_eq!(asks(playbook, &decision, &row).count(), 1);
+        assert_eq!(asks(playbook, &decision, &Row::new(book.schema.len())).count(), 0);
+    }
 }

@@ -4,7 +4,7 @@ use crate::connector::{CallError, Connector, Found, Offer};
 use crate::hand::{Hand, Refused};
 use crate::statement;
 use adjutant_engine::guard::{Asked, By, Spent, Subject};
-use adjutant_model::act::{Action, Answer, Clause, Need, OnFailure, Plan, Planned, Ruling, Target};
+use adjutant_model::act::{Action, Answer, Clause, Need, OnFailure, Plan, Planned, Ruling, TEXT_BYTES_MAX, Target};
 use adjutant_model::{Autonomy, Digest, Duration, EntityKind, Stage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +42,9 @@ pub struct Draft {
     /// Whose approval an exception of the playbook asks for besides, as a role such as `owner:finance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_for: Option<String>,
+    /// What somebody said that it follows from beside the decision, as the service has it. Nothing is looked up by it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub because: String,
     /// What happens when a step fails.
     #[serde(default)]
     pub on_failure: OnFailure,
@@ -115,6 +118,9 @@ impl Hand {
         if draft.steps.len() > STEPS_MAX {
             return Err(Refused::Form(format!("a plan has at most {STEPS_MAX} steps, not {}", draft.steps.len())));
         }
+        if draft.because.len() > TEXT_BYTES_MAX {
+            return Err(Refused::Form(format!("what a plan follows from is told in at most {TEXT_BYTES_MAX} bytes")));
+        }
         if let Some(known) = self.proposed(&draft)? {
             return Ok(known);
         }
@@ -162,6 +168,7 @@ impl Hand {
             autonomy,
             steps,
             held_for: draft.held_for,
+            because: draft.because,
             on_failure: draft.on_failure,
             made: now,
             expires: now.plus(self.settings().plan_lives),

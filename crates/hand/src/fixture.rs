@@ -116,7 +116,7 @@ pub struct Fake {
 
 const REPEAT: [Offer; 1] = [Offer { idempotency: Idempotency::Repeat, ..OFFERS[0] }];
 
-const OFFERS: [Offer; 2] = [
+const OFFERS: [Offer; 3] = [
     Offer {
         verb: "disable-account",
         kind: EntityKind::User,
@@ -127,6 +127,15 @@ const OFFERS: [Offer; 2] = [
     },
     Offer {
         verb: "revoke-sessions",
+        kind: EntityKind::User,
+        reversible: false,
+        idempotency: Idempotency::ReadBack,
+        per_minute: 600,
+        with: &[],
+    },
+    // Here a letter is an account without sessions.
+    Offer {
+        verb: "acknowledge-report",
         kind: EntityKind::User,
         reversible: false,
         idempotency: Idempotency::ReadBack,

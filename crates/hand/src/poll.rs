@@ -8,7 +8,7 @@ use crate::connector::{CallError, Connector};
 use crate::hand::Clock;
 use crate::thanks::Thanks;
 use adjutant_model::{Digest, Duration, Time};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::File;
@@ -60,7 +60,7 @@ pub struct Message {
 }
 
 /// What the service made of a message that it took.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Taken {
     /// The case that it joined.
@@ -181,6 +181,8 @@ impl Poller {
                     Err(error) => return Err(error),
                 }
             }
+            // Who waits for thanks is written down before the place moves past what they reported.
+            self.thanks.as_ref().map_or(Ok(()), Thanks::keep).map_err(unkept)?;
             if let Some(next) = page.next.filter(|next| mark.as_ref() != Some(next)) {
                 keep(&self.file, &next).map_err(unkept)?;
                 mark = Some(next);
@@ -202,7 +204,8 @@ impl Poller {
 
     fn thank(&self) -> Result<(), CallError> {
         let unsent = |refused: crate::hand::Refused| CallError::Retry(format!("nobody can be thanked: {refused}"));
-        self.thanks.as_ref().map_or(Ok(()), |thanks| thanks.send().map_err(unsent))
+        let unkept = |error: io::Error| CallError::Retry(format!("who waits for thanks cannot be kept: {error}"));
+        self.thanks.as_ref().map_or(Ok(()), |thanks| thanks.send().map_err(unsent).and(thanks.keep().map_err(unkept)))
     }
 
     fn mark(&self) -> io::Result<Option<String>> {
@@ -267,7 +270,7 @@ pub fn time(text: &str) -> Option<Time> {
 }
 
 /// Writes the file so that it is whole, whenever the machine stops.
-fn keep(file: &Path, place: &dyn std::fmt::Display) -> io::Result<()> {
+pub(crate) fn keep(file: &Path, place: &dyn std::fmt::Display) -> io::Result<()> {
     let new = file.with_added_extension("new");
     let mut writes = File::create(&new)?;
     writeln!(writes, "{place}")?;

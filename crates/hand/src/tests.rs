@@ -4,6 +4,7 @@ mod calls;
 mod ended;
 mod proposed;
 mod restored;
+mod thanked;
 
 use crate::draft::{Alone, Draft, Wish};
 use crate::fixture::{Account, Call, Effect, Fake, Fault};
@@ -110,6 +111,7 @@ fn draft(names: &[&str], autonomy: Autonomy) -> Draft {
         autonomy,
         steps: names.iter().map(wish).collect(),
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }

@@ -149,6 +149,9 @@ pub struct Plan {
     /// Whose approval an exception of the playbook asks for besides, as a role such as `owner:finance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_for: Option<String>,
+    /// What somebody said that it follows from beside the decision, as the service has it: a claim. Empty when nobody was asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub because: String,
     /// What happens when a step fails.
     #[serde(default)]
     pub on_failure: OnFailure,

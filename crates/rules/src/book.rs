@@ -8,7 +8,7 @@ use crate::correlate::{self, Correlate};
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::guardrails::Guardrails;
 use crate::lang::Lists;
-use crate::playbook::{self, Playbook};
+use crate::playbook::{self, Asking, CASE, Playbook, Response};
 use crate::question::{self, Question};
 use crate::source::{Source, Sources};
 use adjutant_model::{Digest, Schema};
@@ -189,15 +189,42 @@ fn questions(
             return Vec::new();
         }
     };
-    for (playbook, asking) in playbooks.iter().flat_map(|playbook| playbook.asks.iter().map(move |asking| (playbook, asking))) {
-        if !questions.iter().any(|question| question.id == asking.question) {
-            let near = crate::lang::nearest(&asking.question, questions.iter().map(|question| question.id.as_str()));
-            let help = near.map_or_else(|| format!("write it into {}", question::FILE), |near| format!("did you mean `{near}`?"));
-            let message = format!("there is no question `{}`", asking.question);
-            faults.push(Diagnostic::error("question-unknown", &playbook.file, asking.at, message).with_help(help));
-        }
+    for playbook in playbooks {
+        faults.extend(playbook.asks.iter().filter_map(|asking| unknown(&questions, playbook, asking)));
+        faults.extend(playbook.respond.iter().filter_map(|step| never_answered(&questions, playbook, step)));
     }
     questions
+}
+
+/// The playbook asks what is no question.
+fn unknown(questions: &[Question], playbook: &Playbook, asking: &Asking) -> Option<Diagnostic> {
+    if questions.iter().any(|question| question.id == asking.question) {
+        return None;
+    }
+    let near = crate::lang::nearest(&asking.question, questions.iter().map(|question| question.id.as_str()));
+    let help = near.map_or_else(|| format!("write it into {}", question::FILE), |near| format!("did you mean `{near}`?"));
+    let message = format!("there is no question `{}`", asking.question);
+    Some(Diagnostic::error("question-unknown", &playbook.file, asking.at, message).with_help(help))
+}
+
+/// The step waits for an answer that its target is never asked for, or that the question does not offer.
+fn never_answered(questions: &[Question], playbook: &Playbook, step: &Response) -> Option<Diagnostic> {
+    let after = step.after.as_ref()?;
+    let fault = |message: String, help: String| {
+        Some(Diagnostic::error("after-unknown", &playbook.file, after.at, message).with_help(help))
+    };
+    let is_about = |asking: &Asking| asking.of.name() == step.target || step.target == CASE;
+    let is_asked = |asking: &Asking| asking.question == after.question && is_about(asking);
+    if !playbook.asks.iter().any(is_asked) {
+        let message = format!("`{}` does not ask `{}` about the {}", playbook.name, after.question, step.target);
+        return fault(message, format!("add the step `ask: {}({})`", after.question, step.target));
+    }
+    let offered = questions.iter().find(|question| question.id == after.question)?;
+    let names = || offered.choices.iter().map(|choice| choice.id.as_str());
+    let wrong = after.choices.iter().find(|choice| !names().any(|name| name == **choice))?;
+    let near = crate::lang::nearest(wrong, names());
+    let help = near.map_or_else(|| format!("write it into {}", question::FILE), |near| format!("did you mean `{near}`?"));
+    fault(format!("`{}` offers no answer `{wrong}`", after.question), help)
 }
 
 /// The playbook without `applies`; there must be exactly one.
@@ -216,4 +243,45 @@ fn generic(playbooks: &[Playbook], faults: &mut Vec<Diagnostic>) -> u16 {
         );
     }
     first.map_or(0, |(index, _)| index as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUESTIONS: &str = r#"
+did-you: { ask: "Did you?", within: 1 h, choices: [{ id: yes-i-did, says: "Yes", means: admits }, { id: unsure, says: "?", means: open }] }
+"#;
+
+    const PLAYBOOK: &str = r#"
+playbook: asks
+signals: [{ id: one, family: word, if: alert.title == "x", points: 60, because: "x" }]
+families: { word: 60 }
+decide: { close_below: 20, respond_from: 50, respond_families: 1 }
+respond:
+  - ask: did-you(user)
+  - { do: revoke-sessions(user), after: did-you(yes-i-did) }
+  - { do: comment-ticket(case), after: "did-you(yes-i-did, unsure)" }
+"#;
+
+    fn faults(from: &str, to: &str) -> Vec<String> {
+        assert!(from.is_empty() || PLAYBOOK.contains(from), "{from}");
+        let files = [("questions.yaml", QUESTIONS.to_owned()), ("playbooks/asks.yaml", PLAYBOOK.replacen(from, to, 1))];
+        let loaded = Book::load(files.map(|(path, text)| (path.to_owned(), text)).into());
+        loaded.err().unwrap_or_default().into_iter().map(|fault| format!("{}: {}", fault.code, fault.message)).collect()
+    }
+
+    #[test]
+    fn a_step_waits_for_an_answer_that_somebody_can_give() {
+        assert!(faults("", "").is_empty(), "{:?}", faults("", ""));
+        let cases = [
+            ("after: did-you(yes-i-did)", "after: did-you(no)", "`did-you` offers no answer `no`"),
+            ("yes-i-did, unsure", "yes-i-did, sure", "`did-you` offers no answer `sure`"),
+            ("after: did-you(yes-i-did)", "after: did-they(yes-i-did)", "`asks` does not ask `did-they` about the user"),
+            ("do: revoke-sessions(user)", "do: revoke-sessions(target)", "`asks` does not ask `did-you` about the target"),
+        ];
+        for (from, to, says) in cases {
+            assert_eq!(faults(from, to), [format!("after-unknown: {says}")], "{to}");
+        }
+    }
 }

@@ -141,6 +141,20 @@ pub struct Response {
     pub score_from: i32,
     /// It is taken back by itself after so long; never when none.
     pub lasts: Option<Duration>,
+    /// It waits for an answer of the person who is its target, or of anybody where that is the case, and is no step of the plan
+    /// before; it waits for nothing when none.
+    pub after: Option<After>,
+}
+
+/// The answers that a step waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// The question's name in the book, which the playbook asks.
+    pub question: String,
+    /// The names of the answers, any of which is enough.
+    pub choices: Vec<String>,
+    /// Where it stands in its file.
+    pub at: Span,
 }
 
 /// A question to a person, as a step of a response.

@@ -53,6 +53,9 @@ pub struct Choice {
     pub says: String,
     /// What it means.
     pub means: Meaning,
+    /// What people then do about it, for whoever works the case; the person who chose it does not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
 }
 
 /// What an answer means. Whatever it is, it stays a claim of whoever holds the link.
@@ -63,6 +66,8 @@ pub enum Meaning {
     Claims,
     /// It was not they: people look at the case.
     Denies,
+    /// They did what somebody wanted of them: people look at the case.
+    Admits,
     /// It says neither.
     Open,
 }
@@ -99,6 +104,7 @@ impl Meaning {
         match self {
             Meaning::Claims => "claims",
             Meaning::Denies => "denies",
+            Meaning::Admits => "admits",
             Meaning::Open => "open",
         }
     }
@@ -192,7 +198,8 @@ impl Reader<'_> {
             self.fault(choices.span, "a question has 2 to 6 answers, each with a name of its own", "add or take out answers");
         }
         let said = |text: &str| (1..=WORDS_CHARS_MAX).contains(&text.trim().chars().count());
-        if all.iter().any(|choice| !said(&choice.id) || !said(&choice.says)) {
+        let advised = |choice: &Choice| choice.advice.as_deref().is_none_or(said);
+        if all.iter().any(|choice| !said(&choice.id) || !said(&choice.says) || !advised(choice)) {
             self.fault(choices.span, "an answer has a name and words", "write `{ id: not-me, says: \"…\", means: denies }`");
         }
         if !all.iter().any(|choice| choice.means == Meaning::Open) {
@@ -224,7 +231,7 @@ was-this-you:
   ask_manager: "Somebody signed in at {alert.time}. Was it they?"
   choices:
     - { id: me, says: "Yes", means: claims }
-    - { id: not-me, says: "No", means: denies }
+    - { id: not-me, says: "No", means: denies, advice: call them }
     - { id: unsure, says: "I do not know", means: open }
   within: 4 h
   never_by: { mail: the thief reads it }
@@ -239,7 +246,7 @@ was-this-you:
         let questions = read(GOOD).unwrap();
         let [question] = questions.as_slice() else { panic!("{questions:?}") };
         assert_eq!((question.id.as_str(), question.within), ("was-this-you", Duration::from_hours(4)));
-        assert_eq!(question.choices[1].means, Meaning::Denies);
+        assert_eq!((question.choices[1].means, question.choices[1].advice.as_deref()), (Meaning::Denies, Some("call them")));
         assert_eq!(question.never_by[&Way::Mail], "the thief reads it");
         assert!(load(&Files::new(), &Schema::built_in(), &Lists::default()).unwrap().is_empty());
     }
@@ -259,6 +266,7 @@ was-this-you:
             ("was-this-you:", "'was this you':", ""),
             ("mail: the", "pigeon: the", ""),
             ("means: denies", "means: guilty", ""),
+            ("advice: call them", "advice: ''", ""),
         ];
         for (from, to, at) in cases {
             let text = GOOD.replacen(from, to, 1);

@@ -11,8 +11,12 @@ use adjutant_engine::context::Said;
 use adjutant_engine::record::id_bytes;
 use adjutant_engine::step::{Status, Verdict};
 use adjutant_model::{Autonomy, CaseId, Digest, EntityKind, Outcome, Revision, Time};
-use adjutant_rules::question::{Choice, Meaning, Way};
+use adjutant_rules::question::{Meaning, Way};
 use serde::{Deserialize, Serialize};
+
+mod asked;
+
+pub use asked::{Answered, AskedAbout, Assurance, Questioned};
 
 /// The first byte of an entry that is a decision.
 pub const DECIDED: u8 = 1;
@@ -318,81 +322,12 @@ pub struct LookedUp {
     pub why: String,
 }
 
-/// A question as it was put.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Questioned {
-    /// The letter.
-    pub letter: String,
-    /// The question's name in the book.
-    pub question: String,
-    /// Digest of the book that words it.
-    pub book: String,
-    /// Whom it is about, as our directory knows them.
-    pub of: String,
-    /// Who was asked.
-    pub to: String,
-    /// Why somebody else was asked than whom it is about.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub instead: String,
-    /// On which way.
-    pub way: Way,
-    /// How sure it is that the person themselves answers.
-    pub assurance: Assurance,
-    /// The exact words.
-    pub wording: String,
-    /// The answers to choose from.
-    pub choices: Vec<Choice>,
-    /// Until when an answer is waited for, RFC 3339.
-    pub until: String,
-}
-
-/// What a person chose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answered {
-    /// The letter.
-    pub letter: String,
-    /// The question's name in the book.
-    pub question: String,
-    /// Whom it is about.
-    pub of: String,
-    /// Who was asked.
-    pub to: String,
-    /// On which way.
-    pub way: Way,
-    /// How sure it is that the person themselves answered.
-    pub assurance: Assurance,
-    /// Digest of the exact words that were shown.
-    pub wording: String,
-    /// The answer.
-    pub choice: Choice,
-}
-
-/// How sure it is that whoever answers is the person: nobody was made to prove it, so there is no *high*.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Assurance {
-    /// Whoever reads the mailbox or the chat; or somebody else's word.
-    Low,
-    /// Whoever holds the telephone that our directory knows.
-    Medium,
-}
-
-impl Assurance {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Assurance::Low => "low",
-            Assurance::Medium => "medium",
-        }
-    }
-}
-
 impl What {
-    /// Whether a case with this status is to be looked at by a person when this is said of it, whatever was decided: a *no*
-    /// always is; silence, and that nobody could be asked, undo no verdict of a person.
+    /// Whether a case with this status is to be looked at by a person when this is said of it, whatever was decided: a *no*, and
+    /// that somebody did what was wanted of them, always is; silence, and that nobody could be asked, undo no verdict of a person.
     pub fn raises(&self, status: Status) -> bool {
         match self {
-            What::Answered(answered) => answered.choice.means == Meaning::Denies,
+            What::Answered(answered) => matches!(answered.choice.means, Meaning::Denies | Meaning::Admits),
             What::Silent { .. } | What::Unasked { .. } => status != Status::ClosedByPerson,
             _ => false,
         }

@@ -111,7 +111,7 @@ pub struct Outgoing {
     pub due: Time,
 }
 
-/// The topic of what asks for a plan; its body is the case's name.
+/// The topic of what asks for a plan; its body is the case's name, and after a space the entry with the answer that it follows, if any.
 pub const PLAN: &str = "plan";
 
 /// Keeps everything. One value of this type writes; [`Store::reader`] gives others to read with.

@@ -107,6 +107,21 @@ impl Service {
         })
     }
 
+    /// What is noted as the entry `seq`; none when that is something else, or retention removed it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn noted(&self, seq: u64) -> Result<Option<Noted>, StoreError> {
+        self.read(|reader| {
+            let Some(bytes) = entry_at(reader, seq)? else { return Ok(None) };
+            let broken = |_| StoreError::Damaged(format!("entry {seq} cannot be read"));
+            Ok(match event::kind(&bytes).map_err(broken)? {
+                Kind::Noted(noted) => Some(*noted),
+                Kind::Decided(..) | Kind::Handover => None,
+            })
+        })
+    }
+
     /// The raw alert of the decision that is the entry `seq`; none when retention removed it.
     ///
     /// # Errors
@@ -229,7 +244,8 @@ pub fn in_words(what: &What) -> (&'static str, String) {
         What::Answered(said) => {
             let (to, way, assurance) = (&said.to, said.way.name(), said.assurance.name());
             let claim = format!("a claim, {} and by {way}, of {assurance} assurance", said.choice.means.name());
-            ("answered", format!("{to}: \"{}\" ({claim})", said.choice.says))
+            let advice = said.choice.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
+            ("answered", format!("{to}: \"{}\" ({claim}){advice}", said.choice.says))
         }
         What::Silent { question, to, .. } => ("silent", format!("{to} did not answer {question} in time, which says nothing")),
         What::Prompted { plan, to, way, .. } => {

@@ -5,10 +5,11 @@ use adjutant_engine::entities::HashKey;
 use adjutant_engine::step::{Status, Verdict};
 use adjutant_model::{Autonomy, Duration, Outcome, Time};
 use adjutant_rules::Book;
+use adjutant_rules::question::{Choice, Meaning, Way};
 use adjutant_runtime::book_dir;
 use adjutant_runtime::context::{self, Embedded};
 use adjutant_runtime::drive::{Answer, Command, Refused, Reply, Settings};
-use adjutant_runtime::event::{self, Evidence, Kind};
+use adjutant_runtime::event::{self, Answered, AskedAbout, Assurance, Evidence, Kind, What};
 use adjutant_runtime::policy::{Incoming, Policy};
 use adjutant_runtime::ports::{Bus, CallError, Change, Clock, Outgoing, PLAN, Parts as Wants, Wanted};
 use adjutant_runtime::queue;
@@ -158,6 +159,44 @@ fn a_decision_to_respond_asks_for_a_plan_in_the_same_commit() {
         assert!(due.iter().all(|message| message.topic == PLAN));
         let asked: BTreeSet<String> = due.into_iter().map(|message| message.body).collect();
         assert_eq!(asked, if plans { cases } else { BTreeSet::new() });
+    }
+}
+
+#[test]
+fn an_answer_asks_for_a_plan_in_the_same_commit_and_opens_a_closed_case_only_if_it_says_so() {
+    for (plans, means) in [(true, Meaning::Admits), (true, Meaning::Claims), (false, Meaning::Admits)] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = start_with(folder.path(), Settings { plans, ..Settings::default() });
+        let service = &running.0;
+        let decided = decided(&offer(service, lines().drain(..1).collect()))[0];
+        let evidence = Evidence { row: "E1".into(), name: "score".into(), says: "…".into() };
+        let (case, because) = (decided.case, vec![evidence]);
+        let close = Command::Judge { case, verdict: Verdict::Close, because, note: String::new() };
+        service.command_blocking("ana", close).unwrap();
+        let said = Answered {
+            letter: "l".into(),
+            question: "what-did-you-do".into(),
+            about: Some(AskedAbout { entry: decided.seq, role: "user".into() }),
+            of: "bo".into(),
+            to: "bo".into(),
+            way: Way::Mail,
+            assurance: Assurance::Low,
+            wording: String::new(),
+            choice: Choice { id: "one".into(), says: "…".into(), means, advice: Some("call them".into()) },
+        };
+        let what = What::Answered(Box::new(said));
+        let about = Command::About { case: Some(case), what: what.clone(), documents: Vec::new() };
+        let Ok(Reply::Done(entry)) = service.command_blocking("letter l", about) else { panic!("it is not noted") };
+        assert_eq!(service.noted(entry).unwrap().map(|noted| noted.what), Some(what));
+        assert_eq!(service.noted(decided.seq).unwrap(), None, "a decision is nothing noted");
+        let digits: String = case.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let kept = service.read(|reader| reader.case_named(&digits, 1)).unwrap().remove(0);
+        let is = if means == Meaning::Admits { Status::Open } else { Status::ClosedByPerson };
+        assert_eq!(kept.status, is, "{means:?}");
+        let due = service.read(|reader| reader.due(Time(i64::MAX), 1_000)).unwrap();
+        let after: Vec<String> = due.into_iter().filter(|one| one.topic == PLAN).map(|one| one.body).collect();
+        assert_eq!(after.iter().filter(|body| **body == format!("{case} {entry}")).count(), usize::from(plans), "{after:?}");
+        stop(running);
     }
 }
 

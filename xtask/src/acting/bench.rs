@@ -72,6 +72,7 @@ pub fn draft(verb: &str, kind: EntityKind, name: &str, with: BTreeMap<String, St
         autonomy: Autonomy::Recommend,
         steps: vec![Wish { verb: verb.into(), kind, name: name.into(), with, texts: texts(), undo: None, lasts: None }],
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }

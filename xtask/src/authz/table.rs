@@ -76,6 +76,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/ledger/entries", PROVERS),
     ("POST", "/v1/cases/{id}/plan", JUDGES),
     ("POST", "/v1/cases/{id}/simulate", JUDGES),
+    ("POST", "/v1/cases/{id}/answers/{entry}/plan", JUDGES),
+    ("POST", "/v1/cases/{id}/answers/{entry}/simulate", JUDGES),
     ("GET", "/v1/limits", READERS),
     ("POST", "/v1/cases/{id}/questions", JUDGES),
     ("GET", "/v1/plans/{id}", READERS),

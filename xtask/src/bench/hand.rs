@@ -141,6 +141,7 @@ fn draft(nth: usize) -> Draft {
         autonomy: Autonomy::Ask,
         steps: vec![wish],
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }

@@ -49,7 +49,9 @@ pub(crate) struct Run {
 /// The letter goes on a way that is not under suspicion, to an address of your own directory. What is answered is a claim: a
 /// *no* brings the case before people, a *yes* lowers nothing, and silence is noted when the time is over.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant ask 59ddf2f3\n  adjutant ask 59ddf2f3 --question was-this-you --of target")]
+#[command(
+    after_help = "Examples:\n  adjutant ask 59ddf2f3\n  adjutant ask 59ddf2f3 --everybody\n  adjutant ask 59ddf2f3 --question was-this-you --of target"
+)]
 pub(crate) struct Ask {
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -61,6 +63,9 @@ pub(crate) struct Ask {
     /// Whom it is about: the `user` or the `target` of the alert.
     #[arg(long, value_name = "ROLE", requires = "question")]
     pub(crate) of: Option<String>,
+    /// Ask everybody whom a decision of the case names that responds, such as all who reported the same campaign.
+    #[arg(long)]
+    pub(crate) everybody: bool,
 }
 
 /// Sign a note that a page or a colleague gave you, without asking the service.
@@ -82,15 +87,20 @@ pub(crate) struct Sign {
 ///
 /// Says what would be done, to whom, what takes each step back, who must approve, and until when.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  adjutant plan 59ddf2f3\n  adjutant plan --show 5e884898")]
+#[command(
+    after_help = "Examples:\n  adjutant plan 59ddf2f3\n  adjutant plan 59ddf2f3 --answer 812\n  adjutant plan --show 5e884898"
+)]
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) remote: Remote,
     /// The first digits of a case's id.
     #[arg(required_unless_present = "show")]
     pub(crate) case: Option<String>,
+    /// What the playbook would do after this answer to a question: its entry, as the case's story names it.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) answer: Option<u64>,
     /// The first digits of a plan that was made before.
-    #[arg(long, value_name = "PLAN", conflicts_with = "case")]
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["case", "answer"])]
     pub(crate) show: Option<String>,
 }
 
@@ -161,12 +171,15 @@ pub(crate) struct Action {
 
 /// Go through the plan for a case without making it: each step after the ones before it, and nothing is touched.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  adjutant simulate 59ddf2f3")]
+#[command(after_help = "Examples:\n  adjutant simulate 59ddf2f3\n  adjutant simulate 59ddf2f3 --answer 812")]
 pub(crate) struct Simulate {
     #[command(flatten)]
     pub(crate) remote: Remote,
     /// The first digits of a case's id.
     pub(crate) case: String,
+    /// What the playbook would do after this answer to a question: its entry, as the case's story names it.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) answer: Option<u64>,
 }
 
 /// Show how much of each limit is spent.

@@ -35,9 +35,15 @@ pub(crate) fn plan(args: &Plan) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
     let body = match (&args.show, &args.case) {
         (Some(plan), _) => client.get(&format!("/v1/plans/{}", escaped(plan)))?,
-        (None, case) => client.post(&format!("/v1/cases/{}/plan", escaped(case.as_deref().unwrap_or_default())), &json!({}))?,
+        (None, case) => client.post(&about(case.as_deref().unwrap_or_default(), args.answer, "plan"), &json!({}))?,
     };
     client.show(&body, replied)
+}
+
+/// The path to what is wanted of a case, or of an answer to a question about it.
+fn about(case: &str, answer: Option<u64>, wanted: &str) -> String {
+    let answer = answer.map_or_else(String::new, |entry| format!("answers/{entry}/"));
+    format!("/v1/cases/{}/{answer}{wanted}", escaped(case))
 }
 
 pub(crate) fn approve(args: &Approve) -> anyhow::Result<Exit> {
@@ -111,7 +117,7 @@ pub(crate) fn action(args: &Action) -> anyhow::Result<Exit> {
 
 pub(crate) fn simulate(args: &Simulate) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
-    client.show(&client.post(&format!("/v1/cases/{}/simulate", escaped(&args.case)), &json!({}))?, replied)
+    client.show(&client.post(&about(&args.case, args.answer, "simulate"), &json!({}))?, replied)
 }
 
 pub(crate) fn limits(args: &Limits) -> anyhow::Result<Exit> {
@@ -301,6 +307,7 @@ fn plan_lines(shown: &Shown) -> Vec<Line> {
     let (plan, width) = (&shown.plan, term::width().unwrap_or(WIDTH));
     let head = Line::new().with(Paint::Strong, format!("plan {}", shown.digest)).plain(format!("  {}", plan.playbook));
     let mut lines = vec![head];
+    lines.extend((!plan.because.is_empty()).then(|| wrapped("because    ", &plan.because, width)).into_iter().flatten());
     for (nth, (step, action)) in plan.steps.iter().zip(&shown.actions).enumerate() {
         let what = format!("{}. {} {}", nth + 1, step.action.verb, step.action.target.name);
         lines.push(Line::new());

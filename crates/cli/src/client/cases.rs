@@ -136,10 +136,15 @@ fn head(whole: &Whole, width: usize) -> Vec<Line> {
 }
 
 fn moment_lines(moment: &Told, width: usize) -> Vec<Line> {
-    let Told { at, by, kind, text, decision, .. } = moment;
+    let Told { seq, at, by, kind, text, decision, .. } = moment;
     let by = if by.is_empty() { String::new() } else { format!("{by}: ") };
-    let decision = decision.as_deref().map_or_else(String::new, |decision| format!(" [{}]", beginning(decision)));
-    wrapped(&format!("  {}  {kind:<12}  ", minutes(at)), &format!("{by}{text}{decision}"), width)
+    let named = match decision {
+        Some(decision) => format!(" [{}]", beginning(decision)),
+        // By this a plan after an answer is asked for.
+        None if kind == "answered" => format!(" [entry {seq}]"),
+        None => String::new(),
+    };
+    wrapped(&format!("  {}  {kind:<12}  ", minutes(at)), &format!("{by}{text}{named}"), width)
 }
 
 pub(crate) fn decisions(args: &Decisions) -> anyhow::Result<Exit> {

@@ -17,7 +17,7 @@ const NOTE_BYTES_MAX: u64 = 4 << 10;
 
 pub(crate) fn ask(args: &Ask) -> anyhow::Result<Exit> {
     let client = Client::new(&args.remote)?;
-    let wanted = json!({ "question": args.question, "of": args.of });
+    let wanted = json!({ "question": args.question, "of": args.of, "everybody": args.everybody });
     let body = client.post(&format!("/v1/cases/{}/questions", escaped(&args.case)), &wanted)?;
     client.show(&body, |put: Vec<Put>| put.iter().flat_map(put_lines).collect())
 }

@@ -1,5 +1,5 @@
 //! Approval by letter: a plan that waits is told by mail to those who may approve it, its page takes a signed note of theirs,
-//! and nothing less.
+//! and nothing less. An answer to a question has such a plan made, and approves nothing.
 
 mod pages;
 
@@ -7,8 +7,13 @@ use super::served::{Reply, Served};
 use super::slapd::Slapd;
 use super::smtp::MailServer;
 use super::{ENTRY, Hand, NADIA, PLAYBOOK, adjutant, approver, hand_of, says, word_after};
+use adjutant_engine::autonomy::{Pause, Rung};
+use adjutant_model::Autonomy;
+use adjutant_runtime::ports::{Commit, Store as _};
+use adjutant_store::{Options, Sqlite};
+use serde_json::json;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 const MORE: &str = "dn: uid=olga,ou=people,dc=corp,dc=example
@@ -18,6 +23,11 @@ cn: Olga <b>Petrova</b>
 sn: Petrova
 mail: olga@corp.example
 userPassword: olga-secret
+";
+
+const CONTACTS: &str = "id,upn,sam,mailbox,phone
+1,nadia.rahman@corp.example,nadia,nadia.rahman@corp.example,
+2,olga@corp.example,olga,olga@corp.example,
 ";
 
 /// Everything that runs, and the folder in which the keys are.
@@ -30,6 +40,10 @@ struct House {
 }
 
 fn house(per_hour: u32) -> Option<House> {
+    house_with(PLAYBOOK, per_hour)
+}
+
+fn house_with(playbook: &str, per_hour: u32) -> Option<House> {
     let directory = Slapd::start()?;
     directory.change(NADIA);
     directory.change(MORE);
@@ -38,14 +52,19 @@ fn house(per_hour: u32) -> Option<House> {
     let root = dir.path().to_path_buf();
     let book = root.join("book");
     assert!(adjutant(&["init", book.to_str().unwrap()]).output().unwrap().status.success());
-    std::fs::write(book.join("playbooks/stolen-account.yaml"), PLAYBOOK).unwrap();
+    std::fs::write(book.join("playbooks/stolen-account.yaml"), playbook).unwrap();
+    std::fs::create_dir(root.join("tables")).unwrap();
+    std::fs::write(root.join("tables/contacts.csv"), CONTACTS).unwrap();
+    if playbook != PLAYBOOK {
+        allow(&root.join("data"));
+    }
     let hand = hand_of(&root, &directory, "");
     // Cy has no mailbox.
     for name in ["ana", "bo", "cy"] {
         approver(&root, name);
     }
     let config = format!(
-        "book_dir = '{0}'\n[hand]\nsocket = '{1}/hand.sock'\n[notify.smtp]\nserver = '127.0.0.1:{2}'\n\
+        "book_dir = '{0}'\ncontext_dir = '{1}/tables'\n[hand]\nsocket = '{1}/hand.sock'\n[notify.smtp]\nserver = '127.0.0.1:{2}'\n\
          from = 'adjutant@corp.example'\nto = ['soc@corp.example']\n[letters]\nurl = 'https://adjutant.corp.example'\n\
          per_hour_max = {per_hour}\npeople = [{{ name = 'ana', mail = 'ana@corp.example' }}, {{ name = 'bo', mail = 'bo@corp.example' }}]\n",
         book.display(),
@@ -54,6 +73,17 @@ fn house(per_hour: u32) -> Option<House> {
     );
     let served = Served::start_at(dir, &config, &[]);
     Some(House { served, mail, directory, root, hand: Some(hand) })
+}
+
+/// The playbook may ask people by itself, and prepare what it would do, as two people who lead for long said before.
+fn allow(data: &Path) {
+    let rung = |verb: &str| Rung { playbook: "stolen-account".into(), verb: verb.into(), scope: "*".parse().unwrap() };
+    // The guard, not the ladder, is what keeps a claim from having anything done.
+    let rungs = ["ask", "force-password-change", "disable-account"].map(|verb| (rung(verb), Autonomy::Act));
+    let ladder = json!({ "rungs": rungs, "pause": Pause::None, "paused": {} }).to_string();
+    std::fs::create_dir(data).unwrap();
+    let mut store = Sqlite::open(data, Options::default()).unwrap();
+    store.commit(&Commit { documents: &[("ladder", "current".into(), Some(ladder))], ..Commit::default() }).unwrap();
 }
 
 impl House {
@@ -222,4 +252,107 @@ fn more_plans_than_prompts_are_gathered_in_one_message_later() {
     for path in links(&gathered) {
         assert!(house.page(&path).contains("A plan waits for you"));
     }
+}
+
+/// The playbook of the other tests, which asks first and does something after an answer alone.
+fn asking() -> String {
+    let respond = "  - do: force-password-change(user)\n  - do: disable-account(user)\n";
+    assert!(PLAYBOOK.contains(respond));
+    let after = "    after: what-did-you-do(entered)\n";
+    let asks = format!(
+        "  - ask: what-did-you-do(user)\n  - do: force-password-change(user)\n{after}  - do: disable-account(user)\n{after}"
+    );
+    PLAYBOOK.replace(respond, &asks) + "ceiling: act\n"
+}
+
+impl House {
+    /// A case about this person.
+    fn case(&self, user: &str) -> String {
+        let alert = format!(r#"{{"id":"{user}","title":"stolen","severity":"high","user":"{user}"}}"#);
+        self.served.post("/v1/alerts", alert).json()["case"].as_str().unwrap().to_owned()
+    }
+
+    /// Answers the question in the letter to this person.
+    fn answers(&self, to: &str, choice: &str) {
+        Served::until("a question", || !self.mails(to).is_empty());
+        let path = links(&self.mails(to)[0]).remove(0);
+        let form = |form: &str| self.served.ask("POST", &path, &FORM, form.as_bytes());
+        let page = text(&form("step=open"));
+        let wording = page.split("name=\"wording\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert_eq!(form(&format!("step=answer&choice={choice}&wording={wording}")).status, 200);
+    }
+
+    fn story(&self, case: &str) -> String {
+        says(&self.served, &["case", case]).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Waits until nothing is left to be told or proposed.
+    fn is_quiet(&self) {
+        let left = || {
+            let db = rusqlite::Connection::open(self.served.path("data/adjutant.db")).unwrap();
+            db.query_row("SELECT count(*) FROM outbox WHERE message LIKE '%\"plan\"%'", [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        Served::until("the outbox", || left() == 0);
+    }
+}
+
+const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
+
+#[test]
+fn who_says_that_they_gave_their_password_gets_one_plan_which_people_approve() {
+    let Some(mut house) = house_with(&asking(), 10) else { return };
+    let (nadia, olga) = (house.case("nadia.rahman@corp.example"), house.case("olga@corp.example"));
+    assert_ne!(nadia, olga);
+    // Neither who only clicked nor the case itself leads to a plan; people read what to do.
+    house.answers("olga", "opened");
+    let advised =
+        "I opened a link or an attachment, and entered nothing\" (a claim, admits and by mail, of low assurance); look at";
+    Served::until("the answer", || house.story(&olga).contains(advised));
+    house.is_quiet();
+    assert!(!house.story(&olga).contains("was made"), "{}", house.story(&olga));
+
+    // The hand is away when the answer comes, and the service ends before it is back.
+    drop(house.hand.take());
+    house.answers("nadia.rahman", "entered");
+    Served::until("the answer", || house.story(&nadia).contains("a claim, admits"));
+    house.served.stop();
+    house.hand = Some(hand_of(&house.root, &house.directory, ""));
+    house.served.start_again(&[]);
+    let ana = house.path("ana");
+    let page = house.page(&ana);
+    for said in ["nadia.rahman answered what-did-you-do: ", "I entered a password", "a claim by mail, of low assurance; entry "] {
+        assert!(page.contains(said) && house.mails("ana")[0].contains(said), "{said}: {page}");
+    }
+    assert!(page.contains("2 steps on 1 targets") && page.contains("<strong>disable-account nadia</strong>"), "{page}");
+    assert!(house.directory.lets_in(ENTRY, "nadia-secret"), "a claim has nothing done, whatever the ladder allows");
+
+    // The same is proposed once, also when it is delivered again.
+    house.is_told(&page);
+    let entry = word_after(&page, "; entry ").split(')').next().unwrap().to_owned();
+    house.served.stop();
+    let db = rusqlite::Connection::open(house.served.path("data/adjutant.db")).unwrap();
+    let again = json!({ "topic": "plan", "body": format!("{nadia} {entry}"), "attempts": 0, "due": 0 }).to_string();
+    db.execute("INSERT INTO outbox (due, message) VALUES (0, ?1)", [again]).unwrap();
+    drop(db);
+    house.served.start_again(&[]);
+    house.is_quiet();
+    assert_eq!(house.story(&nadia).matches("was made").count(), 1, "{}", house.story(&nadia));
+
+    // By hand the same plan is made of the same entry, and of no other.
+    let said = says(&house.served, &["simulate", &nadia, "--answer", &entry]);
+    assert!(said.contains("1. force-password-change nadia") && said.contains("2. disable-account nadia"), "{said}");
+    let lead = house.served.lead.clone();
+    let mut refused = adjutant(&["plan", &olga, "--answer", &entry]);
+    let refused = refused.arg("--url").arg(&house.served.url).env("ADJUTANT_TOKEN", &lead).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is no answer about this case"), "{refused:?}");
+
+    let said = house.send(&ana, &house.signed(&note(&page, "approve"), "ana").1);
+    assert!(said.status == 200 && text(&said).contains("it is being done"), "{}", text(&said));
+    let digest = word_after(&page, "<dt>plan</dt><dd>").split('<').next().unwrap()[..12].to_owned();
+    Served::until("both steps", || says(&house.served, &["plan", "--show", &digest]).matches("  done").count() == 2);
+    assert!(!house.directory.lets_in(ENTRY, "nadia-secret"));
+    assert!(house.directory.lets_in("uid=olga,ou=people,dc=corp,dc=example", "olga-secret"));
+    drop(house.hand.take());
+    house.served.stop();
+    house.served.says(&["audit", "verify"]);
 }

@@ -298,3 +298,37 @@ fn nobody_gets_more_letters_than_they_may() {
     Served::until("a message", || house.messages().len() == 1);
     assert_eq!(house.mails().len(), 1);
 }
+
+#[test]
+fn each_person_of_a_case_is_asked_once_and_of_strangers_it_is_noted_once() {
+    let Some(house) = house("4 h", true, 10) else { return };
+    // One address makes one case of them.
+    let about = |user: &str, nth: u32| {
+        let id = format!("{user} {nth}");
+        let alert = json!({ "id": id, "title": "stolen", "severity": "high", "user": user, "src_ip": "198.51.100.7" });
+        house.served.post("/v1/alerts", alert.to_string()).json()["case"].as_str().unwrap().to_owned()
+    };
+    let case = about("nadia@corp.example", 1);
+    let count = |kind: &str| house.story(&case).iter().filter(|(told, _)| told == kind).count();
+    Served::until("a message", || house.messages().len() == 1);
+    for user in ["nadia@corp.example", "one@evil.example", "karl@corp.example", "two@evil.example"] {
+        assert_eq!(about(user, 2), case, "{user}");
+    }
+    // Who reports to somebody is known by them; strangers are nobody, however many an alert names.
+    Served::until("a mail", || house.mails().len() == 1);
+    assert_eq!(house.mails()[0]["to"], json!(["vera@corp.example"]));
+    Served::until("the entries", || count("questioned") == 2 && count("unasked") == 1);
+    assert_eq!(about("nadia@corp.example", 3), case);
+    assert_eq!(house.asks(&case, r#"{"everybody":true}"#).status, 409, "nobody is left");
+    // A case that a person closed asks nobody more, and this person is new to it.
+    let bearer = format!("Bearer {}", house.served.lead);
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let verdict = json!({ "verdict": "close", "because": ["E1"], "note": "a test" }).to_string();
+    let closed = house.served.ask("POST", &format!("/v1/cases/{case}/verdict"), &headers, verdict.as_bytes());
+    assert_eq!(closed.status, 200, "{}", text(&closed));
+    assert_eq!(about("x<b>@corp.example", 1), case);
+    let put = house.asks(&case, r#"{"everybody":true}"#).json();
+    assert_eq!(put.as_array().map(Vec::len), Some(1), "by hand everybody can be asked: {put}");
+    Served::until("another mail", || house.mails().len() == 2);
+    assert_eq!((house.messages().len(), count("unasked")), (1, 1));
+}

@@ -221,6 +221,7 @@ fn draft(case: &str, texts: &[(&str, &str)]) -> Draft {
         autonomy: Autonomy::Act,
         steps: vec![wish],
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }

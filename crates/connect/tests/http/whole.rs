@@ -80,6 +80,7 @@ fn draft(verb: &str) -> Draft {
         autonomy: Autonomy::Act,
         steps: vec![wish],
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }

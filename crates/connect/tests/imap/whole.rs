@@ -105,6 +105,7 @@ fn draft(verbs: &[&str]) -> Draft {
         autonomy: Autonomy::Act,
         steps: verbs.iter().map(wish).collect(),
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::test::put;
 use super::{
-    Advice, Asking, CASE, Changes, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds, VERBS,
-    Verb,
+    Advice, After, Asking, CASE, Changes, Effect, Exception, Expect, Family, Given, Playbook, Response, Signal, Test, Thresholds,
+    VERBS, Verb,
 };
 use crate::contract::known::duration;
 use crate::diagnostic::{Diagnostic, Located, read_yaml};
@@ -102,6 +102,7 @@ struct RawResponse {
     score_from: i32,
     #[serde(rename = "for")]
     lasts: Option<Located<String>>,
+    after: Option<Located<String>>,
 }
 
 #[derive(Deserialize)]
@@ -313,7 +314,7 @@ impl Loader<'_> {
         let parsed = text.value.strip_suffix(')').and_then(|text| text.split_once('('));
         let of = parsed.and_then(|(_, of)| Role::ALL.into_iter().find(|role| role.name() == of.trim()));
         let of = of.filter(|role| role.kind() == EntityKind::User);
-        let (Some((question, _)), Some(of), None) = (parsed, of, &raw.verb) else {
+        let (Some((question, _)), Some(of), None, None) = (parsed, of, &raw.verb, &raw.after) else {
             let message = format!("`{}` asks nobody", text.value);
             self.fault("ask", text, message, "write `ask: QUESTION(user)` or `QUESTION(target)`, as a step of its own");
             return None;
@@ -362,7 +363,28 @@ impl Loader<'_> {
             Some(text) => Some(self.lasts(text, verb)?),
             None => None,
         };
-        Some(Response { verb, target: target.trim().to_owned(), when, score_from: raw.score_from, lasts })
+        let target = target.trim().to_owned();
+        let after = match &raw.after {
+            Some(text) => Some(self.after(text, &target)?),
+            None => None,
+        };
+        Some(Response { verb, target, when, score_from: raw.score_from, lasts, after })
+    }
+
+    /// `after: QUESTION(ANSWER)`, or several answers: of a step that is done to the person who is asked, or is about the case.
+    fn after(&mut self, text: &Located<String>, target: &str) -> Option<After> {
+        let parsed = text.value.strip_suffix(')').and_then(|text| text.split_once('('));
+        let choices = |text: &str| text.split(',').map(|choice| choice.trim().to_owned()).collect::<Vec<_>>();
+        let parsed = parsed.map(|(question, answers)| (question.trim().to_owned(), choices(answers)));
+        let parsed = parsed.filter(|(question, choices)| !question.is_empty() && choices.iter().all(|choice| !choice.is_empty()));
+        let is_person = Role::ALL.iter().any(|role| role.name() == target && role.kind() == EntityKind::User);
+        let Some((question, choices)) = parsed.filter(|_| is_person || target == CASE) else {
+            let message = format!("`{}` is nothing that the target of this step can answer", text.value);
+            let help = "write `after: QUESTION(ANSWER)` or `QUESTION(ANSWER, ANSWER)`, for a step about the user, the target or the case";
+            self.fault("after", text, message, help);
+            return None;
+        };
+        Some(After { question, choices, at: text.span })
     }
 
     /// How long a step lasts, of a verb that can be taken back.
@@ -468,6 +490,7 @@ respond:
   - ask: was-this-you(user)
     score_from: 40
   - do: revoke-sessions(user)
+    after: was-this-you(not-me, unsure)
   - do: disable-account(user)
     for: 36h
 tests:
@@ -491,6 +514,11 @@ tests:
         assert_eq!((playbook.asks.len(), playbook.respond.len()), (1, 2));
         assert_eq!(playbook.tests[0].expect.outcome, Some(Outcome::Escalate));
         assert_eq!(playbook.score_max(), 30);
+        let after = playbook.respond[0].after.as_ref().unwrap();
+        assert_eq!(
+            (after.question.as_str(), &*after.choices),
+            ("was-this-you", ["not-me", "unsure"].map(String::from).as_slice())
+        );
         let lasts: Vec<_> = playbook.respond.iter().map(|step| step.lasts).collect();
         assert_eq!((lasts, playbook.on_failure), (vec![None, Some(Duration::from_hours(36))], OnFailure::Stop));
     }
@@ -508,6 +536,10 @@ tests:
             ("revoke-sessions(user)", "revoke-session(user)", "revoke-session(user)"),
             ("was-this-you(user)", "was-this-you(host)", "was-this-you(host)"),
             ("was-this-you(user)", "was-this-you", "was-this-you"),
+            ("score_from: 40", "after: was-this-you(me)", "was-this-you(user)"),
+            ("was-this-you(not-me, unsure)", "was-this-you", "was-this-you"),
+            ("was-this-you(not-me, unsure)", "was-this-you(not-me,)", "was-this-you(not-me,)"),
+            ("do: revoke-sessions(user)", "do: isolate-host(host)", "was-this-you(not-me, unsure)"),
             ("needs: [user.name]", "needs: [user.nam]", "user.nam"),
             ("respond_from: 70", "respond_from: 10", "10"),
             ("families: { travel: 40 }", "families: { travel: 40, device: 3 }", "3"),

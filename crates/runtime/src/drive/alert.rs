@@ -14,7 +14,7 @@ use adjutant_engine::memory::Observation;
 use adjutant_engine::plan;
 use adjutant_engine::record;
 use adjutant_engine::step::{Case, Effect, Event, Input, Leave, Status, Step, step};
-use adjutant_model::{CaseId, Decision, Outcome, Revision, Row};
+use adjutant_model::{CaseId, Decision, Digest, Outcome, Revision, Row};
 
 /// Of a turn's alerts, so many leave what they were read into; that of the others is free before the turn ends.
 const SPENT_MAX: usize = 64;
@@ -199,19 +199,24 @@ impl Driver {
 }
 
 impl Driver {
-    /// Leaves word of what is to be asked about a case that its playbook now responds to, where it may ask by itself.
-    fn ask(&mut self, kept: &Kept, &Judged { policy, row, step, decision, .. }: &Judged<'_>) {
-        let responds = step.effects.iter().any(|effect| matches!(effect, Effect::ProposeResponse(_)));
+    /// Leaves word of what is to be asked about a decision that responds, where its playbook may ask by itself: in one case several
+    /// people may be named, and each is asked once. Of a case that a person closed nobody is asked more, unless it rises.
+    fn ask(&mut self, kept: &Kept, &Judged { policy, row, step, decision, seq, .. }: &Judged<'_>) {
+        let rises = step.effects.iter().any(|effect| matches!(effect, Effect::ProposeResponse(_)));
+        let is_first = decision.again == 0 && kept.status != Status::ClosedByPerson;
+        let responds = rises || (is_first && decision.outcome == Outcome::Respond);
         let book = &policy.book;
         let Some(playbook) = book.playbooks.get(usize::from(decision.playbook)).filter(|_| responds) else { return };
         // Context that could not answer does not hold a question back: it changes nothing, and may say what is missing.
         if !plan::asks_alone(&self.ladder, (book, playbook), row) {
             return;
         }
-        let asks = plan::asks(playbook, decision, row).map(|asking| (asking.question.as_str(), asking.of.name()));
-        let asks: Vec<(&str, &str)> = asks.collect();
+        let asks = plan::asks(playbook, decision, row).map(|asking| (asking.question.as_str(), asking.of.name(), seq));
+        let asks: Vec<(&str, &str, u64)> = asks.collect();
         if let (false, Ok(body)) = (asks.is_empty(), serde_json::to_string(&asks)) {
-            self.batch.documents.push((super::kind::TO_ASK, kept.id.0.map(|byte| format!("{byte:02x}")).concat(), Some(body)));
+            let names: Vec<String> = asks.iter().map(|(_, of, _)| plan::named(of, row).unwrap_or_default()).collect();
+            let whom = Digest::of_parts(names.iter().map(String::as_bytes));
+            self.batch.documents.push((super::kind::TO_ASK, format!("{} {}", super::command::hex(&kept.id.0), whom), Some(body)));
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::event::{self, Evidence, Kind, Noted, What};
 #[cfg(feature = "planted")]
 use crate::planted::{Bug, is};
 use crate::policy::Policy;
-use crate::ports::{Kept, Outgoing, StoreError};
+use crate::ports::{Kept, Outgoing, PLAN, StoreError};
 use adjutant_engine::autonomy::{self, Ladder, Pause, Rung};
 use adjutant_engine::context::Said;
 use adjutant_engine::memory::Keys;
@@ -48,9 +48,9 @@ pub mod kind {
     pub const LINK: &str = "link";
     /// When people were last written to, by their names.
     pub const PROMPTED: &str = "prompted";
-    /// Questions that a case's playbook asks, by the case: they wait to be put.
+    /// Questions that a case's playbook asks, by the case and whom they are about: they wait to be put.
     pub const TO_ASK: &str = "to-ask";
-    /// Questions that were put, by the case and the question.
+    /// Questions that were put, by the case, the question and whom it is about.
     pub const QUESTION: &str = "question";
     /// What connectors are asked and have not answered, by contract and name.
     pub const ASKING: &str = "asking";
@@ -281,7 +281,19 @@ impl Driver {
                 self.batch.outbox.push(raised(&kept, &what, self.at));
             }
         }
-        self.note_case(by, kept, what)
+        let (case, is_answer) = (kept.id, matches!(what, What::Answered(_)));
+        let seq = self.note_case(by, kept, what);
+        // What the playbook would do after this answer, if anything, whoever delivers this finds out.
+        if self.settings.plans && is_answer {
+            self.batch.outbox.push(Outgoing {
+                id: 0,
+                topic: PLAN.into(),
+                body: format!("{case} {seq}"),
+                attempts: 0,
+                due: self.at,
+            });
+        }
+        seq
     }
 
     /// Notes something about a case, which then leads to the entry.

@@ -14,9 +14,9 @@ use adjutant_ledger::Note;
 use adjutant_model::act::TEXT_BYTES_MAX;
 use adjutant_model::schema::slots;
 use adjutant_model::{Autonomy, Digest, EntityKind};
-use adjutant_rules::playbook::VERBS;
+use adjutant_rules::playbook::{Response, VERBS};
 use adjutant_runtime::drive::Command;
-use adjutant_runtime::event::What;
+use adjutant_runtime::event::{Answered, AskedAbout, What};
 use adjutant_runtime::view::Decision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,25 +74,28 @@ pub fn ask(app: &App, request: &Request) -> Result<Reply, Problem> {
     }
 }
 
-/// Makes a plan for a case, asked for by `by`: what its playbook would do about its worst decision.
+/// Makes a plan for a case, asked for by `by`: what its playbook would do about its worst decision, or after the answer that is
+/// the entry `answer`.
 ///
 /// # Errors
-/// There is no such case, its playbook would do nothing, or the hand does not make it.
-pub fn make(app: &App, by: &str, case: &str) -> Result<Reply, Problem> {
-    let draft = draft(app, by, case)?;
+/// There is no such case or answer, its playbook would do nothing, or the hand does not make it.
+pub fn make(app: &App, by: &str, case: &str, answer: Option<u64>) -> Result<Reply, Problem> {
+    let draft = draft(app, by, case, answer)?;
     if draft.steps.is_empty() {
         return Err(Problem::new(Kind::Conflict, format!("`{}` would do nothing about this", draft.playbook)));
     }
     ask(app, &Request::Plan { draft })
 }
 
-/// Makes the plan that a decision proposes, where the ladder lets its playbook prepare what it would do. The hand makes the
-/// same plan once for a case, however often it is asked.
+/// Makes the plan that a decision or an answer proposes, where the ladder lets its playbook prepare what it would do. The hand
+/// makes the same plan once for a case, however often it is asked. `about` is the body of a message of the topic
+/// [`PLAN`](adjutant_runtime::ports::PLAN).
 ///
 /// # Errors
 /// There is no such case, or the hand does not make it.
-pub fn propose(app: &App, case: &str) -> Result<(), Problem> {
-    let draft = draft(app, "", case)?;
+pub fn propose(app: &App, about: &str) -> Result<(), Problem> {
+    let (case, answer) = about.split_once(' ').map_or((about, None), |(case, entry)| (case, entry.parse().ok()));
+    let draft = draft(app, "", case, answer)?;
     if draft.steps.is_empty() || draft.autonomy < Autonomy::Ask {
         return Ok(());
     }
@@ -103,26 +106,68 @@ pub fn propose(app: &App, case: &str) -> Result<(), Problem> {
 ///
 /// # Errors
 /// As [`make`].
-pub fn simulate(app: &App, by: &str, case: &str) -> Result<Reply, Problem> {
-    ask(app, &Request::Simulate { draft: draft(app, by, case)? })
+pub fn simulate(app: &App, by: &str, case: &str, answer: Option<u64>) -> Result<Reply, Problem> {
+    ask(app, &Request::Simulate { draft: draft(app, by, case, answer)? })
 }
 
-fn draft(app: &App, by: &str, case: &str) -> Result<Draft, Problem> {
+/// What somebody answered, and the decision that they were asked about.
+struct Heard {
+    said: Box<Answered>,
+    about: AskedAbout,
+    entry: u64,
+}
+
+fn draft(app: &App, by: &str, case: &str, answer: Option<u64>) -> Result<Draft, Problem> {
     let kept = named(&app.service, case)?;
+    let case = hex(&kept.id.0);
+    let heard = answer.map(|entry| heard(app, &case, entry)).transpose()?;
     let gone = || Problem::new(Kind::Conflict, "retention removed the decision: there is nothing to plan from");
-    let decided = app.service.decision(kept.worst)?.ok_or_else(gone)?;
-    draft_of(app, by, hex(&kept.id.0), &decided)
+    let about = heard.as_ref().map_or(kept.worst, |heard| heard.about.entry);
+    let decided = app.service.decision(about)?.ok_or_else(gone)?;
+    draft_of(app, by, case, (&decided, heard.as_ref()))
 }
 
-fn draft_of(app: &App, by: &str, case: String, decided: &Decision) -> Result<Draft, Problem> {
+/// The answer about this case that is the entry `entry`.
+fn heard(app: &App, case: &str, entry: u64) -> Result<Heard, Problem> {
+    let none = || Problem::new(Kind::NotFound, format!("entry {entry} is no answer about this case"));
+    let noted = app.service.noted(entry)?.filter(|noted| noted.case == case).ok_or_else(none)?;
+    let What::Answered(mut said) = noted.what else { return Err(none()) };
+    let older = || Problem::new(Kind::Conflict, "the question does not say which decision it was put about");
+    let about = said.about.take().ok_or_else(older)?;
+    Ok(Heard { said, about, entry })
+}
+
+impl Heard {
+    /// What is planned follows from these words and no others.
+    fn because(&self) -> String {
+        let said = &self.said;
+        let (to, way, assurance) = (&said.to, said.way.name(), said.assurance.name());
+        let of = if said.to == said.of { String::new() } else { format!(" about {}", said.of) };
+        format!(
+            "{to} answered {}{of}: \"{}\" (a claim by {way}, of {assurance} assurance; entry {})",
+            said.question, said.choice.says, self.entry
+        )
+    }
+}
+
+fn draft_of(app: &App, by: &str, case: String, (decided, heard): (&Decision, Option<&Heard>)) -> Result<Draft, Problem> {
     let (decision, row) = (&decided.entry.decision, &decided.entry.alert.row);
     let playbook = decided.book.playbooks.get(usize::from(decision.playbook));
     let playbook = playbook.ok_or_else(|| Problem::new(Kind::Conflict, "the book has no such playbook"))?;
-    let texts = texts(decided);
+    let because = heard.map_or_else(String::new, Heard::because);
+    let texts = texts(decided, &because);
     let alert = row.texts(slots::ALERT_ID).next();
     let with: BTreeMap<String, String> = alert.map(|id| ("alert".to_owned(), id.to_owned())).into_iter().collect();
-    let wish = |step| wish(step, &case, &texts, &with);
-    let steps: Vec<Wish> = plan::wishes(playbook, decision, row).into_iter().map(wish).collect();
+    let due: Vec<&Response> = match heard {
+        None => plan::due(playbook, decision, row).collect(),
+        Some(Heard { said, about, .. }) => {
+            let answer = plan::Answer { question: &said.question, of: &about.role, choice: &said.choice.id };
+            plan::after(playbook, decision, row, answer).collect()
+        }
+    };
+    let autonomy = plan::autonomy(&app.service.ladder(), (&decided.book, playbook), due.iter().copied(), row);
+    let wishes = plan::wishes(due.into_iter(), row).into_iter();
+    let steps: Vec<Wish> = wishes.map(|step| wish(step, &case, &texts, &with)).collect();
     let record = serde_json::to_vec(&decided.record()).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     Ok(Draft {
         case,
@@ -131,8 +176,10 @@ fn draft_of(app: &App, by: &str, case: String, decided: &Decision) -> Result<Dra
         evidence: Digest::of(&record),
         book: decided.head.book,
         playbook: playbook.name.clone(),
-        autonomy: plan::autonomy(&app.service.ladder(), (&decided.book, playbook), decision, row),
+        // Whoever holds a link may claim something, and never has anything done by that.
+        autonomy: if heard.is_some() { autonomy.min(Autonomy::Ask) } else { autonomy },
         steps,
+        because,
         held_for: plan::held_for(playbook, decision),
         on_failure: playbook.on_failure,
     })
@@ -153,10 +200,11 @@ fn wish(wish: plan::Wish, case: &str, texts: &BTreeMap<String, String>, with: &B
     }
 }
 
-/// What people may be told about a case: [`adjutant_rules::playbook::TEXTS`].
-fn texts(decided: &Decision) -> BTreeMap<String, String> {
+/// What people may be told about a case: [`adjutant_rules::playbook::TEXTS`]; what somebody said of it comes first.
+fn texts(decided: &Decision, because: &str) -> BTreeMap<String, String> {
     let record = decided.record();
     let evidence = style::plain(&decided.explained(WIDTH));
+    let evidence = if because.is_empty() { evidence } else { format!("{because}\n\n{evidence}") };
     let summary = format!("{}: {} ({}, score {})", record.playbook, subject(&record), record.outcome, record.score);
     let summary = summary.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SUMMARY_CHARS).collect();
     let texts = [

@@ -6,15 +6,19 @@ use crate::api::cases::{hex, named};
 use crate::app::App;
 use crate::problem::{Kind, Problem};
 use adjutant_engine::plan;
-use adjutant_model::{Role, Time};
+use adjutant_model::{Outcome, Role, Time};
 use adjutant_rules::lang::Sentence;
 use adjutant_rules::question::{Question, Way};
 use adjutant_runtime::drive::{Command, kind};
-use adjutant_runtime::event::{Assurance, Questioned, What};
+use adjutant_runtime::event::{AskedAbout, Assurance, Questioned, What};
 use adjutant_runtime::policy::Policy;
+use adjutant_runtime::ports::Kept;
 use adjutant_runtime::view::Decision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Moments of a case's story, from its end, in which people are looked for who are to be asked.
+const EVERYBODY_MAX: usize = 500;
 
 /// What is to be asked about a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +30,9 @@ pub struct Ask {
     /// Whom it is about: `user`, or `target`.
     #[serde(default)]
     pub of: Option<String>,
+    /// Everybody whom a decision of the case names that responds, and not only whom the worst names.
+    #[serde(default)]
+    pub everybody: bool,
 }
 
 /// A question as it is put, or why it is not.
@@ -66,8 +73,39 @@ pub fn ask(app: &App, by: &str, case: &str, wanted: &Ask) -> Result<Vec<Put>, Pr
         return Err(switched_off());
     }
     let kept = named(&app.service, case)?;
+    if !wanted.everybody {
+        return ask_about(app, by, (&kept, kept.worst), wanted);
+    }
+    let mut told = Vec::new();
+    for entry in responding(app, &kept)? {
+        match ask_about(app, by, (&kept, entry), wanted) {
+            Ok(put) => told.extend(put),
+            // Asked before, or the same person once more.
+            Err(problem) if problem.kind() == Kind::Conflict => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    if told.is_empty() {
+        return Err(Problem::new(Kind::Conflict, "nobody is left to be asked about this case"));
+    }
+    Ok(told)
+}
+
+/// The decisions of a case that respond, of the latest [`EVERYBODY_MAX`] moments of its story.
+fn responding(app: &App, kept: &Kept) -> Result<Vec<u64>, Problem> {
+    let (story, _) = app.service.story(kept.last, EVERYBODY_MAX, false)?;
+    let decided = story.into_iter().filter(|moment| moment.decision.is_some()).map(|moment| moment.seq);
+    let responds = |seq: &u64| {
+        let decided = app.service.decision(*seq);
+        decided.is_ok_and(|decided| decided.is_some_and(|decided| decided.head.outcome() == Outcome::Respond))
+    };
+    Ok(decided.filter(responds).collect())
+}
+
+/// Asks whom the alert of the decision `entry` names.
+fn ask_about(app: &App, by: &str, (kept, entry): (&Kept, u64), wanted: &Ask) -> Result<Vec<Put>, Problem> {
     let gone = || Problem::new(Kind::Conflict, "retention removed the decision: there is nothing to ask about");
-    let decided = app.service.decision(kept.worst)?.ok_or_else(gone)?;
+    let decided = app.service.decision(entry)?.ok_or_else(gone)?;
     let case = hex(&kept.id.0);
     let _alone = app.letters.alone();
     let asks = asks(&decided, wanted)?;
@@ -97,16 +135,18 @@ fn asks<'d>(decided: &'d Decision, wanted: &Ask) -> Result<Vec<(&'d Question, Ro
 }
 
 fn put(app: &App, by: &str, case: &str, (decided, question, of): (&Decision, &Question, Role)) -> Result<Put, Problem> {
-    let once = format!("{case} {} {}", question.id, of.name());
+    let (now, policy) = (app.service.clock().now(), app.service.policy());
+    let row = &decided.entry.alert.row;
+    let subject = plan::named(of.name(), row).and_then(|name| person(&policy, &name, now));
+    // Alerts can name as many people as they like: of those whom our directory does not know it is noted once.
+    let once = [case, &question.id, of.name()].into_iter().chain(subject.as_ref().map(|person| &*person.who));
+    let once = once.collect::<Vec<_>>().join(" ");
     if app.service.read(|reader| reader.document(kind::QUESTION, &once))?.is_some() {
-        return Err(Problem::new(Kind::Conflict, format!("`{}` was asked about this case already", question.id)));
+        return Err(Problem::new(Kind::Conflict, format!("`{}` was put to them about this case already", question.id)));
     }
     if !has_room(app)? {
         return Err(Problem::new(Kind::TooMany, "too many letters wait for an answer"));
     }
-    let (now, policy) = (app.service.clock().now(), app.service.policy());
-    let row = &decided.entry.alert.row;
-    let subject = plan::named(of.name(), row).and_then(|name| person(&policy, &name, now));
     let who = subject.as_ref().map_or_else(|| format!("the {} of the alert", of.name()), |person| person.who.clone());
     let chosen = subject.as_ref().ok_or_else(|| "our directory does not know them".to_owned());
     let chosen = chosen.and_then(|subject| choose(&app.letters, (&*policy, now), subject, question));
@@ -130,6 +170,7 @@ fn put(app: &App, by: &str, case: &str, (decided, question, of): (&Decision, &Qu
         letter: String::new(),
         question: question.id.clone(),
         book: decided.head.book.to_string(),
+        about: Some(AskedAbout { entry: decided.seq, role: of.name().to_owned() }),
         of: told.of.clone(),
         to: choice.to.who.clone(),
         instead: choice.instead,
@@ -196,18 +237,19 @@ fn manager(policy: &Policy, name: &str, now: Time) -> Option<Person> {
 /// # Errors
 /// Nothing can be read or written now.
 pub fn put_what_waits(app: &App) -> Result<(), Problem> {
-    for (case, body) in app.service.read(|reader| reader.documents(kind::TO_ASK))? {
-        let asks: Vec<(String, String)> = serde_json::from_str(&body).unwrap_or_default();
-        for (question, of) in asks {
-            let wanted = Ask { question: Some(question), of: Some(of) };
-            match ask(app, "", &case, &wanted) {
+    for (name, body) in app.service.read(|reader| reader.documents(kind::TO_ASK))? {
+        let case = name.split(' ').next().unwrap_or_default();
+        let asks: Vec<(String, String, u64)> = serde_json::from_str(&body).unwrap_or_default();
+        for (question, of, entry) in asks {
+            let wanted = Ask { question: Some(question), of: Some(of), everybody: false };
+            match named(&app.service, case).and_then(|kept| ask_about(app, "", (&kept, entry), &wanted)) {
                 // Asked before, or nothing to ask about any more: once is enough.
                 Ok(_) => {}
                 Err(problem) if matches!(problem.kind(), Kind::Unavailable | Kind::TooMany) => return Err(problem),
                 Err(_) => {}
             }
         }
-        keep(app, vec![(kind::TO_ASK, case, None)])?;
+        keep(app, vec![(kind::TO_ASK, name, None)])?;
     }
     Ok(())
 }

@@ -171,6 +171,9 @@ pub(super) fn plan(shown: &Shown, why: Option<&Record>, letter: &Letter, now: Ti
     );
     plan.steps.iter().for_each(|step| push_step(&mut main, step));
     main.push_str("</ol>\n<h2>Why</h2>\n");
+    if !plan.because.is_empty() {
+        let _ = writeln!(main, "<p>{}</p>", escape(&plain_line(&plan.because)));
+    }
     push_why(&mut main, why);
     main.push_str("<h2>The plan</h2>\n");
     push_facts(&mut main, shown);
@@ -247,7 +250,7 @@ fn push_notes(main: &mut String, shown: &Shown, now: Time) {
 
 /// Text from elsewhere on one line, in which what cannot be seen or turns the direction of writing is shown as what it is; escaped
 /// by whoever writes it.
-fn plain_line(text: &str) -> String {
+pub(super) fn plain_line(text: &str) -> String {
     let text: String = text.chars().take(LINE_CHARS_MAX).collect();
     style::plain(&[Line::new().plain(text)]).trim_end().to_owned()
 }

@@ -256,9 +256,9 @@ const FOOT: &str = "\nThe link is for you alone. Its page asks for no password, 
 If you doubt this message, ask your security team on a way that you know.\n";
 
 fn question_text(asked: &adjutant_runtime::event::Questioned, url: &str) -> (String, String) {
-    let whose = if asked.to == asked.of { "your account" } else { "the account of somebody who reports to you" };
+    let whom = if asked.to == asked.of { "for you" } else { "about somebody who reports to you" };
     let text = format!(
-        "Your security team has one question about {whose}.\nIt takes a minute: choose one of {} answers on this page.\n\n{url}\n\nIt can be answered once, until {}.\n",
+        "Your security team has one question {whom}.\nIt takes a minute: choose one of {} answers on this page.\n\n{url}\n\nIt can be answered once, until {}.\n",
         asked.choices.len(),
         asked.until
     );
@@ -272,6 +272,9 @@ fn plan_text(app: &App, plan: &str, until: Time, url: &str) -> (String, String) 
     let mut text = format!("Plan {short} waits for people who may approve it, and you are one.\n");
     if let Ok(Reply::Plan(shown)) = crate::api::plans::ask(app, &Request::Show { plan: plan.to_owned() }) {
         let steps = shown.plan.steps.iter().filter(|step| step.ruling.answer != Answer::Refuse);
+        if !shown.plan.because.is_empty() {
+            let _ = writeln!(text, "\n{}", super::page::plain_line(&shown.plan.because));
+        }
         let _ = write!(text, "\n{}", super::page::blast(&shown));
         text.push_str(":\n");
         for step in steps {

@@ -178,6 +178,7 @@ fn answered(app: &App, letter: &Letter, asked: &Questioned, form: &Form) -> Seen
     let said = Answered {
         letter: letter.id.clone(),
         question: asked.question.clone(),
+        about: asked.about.clone(),
         of: asked.of.clone(),
         to: asked.to.clone(),
         way: asked.way,

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::Input;
 use crate::filter::{Field, Form, Query};
 use crate::gate::{Caller, Endpoint, Permission as P, Routes};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use adjutant_hand::protocol::{Reply, Request};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -30,6 +30,18 @@ pub(super) fn add(routes: Routes<App>) -> Routes<App> {
                 .says("What would become of such a plan now, each step after the ones before it; nothing is made or changed.")
                 .answers::<Reply>(),
             simulate,
+        )
+        .add(
+            Endpoint::post("/v1/cases/{id}/answers/{entry}/plan", P::MakePlans)
+                .says("Makes a plan of what the case's playbook would do after this answer to a question, for the person it is about.")
+                .answers::<Reply>(),
+            make_after,
+        )
+        .add(
+            Endpoint::post("/v1/cases/{id}/answers/{entry}/simulate", P::MakePlans)
+                .says("What would become of such a plan now; nothing is made or changed.")
+                .answers::<Reply>(),
+            simulate_after,
         )
         .add(Endpoint::get("/v1/limits", P::ReadPlans).says("How much of each limit is spent.").answers::<Reply>(), limits)
         .add(Endpoint::get("/v1/plans/{id}", P::ReadPlans).says("A plan with its actions.").answers::<Reply>(), show)
@@ -76,12 +88,27 @@ async fn asked(app: App, request: Request) -> Answer<Reply> {
 
 async fn make(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Reply> {
     let by = caller.id().to_owned();
-    blocking(move || plans::make(&app, &by, &id)).await.map(Json)
+    blocking(move || plans::make(&app, &by, &id, None)).await.map(Json)
+}
+
+async fn make_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, String)>) -> Answer<Reply> {
+    let (by, entry) = (caller.id().to_owned(), number(&entry)?);
+    blocking(move || plans::make(&app, &by, &id, Some(entry))).await.map(Json)
+}
+
+async fn simulate_after(State(app): State<App>, caller: Caller, Path((id, entry)): Path<(String, String)>) -> Answer<Reply> {
+    let (by, entry) = (caller.id().to_owned(), number(&entry)?);
+    blocking(move || plans::simulate(&app, &by, &id, Some(entry))).await.map(Json)
 }
 
 async fn simulate(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Reply> {
     let by = caller.id().to_owned();
-    blocking(move || plans::simulate(&app, &by, &id)).await.map(Json)
+    blocking(move || plans::simulate(&app, &by, &id, None)).await.map(Json)
+}
+
+/// The number of an entry of the ledger.
+fn number(text: &str) -> Result<u64, Problem> {
+    text.parse().map_err(|_| Problem::new(Kind::Invalid, "the answer is named by the number of its entry"))
 }
 
 async fn limits(State(app): State<App>) -> Answer<Reply> {

@@ -106,6 +106,7 @@ fn draft() -> Draft {
         autonomy: Autonomy::Recommend,
         steps: SCENE.iter().map(wish).collect(),
         held_for: None,
+        because: String::new(),
         on_failure: OnFailure::Stop,
     }
 }
