@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Trials at a time. Most of them wait for a server that does not answer.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 32;
 /// Fewer trials of each verb at each point prove nothing.
 const SEEDS_MIN: usize = 10;
 /// Shown of what was found.

@@ -266,8 +266,9 @@ impl World {
         let (len, _) = self.fold.head();
         if len > from {
             self.applied.push((self.fold.at, self.policy, jobs.to_vec()));
-        } else if jobs.iter().any(Job::is_asked) {
-            // That nobody answered is of this time, and no entry tells another process of it: no clock is set back behind it.
+        } else if jobs.iter().any(|job| job.is_asked() || matches!(job, Job::Adopt(_))) {
+            // That nobody answered, or that the same book has other tables, is of this time, and no entry tells another process of
+            // it: no clock is set back behind it.
             self.not_before = running.driver.at();
             self.applied.push((self.not_before, self.policy, jobs.to_vec()));
         }

@@ -323,7 +323,7 @@ fn who_says_that_they_gave_their_password_gets_one_plan_which_people_approve() {
     for said in ["nadia.rahman answered what-did-you-do: ", "I entered a password", "a claim by mail, of low assurance; entry "] {
         assert!(page.contains(said) && house.mails("ana")[0].contains(said), "{said}: {page}");
     }
-    assert!(page.contains("2 steps on 1 targets") && page.contains("<strong>disable-account nadia</strong>"), "{page}");
+    assert!(page.contains("2 steps on 1 target,") && page.contains("<strong>disable-account nadia</strong>"), "{page}");
     assert!(house.directory.lets_in(ENTRY, "nadia-secret"), "a claim has nothing done, whatever the ladder allows");
 
     // The same is proposed once, also when it is delivered again.

@@ -199,8 +199,13 @@ impl World {
         rule(memory == self.memory()?, || "memory is not that of a run without interruptions".into())?;
         let Some(running) = &mut self.running else { return Ok(()) };
         let (mine, mut theirs) = (&mut *running.reader, store.clone());
-        let same = all(mine).map_err(|error| error.to_string())? == all(&mut theirs).map_err(|error| error.to_string())?;
-        rule(same, || "the entries are not those of a run without interruptions".into())?;
+        let (mine, theirs) =
+            (all(mine).map_err(|error| error.to_string())?, all(&mut theirs).map_err(|error| error.to_string())?);
+        rule(mine.blocks == theirs.blocks, || "the entries are not those of a run without interruptions".into())?;
+        rule(mine.cases == theirs.cases, || "the cases are not those of a run without interruptions".into())?;
+        for (kind, (mine, theirs)) in SAME.iter().zip(mine.documents.iter().zip(&theirs.documents)) {
+            rule(mine == theirs, || format!("`{kind}` is {mine:?}; without interruptions it is {theirs:?}"))?;
+        }
         // Once more from the first entry, without a snapshot of memory.
         let again: Driver =
             driver(Box::new(store.without_memory()), &self.settings, self.policy).map_err(|error| error.to_string())?;
