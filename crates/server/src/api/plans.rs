@@ -94,7 +94,12 @@ pub fn make(app: &App, by: &str, case: &str, answer: Option<u64>) -> Result<Repl
 /// # Errors
 /// There is no such case, or the hand does not make it.
 pub fn propose(app: &App, about: &str) -> Result<(), Problem> {
-    let (case, answer) = about.split_once(' ').map_or((about, None), |(case, entry)| (case, entry.parse().ok()));
+    // What names no entry must not become the plan of the decision.
+    let unnamed = |_| Problem::new(Kind::Invalid, "the answer is named by the number of its entry");
+    let (case, answer) = match about.split_once(' ') {
+        Some((case, entry)) => (case, Some(entry.parse().map_err(unnamed)?)),
+        None => (about, None),
+    };
     let draft = draft(app, "", case, answer)?;
     if draft.steps.is_empty() || draft.autonomy < Autonomy::Ask {
         return Ok(());
