@@ -10,13 +10,11 @@ mod target;
 use super::{Arguments, plan::Draw};
 use crate::figures::Figures;
 use crate::live;
-use anyhow::{Context as _, Result, ensure};
+use crate::together::together;
+use anyhow::{Result, ensure};
 use house::{Outcome, Played, Plot};
 use people::SCENE;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Places of the hand. Each is killed at every time that it is reached.
@@ -97,6 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     ensure!(as_wanted && undisturbed.outcome.others.is_empty(), "undisturbed: {:#?}", undisturbed.outcome);
     let counts = Counts::default();
     at_labels(&plot, &undisturbed.outcome, &counts)?;
+    brain::looks::at_labels(&plot, &counts)?;
     let labels = counts.kills.load(Ordering::SeqCst);
     counts.at_labels.store(labels, Ordering::SeqCst);
     let random = RANDOM_MIN.max(arguments.kills.saturating_sub(labels));
@@ -114,20 +113,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     Ok(differs == 0 && kills >= arguments.kills.min(labels + random))
 }
 
-/// Does every job, some at a time; the first error ends it.
-fn together<J: Send>(jobs: Vec<J>, work: impl Fn(J) -> Result<()> + Sync) -> Result<()> {
-    let jobs = Mutex::new(jobs);
-    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    thread::scope(|scope| {
-        let worker = || -> Result<()> { std::iter::from_fn(next).try_for_each(&work) };
-        let workers: Vec<_> = (0..HOUSES).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().ok().context("a worker stopped")?)
-    })
-}
-
 /// Kills at each place, the first time that it is reached, the second, and so on until it is not reached any more.
 fn at_labels(plot: &Plot, undisturbed: &Outcome, counts: &Counts) -> Result<()> {
-    together(LABELS.to_vec(), |label| {
+    together(HOUSES, LABELS.to_vec(), |label| {
         for nth in 1.. {
             let kill = Kill::Label { label, nth };
             let played = plot.play(Some(&kill))?;
@@ -161,7 +149,7 @@ fn at_random(plot: &Plot, undisturbed: &Played, counts: &Counts, (seed, kills): 
             _ => (random(undisturbed), false),
         }
     };
-    together((0..kills).map(kill).collect(), |(mut kill, is_brain)| {
+    together(HOUSES, (0..kills).map(kill).collect(), |(mut kill, is_brain)| {
         loop {
             let played = if is_brain { brain::play(plot, Some(&kill))? } else { plot.play(Some(&kill))? };
             if played.killed {

@@ -1,5 +1,7 @@
 //! The same scene through the service, which is killed instead: from an alert to what the ledger says of every act.
 
+pub mod looks;
+
 use super::Kill;
 use super::house::{House, Played, Plot, outcome};
 use super::people::{self, Ask, LOOK, PATIENCE};
@@ -75,34 +77,15 @@ pub fn play(plot: &Plot, kill: Option<&Kill>) -> Result<Played> {
     let folder = tempfile::tempdir()?;
     let target = Target::start()?;
     let house = plot.house(folder.path(), &target, None)?;
-    let data = folder.path().join("brain");
-    let config = folder.path().join("adjutant.toml");
-    let text = format!(
-        "book_dir = '{}'\n[hand]\nsocket = '{}'\n[checkpoints]\nevery_seconds = 1\n",
-        plot.path("book").display(),
-        folder.path().join("s").display()
-    );
-    fs::write(&config, text)?;
-    let setting = Setting::new(plot.binary(), &data).with("ADJUTANT_CONFIG", &config.display().to_string());
-    let tokens = Default::default();
-    let mut desk = Desk { house, setting, served: None, kill, killed: false, tokens, case: String::new() };
+    let mut desk = Desk::new(plot, folder.path(), &plot.path("book"), house, kill)?;
     let began = Instant::now();
     let said = |desk: &Desk<'_>| fs::read_to_string(&desk.setting.log).unwrap_or_default();
     let plan = people::act(&mut desk, plot.keys()).with_context(|| format!("{kill:?}: {}", said(&desk)))?;
     let took = began.elapsed();
-    // The kill may come only now.
-    loop {
-        desk.alive()?;
-        if desk.served.take().context("a service")?.stop()?.success() {
-            break;
-        }
-        desk.killed = true;
-    }
-    let killed = desk.killed;
-    desk.house.stop()?;
+    desk.end()?;
     let mut outcome = outcome(&target, folder.path(), &plan)?;
-    outcome.unintended.extend(untold(plot, &data, folder.path())?);
-    Ok(Played { outcome, killed, took })
+    outcome.unintended.extend(untold(plot, &desk.setting.folder, folder.path())?);
+    Ok(Played { outcome, killed: desk.killed, took })
 }
 
 /// Lines of the hand's journal that do not stand in the ledger exactly once, and what is wrong with the ledger.
@@ -140,7 +123,32 @@ fn line_of(exported: &str) -> Option<u64> {
     entry["line"].as_u64().filter(|_| entry["kind"] == "hand")
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// A service under this book, beside the hand of a house.
+    fn new(plot: &Plot, folder: &Path, book: &Path, house: House<'a>, kill: Option<&'a Kill>) -> Result<Self> {
+        let config = folder.join("adjutant.toml");
+        let text = format!(
+            "book_dir = '{}'\n[hand]\nsocket = '{}'\n[checkpoints]\nevery_seconds = 1\n",
+            book.display(),
+            folder.join("s").display()
+        );
+        fs::write(&config, text)?;
+        let setting = Setting::new(plot.binary(), &folder.join("brain")).with("ADJUTANT_CONFIG", &config.display().to_string());
+        Ok(Desk { house, setting, served: None, kill, killed: false, tokens: Default::default(), case: String::new() })
+    }
+
+    /// Ends service and hand in order. The kill may come only now.
+    fn end(&mut self) -> Result<()> {
+        loop {
+            self.alive()?;
+            if self.served.take().context("a service")?.stop()?.success() {
+                break;
+            }
+            self.killed = true;
+        }
+        self.house.stop()
+    }
+
     /// Sees to it that a service runs. Only the first is to be killed.
     fn alive(&mut self) -> Result<()> {
         self.house.alive()?;
@@ -192,24 +200,33 @@ impl Desk<'_> {
         }
     }
 
-    /// The alert, whose case is acted on, and a person who asks for it.
-    fn begin(&mut self) -> Result<()> {
+    /// A person who asks.
+    fn greet(&mut self) -> Result<()> {
         while self.tokens[2].is_empty() {
             let made = self.send("POST", "/v1/tokens", 0, &json!({ "name": "judge", "role": "lead" }).to_string())?;
             self.tokens[2] = made.json()["token"].as_str().unwrap_or_default().to_owned();
         }
-        while self.case.is_empty() {
-            let answer = self.send("POST", "/v1/alerts", 1, ALERT)?;
-            ensure!(answer.status < 300, "the alert is not taken: {}", answer.json());
-            self.case = answer.json()["case"].as_str().unwrap_or_default().to_owned();
-        }
         Ok(())
+    }
+
+    /// Sends an alert; its case.
+    fn alert(&mut self, alert: &str) -> Result<String> {
+        loop {
+            let answer = self.send("POST", "/v1/alerts", 1, alert)?;
+            ensure!(answer.status < 300, "the alert is not taken: {}", answer.json());
+            if let Some(case) = answer.json()["case"].as_str().filter(|case| !case.is_empty()) {
+                return Ok(case.to_owned());
+            }
+        }
     }
 }
 
 impl Ask for Desk<'_> {
     fn ask(&mut self, request: &Request) -> Result<Reply> {
-        self.begin()?;
+        self.greet()?;
+        if self.case.is_empty() {
+            self.case = self.alert(ALERT)?;
+        }
         let answer = match request {
             Request::Plan { .. } => self.send("POST", &format!("/v1/cases/{}/plan", self.case), 2, "{}"),
             Request::Show { plan } => self.send("GET", &format!("/v1/plans/{plan}"), 2, ""),

@@ -188,7 +188,12 @@ impl<'a> House<'a> {
         Ok(())
     }
 
-    fn said(&self) -> String {
+    /// Whether the first hand was ended before it was asked to.
+    pub fn was_killed(&self) -> bool {
+        self.killed
+    }
+
+    pub fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
