@@ -51,7 +51,8 @@ pub fn verdict(raw: &[u8], last: bool) -> Verdict {
     let mut seen = [false; FIELDS.len()];
     // Mailboxes of the mbox family put a line of their own in front.
     let mut start = match raw.starts_with(b"From ").then(|| memchr(b'\n', raw)) {
-        Some(Some(end)) => end + 1,
+        Some(Some(end)) if end <= MBOX_BYTES_MAX => end + 1,
+        Some(Some(_)) => return Verdict::No,
         Some(None) if !last && raw.len() <= MBOX_BYTES_MAX => return Verdict::More,
         Some(None) => return Verdict::No,
         None if !last && b"From ".starts_with(raw) => return Verdict::More,
@@ -120,6 +121,13 @@ mod tests {
         assert!(is_message(receivers.as_bytes()));
         assert!(!is_message(b"Mar  1 09:14:07 web-1 sshd[99]: Failed password\nFrom: a\nTo: b\nSubject: c"));
         assert!(!is_message(b"") && !is_message(b"From"));
+        let mailbox = |name: usize| format!("From {}\nFrom: a\nTo: b\nSubject: c\n\n", "a".repeat(name));
+        let (longest, longer) = (mailbox(MBOX_BYTES_MAX - 5), mailbox(MBOX_BYTES_MAX - 4));
+        assert!(is_message(longest.as_bytes()) && !is_message(longer.as_bytes()));
+        for end in 1..longest.len() {
+            assert_ne!(verdict(longest[..end].as_bytes(), false), Verdict::No, "{end}");
+            assert_ne!(verdict(longer[..end].as_bytes(), false), Verdict::Yes, "{end}");
+        }
         assert_eq!(verdict(b"Fro", false), Verdict::More);
         assert_eq!(verdict(b"msg: hello\n", false), Verdict::No);
         assert_eq!(verdict(b"From: a\nTo: b\nSubject: c", false), Verdict::More);

@@ -149,7 +149,6 @@ pub struct Reader {
 struct Stream {
     opened: Opened,
     splitter: Splitter,
-    empty: bool,
     end: End,
     /// The chunk before was full, so there may be more records in what it left over.
     full: bool,
@@ -212,9 +211,7 @@ impl Reader {
         self.progress.input.store(self.next as u64, Ordering::Relaxed);
         self.next += 1;
         match open::open(input, &self.progress, &self.stop) {
-            Ok(opened) => {
-                self.open = Some(Stream { opened, splitter: Splitter::default(), empty: true, end: End::No, full: false })
-            }
+            Ok(opened) => self.open = Some(Stream { opened, splitter: Splitter::default(), end: End::No, full: false }),
             Err((code, detail)) => chunk.cuts.fault(0, code, detail),
         }
         true
@@ -239,7 +236,6 @@ impl Stream {
             // A record longer than the chunk: read at least as much again, so that looking for its end stays linear.
             want = chunk.bytes.len().max(chunk_bytes);
         };
-        self.empty &= chunk.bytes.iter().all(u8::is_ascii_whitespace);
         self.leave(chunk, tail, done)
     }
 
@@ -263,7 +259,7 @@ impl Stream {
                 let unfinished = if left { "; the record that begins here is not complete and was not triaged" } else { "" };
                 chunk.cuts.fault(self.splitter.line(), code, format!("{detail}{unfinished}"));
             }
-            End::Last if self.empty && chunk.cuts.faults.is_empty() => {
+            End::Last if self.splitter.is_blank() => {
                 chunk.cuts.fault(0, "input-empty", "there is nothing in it".into());
             }
             End::Last => {}

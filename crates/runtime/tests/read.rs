@@ -59,9 +59,10 @@ fn check(name: &str, bytes: &[u8], expect: &[&str]) {
 #[test]
 fn thousands_of_tiny_records_come_in_many_chunks() {
     let lines: String = (0..1000).map(|number| format!("{number}\n")).collect();
-    for (end, faults) in
-        [("", 0), ("[{},\n{}", 1), ("{\"a\"", 1), (&format!("{{\"a\":[\n{}", "{},\n".repeat(1000)), 1), ("[]\n\n", 0)]
-    {
+    let many = format!("{{\"a\":[\n{}", "{},\n".repeat(1000));
+    // The fault behind these records is what fills a chunk.
+    let full = format!("{{\"value\":[{}]", vec!["{}"; 2 * CHUNK_RECORDS - 1 - 1000 % CHUNK_RECORDS].join(","));
+    for (end, faults) in [("", 0), ("[{},\n{}", 1), ("{\"a\"", 1), (&many, 1), (&full, 1), ("[]\n\n", 0)] {
         let input = file("tiny", format!("{lines}{end}").as_bytes());
         let whole = read_by(1 << 20, vec![input.clone()]);
         assert_eq!(whole, read_by(10, vec![input]));
@@ -108,7 +109,10 @@ fn packed_and_cut_short() {
     let mut damaged = gzip(lines.as_bytes());
     let middle = damaged.len() / 2;
     damaged[middle..middle + 64].fill(0xff);
-    assert!(read(vec![file("damaged", &damaged)]).last().unwrap().contains("! input-damaged: "));
+    let told = read(vec![file("damaged", &damaged)]);
+    assert!(told.last().unwrap().contains("! input-damaged: "));
+    assert!(told.len() > 5_000, "what came before the damage is read: {}", told.len());
+    assert_eq!(told, read_by(1 << 20, vec![file("damaged-whole", &damaged)]), "however much is asked for at once");
     check("garbage-behind", &[gzip(TWO), b"garbage ".repeat(9)].concat(), &["0:1 ", "0:2 ", "0:3! input-damaged"]);
 }
 
@@ -137,7 +141,9 @@ fn what_is_not_there() {
 fn what_is_empty() {
     check("empty", b"", &["0:0! input-empty"]);
     check("blank", b" \n\n", &["0:0! input-empty"]);
+    check("separators", b"\xef\xbb\xbf\x1e\r\n\x1e", &["0:0! input-empty"]);
     check("empty-gzip", &gzip(b""), &["0:0! input-empty"]);
+    check("no-elements", b"[]", &[]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub fn cut(bytes: &[u8], broken: Option<(&'static str, String)>, most: usize) ->
                 if bytes.len() > done { "; the record that begins here is not complete and was not triaged" } else { "" };
             cuts.fault(splitter.line(), code, format!("{detail}{unfinished}"));
         }
-        None if cuts.len() == 0 && bytes.iter().all(u8::is_ascii_whitespace) => {
+        None if splitter.is_blank() => {
             cuts.fault(0, "input-empty", "there is nothing in it".into());
         }
         None => {}

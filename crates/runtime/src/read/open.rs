@@ -17,6 +17,10 @@ pub(super) type Refused = (&'static str, String);
 /// As many of the first bytes as are looked at to tell what they are.
 pub(super) const SNIFF_BYTES: usize = 4096;
 
+/// Packed data is unpacked in pieces of this many bytes, however many are asked for: of the piece in which it turns out to be
+/// damaged nothing is given out.
+const UNPACK_BYTES: usize = 16 << 10;
+
 type Bytes = Box<dyn Read + Send>;
 type Source = BufReader<io::Chain<Cursor<Vec<u8>>, Bytes>>;
 
@@ -61,6 +65,17 @@ impl Read for Opened {
     }
 }
 
+/// Gives out bytes as they were unpacked.
+struct Unpacked(BufReader<Bytes>);
+
+impl Read for Unpacked {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        // A reader with a buffer goes around it when more is asked for than fits in.
+        let most = to.len().min(UNPACK_BYTES - 1);
+        self.0.read(&mut to[..most])
+    }
+}
+
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").field("packing", &self.packing).field("live", &self.live).finish_non_exhaustive()
@@ -88,7 +103,8 @@ pub(super) fn open(input: &Input, progress: &Arc<Progress>, stop: &Arc<AtomicBoo
 
 /// Looks at the first bytes of what was packed; what cannot be unpacked at all is told when it is read.
 fn unpack(read: Bytes, packing: Packing) -> Result<Opened, Refused> {
-    let (start, source) = match sniff(read) {
+    let unpacked = Unpacked(BufReader::with_capacity(UNPACK_BYTES, read));
+    let (start, source) = match sniff(Box::new(unpacked)) {
         Ok(sniffed) => sniffed,
         Err(error) => {
             let failed = Opened { read: Box::new(io::empty()), packing, live: false };

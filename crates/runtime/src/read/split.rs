@@ -42,6 +42,8 @@ pub(super) struct Splitter {
     newline: Option<usize>,
     longest: usize,
     stream: Stream,
+    /// Nothing came yet but what stands between records.
+    blank: bool,
 }
 
 /// What a stream is as a whole.
@@ -114,6 +116,7 @@ impl Splitter {
             newline: None,
             longest,
             stream: Stream::New,
+            blank: true,
         }
     }
 
@@ -139,6 +142,7 @@ impl Splitter {
             cuts.fault(line, "unclosed-array", "the array that begins here is never closed".into());
         }
         if let (true, Skip::Tail(line)) = (last, self.skip) {
+            self.skip = Skip::Nothing; // told once, even if this call is the one that fills a chunk
             cuts.fault(line, "broken-json", "the object that the records are in is never closed".into());
         }
         at
@@ -156,6 +160,7 @@ impl Splitter {
             };
         }
         let all = view.bytes.len();
+        self.blank &= matches!(self.stream, Stream::New | Stream::Records);
         match self.stream {
             Stream::New | Stream::Records => None,
             Stream::Passed => Some(all),
@@ -167,6 +172,11 @@ impl Splitter {
             Stream::Message if view.last && all > 0 => Some(self.record(view, 0, all, cuts)),
             Stream::Message => Some(0),
         }
+    }
+
+    /// Whether there was nothing but what stands between records.
+    pub(super) fn is_blank(&self) -> bool {
+        self.blank
     }
 
     /// Line of the first byte not consumed yet.
@@ -189,6 +199,7 @@ impl Splitter {
             return Some(start);
         }
         let first = *view.bytes.get(at)?;
+        self.blank = false;
         if self.remains && matches!(first, b'"' | b'}' | b']' | b':') {
             self.skip = Skip::Line;
             return Some(at);
