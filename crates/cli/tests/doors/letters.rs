@@ -195,7 +195,7 @@ fn a_no_brings_the_case_before_people_and_is_heard_once() {
     }
     assert_eq!(house.entries(), before);
     let question = house.form(&path, "step=open");
-    assert!(text(&question).contains("from the network address 198.51.100.7. Was this you?"), "{}", text(&question));
+    assert!(text(&question).contains("from the network address 198.51.100.7. Time (UTC): "), "{}", text(&question));
     assert_eq!(house.form(&path, "step=open").status, 200);
     let digest = wording(&question);
     assert_eq!(house.form(&path, &format!("step=answer&choice=admin&wording={digest}")).status, 422);

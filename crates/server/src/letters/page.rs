@@ -6,7 +6,7 @@ use adjutant_engine::explain::style::{self, Line, escape};
 use adjutant_engine::record::Record;
 use adjutant_hand::protocol::Shown;
 use adjutant_hand::statement::{SIGNED_FOR_MAX, Statement, Verb};
-use adjutant_model::act::{Answer, Planned};
+use adjutant_model::act::{Answer, Clause, Plan, Planned};
 use adjutant_model::{Duration, Time};
 use adjutant_runtime::event::Questioned;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -159,9 +159,10 @@ pub(super) fn blast(shown: &Shown) -> String {
 }
 
 /// A plan with the notes to sign: what would be done, why, how far it reaches, and how to answer. `why` is the decision that it
-/// follows from; none where the case was decided otherwise since.
-pub(super) fn plan(shown: &Shown, why: Option<&Record>, letter: &Letter, now: Time) -> Response {
+/// follows from, none where the case was decided otherwise since; `by` is what people call who asked for it.
+pub(super) fn plan(shown: &Shown, by: &str, why: Option<&Record>, (letter, now): (&Letter, Time)) -> Response {
     let plan = &shown.plan;
+    let (of_each, asker) = (of_each_step(plan), (plan.by.as_str(), by));
     let mut main = format!(
         "<p>For {}. It waits until <time>{}</time>, {} from now. If nobody answers, nothing of it is done.</p>\n\
          <h2>What would be done</h2>\n<ol class=\"steps\">\n",
@@ -169,14 +170,20 @@ pub(super) fn plan(shown: &Shown, why: Option<&Record>, letter: &Letter, now: Ti
         Time::from_secs(plan.expires.secs()),
         span(plan.expires.since(now))
     );
-    plan.steps.iter().for_each(|step| push_step(&mut main, step));
-    main.push_str("</ol>\n<h2>Why</h2>\n");
+    plan.steps.iter().for_each(|step| push_step(&mut main, step, &of_each, asker));
+    main.push_str("</ol>\n");
+    if !of_each.is_empty() {
+        main.push_str("<p class=\"dim\">Of each step the guard says:</p>\n<ul class=\"why dim\">");
+        of_each.iter().for_each(|clause| push_clause(&mut main, clause, asker));
+        main.push_str("</ul>\n");
+    }
+    main.push_str("<h2>Why</h2>\n");
     if !plan.because.is_empty() {
         let _ = writeln!(main, "<p>{}</p>", escape(&plain_line(&plan.because)));
     }
     push_why(&mut main, why);
     main.push_str("<h2>The plan</h2>\n");
-    push_facts(&mut main, shown);
+    push_facts(&mut main, shown, by);
     push_notes(&mut main, shown, now);
     main.push_str(
         "<form method=\"post\"><input type=\"hidden\" name=\"step\" value=\"sign\"><p><label for=\"note\">The signed note</label></p>\
@@ -216,12 +223,12 @@ fn push_why(main: &mut String, why: Option<&Record>) {
     }
 }
 
-fn push_facts(main: &mut String, shown: &Shown) {
+fn push_facts(main: &mut String, shown: &Shown, by: &str) {
     let plan = &shown.plan;
     let missing = shown.missing.iter().map(|need| format!("{} × {}", need.people, need.role)).collect::<Vec<_>>().join(", ");
     let facts = [
         ("reach", blast(shown)),
-        ("asked for by", if plan.by.is_empty() { "the playbook".to_owned() } else { plan.by.clone() }),
+        ("asked for by", if by.is_empty() { "the playbook".to_owned() } else { by.to_owned() }),
         ("approved by", if shown.approved.is_empty() { "nobody yet".to_owned() } else { shown.approved.join(", ") }),
         ("still needs", missing),
         ("playbook", plan.playbook.clone()),
@@ -255,7 +262,20 @@ pub(super) fn plain_line(text: &str) -> String {
     style::plain(&[Line::new().plain(text)]).trim_end().to_owned()
 }
 
-fn push_step(main: &mut String, step: &Planned) {
+/// What the guard says alike of each of several steps.
+fn of_each_step(plan: &Plan) -> Vec<&Clause> {
+    let [first, others @ ..] = plan.steps.as_slice() else { return Vec::new() };
+    let is_of_all = |clause: &&Clause| others.iter().all(|step| step.ruling.clauses.contains(clause));
+    if others.is_empty() { Vec::new() } else { first.ruling.clauses.iter().filter(is_of_all).collect() }
+}
+
+/// A reason of the guard, in which whoever asked is called what people call them.
+fn push_clause(main: &mut String, clause: &Clause, (id, called): (&str, &str)) {
+    let says = if id.is_empty() { clause.says.clone() } else { clause.says.replace(id, called) };
+    let _ = write!(main, "<li>{}: {}</li>", escape(&clause.name), escape(&plain_line(&says)));
+}
+
+fn push_step(main: &mut String, step: &Planned, of_each: &[&Clause], asker: (&str, &str)) {
     let target = &step.action.target;
     let (kind, undo) = (target.kind.name(), step.undo.as_deref().unwrap_or("cannot be taken back"));
     let (verb, name, id) = (escape(&step.action.verb), escape(&plain(&target.name)), escape(&plain(&target.id)));
@@ -273,8 +293,6 @@ fn push_step(main: &mut String, step: &Planned) {
         );
     }
     main.push_str("<ul class=\"why dim\">");
-    for clause in &step.ruling.clauses {
-        let _ = write!(main, "<li>{}: {}</li>", escape(&clause.name), escape(&plain_line(&clause.says)));
-    }
+    step.ruling.clauses.iter().filter(|clause| !of_each.contains(clause)).for_each(|clause| push_clause(main, clause, asker));
     main.push_str("</ul></li>\n");
 }

@@ -76,10 +76,18 @@ fn looked(app: &App, secret: &str, peer: IpAddr) -> Seen {
     match &letter.about {
         About::Question(_) => Ok(page::cover(&letter)),
         About::Plan(plan) => Ok(match shown(app, plan)? {
-            Some(shown) => page::plan(&shown, follows_from(app, &shown)?.as_ref(), &letter, now),
+            Some(shown) => {
+                let by = called(app, &shown.plan.by);
+                page::plan(&shown, &by, follows_from(app, &shown)?.as_ref(), (&letter, now))
+            }
             None => no_longer(),
         }),
     }
+}
+
+/// What people call who is named in the ledger: a tool is named there by its token's id.
+fn called(app: &App, by: &str) -> String {
+    app.gate.accounts().token(by).map_or_else(|| by.to_owned(), |token| token.name.clone())
 }
 
 fn no_longer() -> Response {

@@ -5,7 +5,7 @@ use crate::browser::{Browser, ENTER};
 use serde_json::json;
 
 /// What an approver must see before anything else.
-const SEEN: [&str; 8] = [
+const SEEN: [&str; 10] = [
     "disable-account nadia",
     "To take it back:",
     "min from now. If nobody answers, nothing of it is done.",
@@ -13,6 +13,8 @@ const SEEN: [&str; 8] = [
     "+60 somebody says that it was stolen",
     "2 steps on 1 target, 2 of which can be taken back",
     "nobody yet",
+    "Of each step the guard says:",
+    "asks: reader asks for it",
     "1 × lead",
 ];
 
