@@ -125,8 +125,8 @@ mod tests {
         let (longest, longer) = (mailbox(MBOX_BYTES_MAX - 5), mailbox(MBOX_BYTES_MAX - 4));
         assert!(is_message(longest.as_bytes()) && !is_message(longer.as_bytes()));
         for end in 1..longest.len() {
-            assert_ne!(verdict(longest[..end].as_bytes(), false), Verdict::No, "{end}");
-            assert_ne!(verdict(longer[..end].as_bytes(), false), Verdict::Yes, "{end}");
+            assert_ne!(verdict(&longest.as_bytes()[..end], false), Verdict::No, "{end}");
+            assert_ne!(verdict(&longer.as_bytes()[..end], false), Verdict::Yes, "{end}");
         }
         assert_eq!(verdict(b"Fro", false), Verdict::More);
         assert_eq!(verdict(b"msg: hello\n", false), Verdict::No);
