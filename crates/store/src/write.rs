@@ -393,7 +393,7 @@ fn append(connection: &Connection, commit: &Commit<'_>, packer: &mut Packer, raw
         return Ok(());
     }
     let first = commit.first.cast_signed();
-    let leaves: Vec<u8> = commit.leaves.iter().flat_map(|leaf| leaf.0).collect();
+    let leaves = commit.leaves.iter().map(|leaf| leaf.0).collect::<Vec<_>>().into_flattened();
     let ids = commit.ids.as_flattened();
     let keys = keys(commit);
     let entries = packer.pack(commit.entries)?;

@@ -94,9 +94,10 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
         out.put_byte(kind_of(value));
         put_value(out, value);
     }
-    out.put_uint(row.runs().count() as u64);
-    let mut next = 0;
+    let start = out.len();
+    let (mut count, mut next) = (0, 0);
     for (slot, cell, len) in row.runs() {
+        count += 1;
         out.put_uint((slot.index() - next) as u64);
         next = slot.index() + len;
         if len > 1 {
@@ -105,6 +106,11 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
         }
         put_cell(out, cell);
     }
+    // How many there are stands before them, and is known after them: to count them first takes as long as to write them.
+    let end = out.len();
+    out.put_uint(count);
+    let bytes = out.len() - end;
+    out[start..].rotate_right(bytes);
 }
 
 fn put_cell(out: &mut Vec<u8>, cell: &Cell) {

@@ -141,7 +141,7 @@ pub(super) fn one(fate: &Fate) -> Response {
 
 fn json(text: String) -> Response {
     let mut response = Response::new(text.into());
-    // Room also for what every answer says. Two more would take half as much memory again, and a slower way to get it.
+    // Room also for what every answer says, and for its length.
     let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *response.headers_mut() = headers;
@@ -149,7 +149,7 @@ fn json(text: String) -> Response {
 }
 
 /// Headers that most answers have.
-const HEADERS_USUAL: usize = 6;
+const HEADERS_USUAL: usize = 7;
 
 fn single(answer: &Answer, known: bool) -> String {
     let Answer { seq, decision, alert, case, revision, outcome, score } = answer;
