@@ -70,6 +70,18 @@ async fn a_request_is_answered_and_knows_its_peer() {
 }
 
 #[tokio::test]
+async fn whoever_stops_sending_is_answered_and_then_let_go() {
+    let site = Site::new(None, Bounds::default()).await;
+    let mut stream = site.connect().await;
+    stream.write_all(get("/held").as_bytes()).await.unwrap();
+    site.entered.notified().await;
+    stream.shutdown().await.unwrap();
+    site.release.notify_one();
+    let answer = read_until(&mut stream, "\0").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("released"), "{answer}");
+}
+
+#[tokio::test]
 async fn an_open_request_ends_before_the_service_does() {
     let site = Site::new(None, Bounds::default()).await;
     let mut idle = site.connect().await;
