@@ -246,9 +246,6 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_WAIT)
-            // Whoever only stopped sending still gets the answer; who is gone is seen when it is written. To see it earlier, hyper
-            // would read once more while each request is answered, into memory of its own.
-            .half_close(true)
             .max_headers(HEADERS_MAX)
             .max_header_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(Patient::new(stream)), hyper::service::service_fn(answer));
